@@ -1,0 +1,65 @@
+//! What can be wrong with one object, or with a file.
+
+use std::sync::Arc;
+
+use crate::Pos;
+
+/// Something wrong with a file or an object. `seaway-compile` turns it into a diagnostic with a code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Of which kind.
+    pub kind: ProblemKind,
+    /// `apiVersion`, empty if unknown.
+    pub api_version: Arc<str>,
+    /// `kind`, empty if unknown.
+    pub object_kind: Arc<str>,
+    /// Namespace, empty if unknown or cluster-scoped.
+    pub namespace: Arc<str>,
+    /// Name, empty if unknown.
+    pub name: Arc<str>,
+    /// `spec.destinations[0].host`; empty for the object or the file.
+    pub field: String,
+    /// The file.
+    pub file: Arc<str>,
+    /// The place in it.
+    pub pos: Pos,
+    /// What is wrong, in a sentence without a full stop.
+    pub message: String,
+    /// What to do about it.
+    pub help: String,
+}
+
+/// Kinds of problems; each is one diagnostic code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProblemKind {
+    /// Not YAML or JSON.
+    Syntax,
+    /// The file cannot be read.
+    Unreadable,
+    /// No apiVersion, kind or metadata.name.
+    NotAnObject,
+    /// A kind that is not ours. Information.
+    UnknownKind,
+    /// A field that does not exist. A warning: the object is still used.
+    UnknownField,
+    /// A key twice in one mapping.
+    DuplicateKey,
+    /// The wrong type.
+    WrongType,
+    /// A required field is missing.
+    MissingField,
+    /// A value that is not allowed.
+    InvalidValue,
+    /// Fields that exclude each other.
+    ConflictingFields,
+    /// A field without effect. A warning: the object is still used.
+    IgnoredField,
+}
+
+impl ProblemKind {
+    /// Whether the object with this problem is left out.
+    #[must_use]
+    pub fn is_fatal(self) -> bool {
+        !matches!(self, Self::UnknownKind | Self::UnknownField | Self::IgnoredField)
+    }
+}

@@ -1,0 +1,200 @@
+//! The one table of everything that `check` can say.
+//!
+//! A code never changes its meaning. From this table come the severity, the Kubernetes condition, the text of the
+//! command line and `docs/diagnostics.md`.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The object, or the part that is named, is left out.
+    Error,
+    /// Applied, but probably not as meant, or degraded as stated.
+    Warning,
+    /// Worth knowing.
+    Info,
+}
+
+impl Severity {
+    /// `error`
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Info => "info",
+        }
+    }
+}
+
+/// A row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct CodeInfo {
+    /// `SW0101`
+    pub id: &'static str,
+    /// Severity of every diagnostic with this code.
+    pub severity: Severity,
+    /// The condition it turns to `False`, with its reason, as Gateway API names them; `None` if it changes no status.
+    pub condition: Option<(&'static str, &'static str)>,
+    /// What it means, in a sentence.
+    pub title: &'static str,
+    /// What happens to traffic, and what to do about it. For `docs/diagnostics.md`.
+    pub explanation: &'static str,
+}
+
+macro_rules! codes {
+    ($($(#[doc = $title:literal])+ $variant:ident = $id:literal, $severity:ident, $condition:expr, $explanation:literal;)*) => {
+        /// What a diagnostic is about.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Code {
+            $($(#[doc = $title])+ $variant,)*
+        }
+
+        impl Code {
+            /// Every code, in the order of their numbers.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// Its row of the table.
+            #[must_use]
+            pub fn info(self) -> CodeInfo {
+                match self {
+                    $(Self::$variant => CodeInfo {
+                        id: $id,
+                        severity: Severity::$severity,
+                        condition: $condition,
+                        title: concat!($($title),+).trim_ascii(),
+                        explanation: $explanation,
+                    },)*
+                }
+            }
+        }
+    };
+}
+
+const NOT_ACCEPTED: Option<(&str, &str)> = Some(("Accepted", "Invalid"));
+const NOT_RESOLVED: Option<(&str, &str)> = Some(("ResolvedRefs", "BackendNotFound"));
+const BAD_CERTIFICATE: Option<(&str, &str)> = Some(("ResolvedRefs", "InvalidCertificateRef"));
+
+codes! {
+    /// The file is not YAML or JSON.
+    Syntax = "SW0001", Error, None,
+        "The documents of the file before the mistake are used; while running, the last good state of the whole file keeps serving. Mend the place that is named.";
+    /// The file cannot be read.
+    Unreadable = "SW0002", Error, None,
+        "Check the path and its permissions. While running, the last good state of the file keeps serving.";
+    /// A document is not a Kubernetes object.
+    NotAnObject = "SW0003", Error, None,
+        "Every document needs apiVersion, kind and metadata.name.";
+    /// A kind that Seaway does not know.
+    UnknownKind = "SW0004", Info, None,
+        "The object is passed over. If it was meant for Seaway, check apiVersion and kind.";
+    /// The same object is written twice.
+    DuplicateObject = "SW0005", Error, NOT_ACCEPTED,
+        "Two objects have the same kind, namespace and name. The first one, by file and line, is used; remove the other.";
+    /// A field that does not exist.
+    UnknownField = "SW0006", Warning, None,
+        "The field does nothing; the rest of the object is applied. The message names the nearest field that exists.";
+    /// The same key is written twice in one mapping.
+    DuplicateKey = "SW0007", Error, NOT_ACCEPTED,
+        "Which of the two is meant cannot be known, so the object is left out. Remove one.";
+    /// A field has a value of the wrong type.
+    WrongType = "SW0101", Error, NOT_ACCEPTED,
+        "The object is left out. The message says what was expected.";
+    /// A required field is missing.
+    MissingField = "SW0102", Error, NOT_ACCEPTED,
+        "The object is left out. Add the field.";
+    /// A field has a value that is not allowed.
+    InvalidValue = "SW0103", Error, NOT_ACCEPTED,
+        "The object is left out. The message says which values are allowed.";
+    /// A regular expression is not valid.
+    InvalidRegex = "SW0104", Error, NOT_ACCEPTED,
+        "Patterns match the whole value, in linear time: no look-around, no back-references, and a bounded size.";
+    /// All weights are zero.
+    ZeroWeights = "SW0105", Error, NOT_ACCEPTED,
+        "No destination would get any request. Give at least one a weight above zero.";
+    /// Fields that exclude each other.
+    ConflictingFields = "SW0106", Error, NOT_ACCEPTED,
+        "The object is left out. Keep one of the fields that are named.";
+    /// A field that does nothing here.
+    IgnoredField = "SW0107", Warning, None,
+        "The field is valid but has no effect in this place; the message says why.";
+    /// A Service is not there.
+    ServiceNotFound = "SW0201", Error, NOT_RESOLVED,
+        "That destination's share of the requests is answered 503. Create the Service, or correct its name or namespace.";
+    /// A Service has no such port.
+    PortNotFound = "SW0202", Error, NOT_RESOLVED,
+        "That destination's share of the requests is answered 503. The message lists the ports that exist.";
+    /// A Service has no endpoints.
+    NoEndpoints = "SW0203", Warning, None,
+        "Requests are answered 503 until an endpoint appears. Check the Service's selector and its pods.";
+    /// No pod of the Service is in the subset.
+    EmptySubset = "SW0204", Warning, None,
+        "That destination's share of the requests is answered 503. Check the labels of the subset and of the pods.";
+    /// A backend of a kind that Seaway cannot forward to.
+    UnsupportedBackend = "SW0205", Error, Some(("ResolvedRefs", "InvalidKind")),
+        "Requests are answered 500. Use a Service.";
+    /// A protocol that Seaway does not speak to an upstream yet.
+    UnsupportedProtocol = "SW0206", Warning, None,
+        "The port says that its pods speak something else than clear-text HTTP/1.1 or HTTP/2. Requests are sent as HTTP/1.1.";
+    /// A Secret is not there.
+    SecretNotFound = "SW0301", Error, BAD_CERTIFICATE,
+        "Handshakes for its hosts are refused; plain HTTP and other certificates keep serving. Create the Secret.";
+    /// A Secret is not a key pair.
+    SecretNotKeyPair = "SW0302", Error, BAD_CERTIFICATE,
+        "It needs tls.crt and tls.key, both in PEM. Handshakes for its hosts are refused.";
+    /// A key does not belong to its certificate.
+    KeyMismatch = "SW0303", Error, BAD_CERTIFICATE,
+        "The public key of tls.crt is not that of tls.key. Handshakes for its hosts are refused.";
+    /// A certificate does not cover a host that it is used for.
+    CertificateHostMismatch = "SW0304", Warning, None,
+        "Clients will refuse it. Ask for a certificate that names the host.";
+    /// A certificate has expired.
+    CertificateExpired = "SW0305", Warning, None,
+        "It keeps serving, and clients will refuse it. Renew it.";
+    /// A certificate issuer is not there.
+    IssuerNotFound = "SW0306", Error, Some(("Ready", "IssuerNotFound")),
+        "Create an HttpsCertIssuer of that name. Handshakes for its domains are refused meanwhile.";
+    /// A wildcard certificate cannot be had by http-01.
+    WildcardNeedsDns = "SW0307", Error, NOT_ACCEPTED,
+        "ACME proves a wildcard by DNS only. Use a dns-01 issuer, or name the hosts one by one.";
+    /// A certificate issuer that this version cannot use.
+    IssuerUnsupported = "SW0308", Error, Some(("Ready", "IssuerUnsupported")),
+        "ACME issuers are read and checked but not served yet. Use caForTest, or a Secret of your own.";
+    /// Two certificates claim the same host.
+    CertificateConflict = "SW0309", Warning, None,
+        "The older object is used, then the first by namespace and name.";
+    /// Several objects claim the same host.
+    SharedHost = "SW0401", Warning, None,
+        "Their rules are merged and sorted together. If that is not meant, give each a host of its own.";
+    /// A route can never match.
+    Unreachable = "SW0402", Warning, None,
+        "An earlier route takes every request that this one would. The message names it.";
+    /// An IngressClass is not Seaway's.
+    ForeignClass = "SW0403", Info, None,
+        "The Ingress belongs to another controller and is left alone.";
+    /// An IngressClass is not there.
+    ClassNotFound = "SW0404", Warning, NOT_ACCEPTED,
+        "The Ingress is left alone. Create the IngressClass, or name one that exists.";
+    /// Two IngressClasses are the default.
+    TwoDefaultClasses = "SW0405", Error, NOT_ACCEPTED,
+        "An Ingress without a class is then left alone, as Kubernetes refuses to admit it. Keep one default.";
+    /// A file that could not be watched.
+    NotWatched = "SW0501", Warning, None,
+        "Changes are not seen by themselves; send SIGHUP to reload.";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.info().id)
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.info().id)
+    }
+}

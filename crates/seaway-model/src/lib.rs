@@ -1,0 +1,45 @@
+//! The Model: what all dialects mean, and all that engines know.
+//!
+//! Plain data. Every type is `Eq + Hash + Serialize`, maps are ordered, text is `Arc<str>`, durations and ratios are
+//! integers, so that equal input gives an equal model, and an equal model needs no push. Nothing here does I/O, reads a
+//! clock, or names a type of a dialect, of protobuf, of hyper, of rustls or of tokio: a front end that can be tested
+//! alone and an engine that can be tested alone both follow from that.
+//!
+//! What the model refuses to do: decide. Order is decided in `seaway-compile`, matching in `seaway-route`. Names are
+//! Envoy's names where Envoy has one.
+
+mod action;
+mod cluster;
+mod code;
+mod diagnostic;
+mod host;
+mod listener;
+mod matching;
+mod origin;
+mod pattern;
+mod policy;
+mod secret;
+mod units;
+
+pub use action::{
+    Action, Destination, DirectResponse, Failure, FailureReason, Forward, HostRewrite, PathRewrite, Redirect,
+    RedirectPath, Rewrite, Target,
+};
+pub use cluster::{
+    Balancing, Cluster, ClusterName, Endpoint, EndpointHealth, EndpointSource, OutlierDetection, RetryBudget,
+    ServiceRef, UpstreamProtocol,
+};
+pub use code::{Code, CodeInfo, Severity};
+pub use diagnostic::{Condition, ConditionStatus, Diagnostic, ObjectRef, ObjectStatus, Report};
+pub use host::{HostMatch, HostMatchError};
+pub use listener::{Listener, ListenerTls, Model, Protocol, Route, ServerCertificate, VirtualHost};
+pub use matching::{
+    Conditions, CookieMatch, HeaderMatch, Match, PathMatch, QueryMatch, StringMatch, ValueMatch,
+};
+pub use origin::{Origin, Position};
+pub use pattern::{Pattern, PatternError};
+pub use policy::{
+    Abort, Cors, Delay, Fault, HashOn, HeaderMutation, Mirror, OriginMatch, RetryOn, RetryPolicy,
+};
+pub use secret::{IssuerKind, KeyPair, Material, PrivateKey, Secret, SecretName};
+pub use units::{Fraction, Millis};

@@ -1,0 +1,75 @@
+//! Where a node of the model was written: the object, the field and the place in a file.
+//!
+//! Status, logs, metric labels, `explain` and error messages all come from an `Origin`, so every node carries one and
+//! equality uses all of it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+/// A place in a file. Lines and columns count from 1, as editors do; 0 means that the place is not known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct Position {
+    /// The file as it was named on the command line, or `-` for standard input.
+    pub file: Arc<str>,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+}
+
+/// The object and field that a node of the model came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Origin {
+    /// `group/version` as written, `v1` for the core group.
+    pub api_version: Arc<str>,
+    /// Kind as written.
+    pub kind: Arc<str>,
+    /// Namespace; empty for a cluster-scoped object.
+    #[serde(skip_serializing_if = "str_is_empty")]
+    pub namespace: Arc<str>,
+    /// Name.
+    pub name: Arc<str>,
+    /// Path of the field inside the object, `spec.destinations[0].host`; empty for the object itself.
+    #[serde(skip_serializing_if = "str_is_empty")]
+    pub field: Arc<str>,
+    /// Where that field was written; `None` when the object did not come from a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub position: Option<Position>,
+}
+
+fn str_is_empty(text: &Arc<str>) -> bool {
+    text.is_empty()
+}
+
+impl Origin {
+    /// The same object, at another field and place.
+    #[must_use]
+    pub fn at(&self, field: impl Into<Arc<str>>, position: Option<Position>) -> Self {
+        Self {
+            field: field.into(),
+            position: position.or_else(|| self.position.clone()),
+            ..self.clone()
+        }
+    }
+}
+
+/// `HttpRoute shop/shop` or `HttpRoute shop` for a cluster-scoped object.
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ", self.kind)?;
+        if !self.namespace.is_empty() {
+            write!(f, "{}/", self.namespace)?;
+        }
+        f.write_str(&self.name)
+    }
+}
+
+/// `shop.yaml:7:5`
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}

@@ -1,0 +1,170 @@
+//! What happens to a request on its way: CORS, faults, mirrors, header changes, retries.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::{ClusterName, Fraction, Millis, Pattern};
+
+/// Changes to headers, applied in the order remove, set, add. Names are lower case.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+pub struct HeaderMutation {
+    /// Replaces every field of that name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub set: Vec<(Arc<str>, Arc<str>)>,
+    /// Adds a field beside those that are there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub add: Vec<(Arc<str>, Arc<str>)>,
+    /// Removes every field of that name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remove: Vec<Arc<str>>,
+}
+
+impl HeaderMutation {
+    /// Whether nothing changes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.set.is_empty() && self.add.is_empty() && self.remove.is_empty()
+    }
+}
+
+/// Cross-origin resource sharing, answered here (Fetch standard, 3.2).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cors {
+    /// Origins that are allowed.
+    pub allow_origins: Vec<OriginMatch>,
+    /// Methods of a preflight answer; `*` alone for any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allow_methods: Vec<Arc<str>>,
+    /// Headers of a preflight answer; `*` alone for any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allow_headers: Vec<Arc<str>>,
+    /// Headers that scripts may read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub expose_headers: Vec<Arc<str>>,
+    /// Whether cookies may come along.
+    pub allow_credentials: bool,
+    /// How long a preflight answer may be kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_age_seconds: Option<u64>,
+}
+
+/// An origin that CORS allows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum OriginMatch {
+    /// `*`
+    Any,
+    /// `https://app.example.com`
+    Exact(Arc<str>),
+    /// Starts with (Istio).
+    Prefix(Arc<str>),
+    /// `https://*.example.com`: what stands before and after the star, which covers one or more characters.
+    Wildcard {
+        /// `https://`
+        before: Arc<str>,
+        /// `.example.com`
+        after: Arc<str>,
+    },
+    /// Matches as a whole.
+    Regex(Pattern),
+}
+
+/// A fault on purpose. The delay comes first, then the abort.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+pub struct Fault {
+    /// Wait first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delay: Option<Delay>,
+    /// Answer with an error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub abort: Option<Abort>,
+}
+
+/// A delay before a request goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct Delay {
+    /// The share of requests.
+    pub fraction: Fraction,
+    /// How long.
+    pub duration: Millis,
+}
+
+/// An error instead of an answer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct Abort {
+    /// The share of requests.
+    pub fraction: Fraction,
+    /// 200 to 599.
+    pub status: u16,
+}
+
+/// A copy of requests, whose answers are thrown away.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct Mirror {
+    /// Where the copies go.
+    pub cluster: ClusterName,
+    /// The share of requests that is copied.
+    pub fraction: Fraction,
+}
+
+/// When to try a request again.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RetryPolicy {
+    /// Tries after the first one.
+    pub attempts: u32,
+    /// Limit for one try.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_try_timeout: Option<Millis>,
+    /// On which outcomes; sorted, each once.
+    pub on: Vec<RetryOn>,
+}
+
+/// An outcome after which a request may be tried again. The words are Envoy's (`x-envoy-retry-on`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RetryOn {
+    /// Any 5xx answer, and no answer at all (refused, reset, per-try timeout).
+    #[serde(rename = "5xx")]
+    ServerError,
+    /// 502, 503 or 504.
+    GatewayError,
+    /// The connection broke before the response head came, or the try timed out.
+    Reset,
+    /// No connection could be made.
+    ConnectFailure,
+    /// HTTP/2 `REFUSED_STREAM`: the upstream says it did nothing.
+    RefusedStream,
+    /// 409.
+    #[serde(rename = "retriable-4xx")]
+    Retriable4xx,
+    /// gRPC status `CANCELLED`, in the response head.
+    Cancelled,
+    /// gRPC status `DEADLINE_EXCEEDED`, in the response head.
+    DeadlineExceeded,
+    /// gRPC status `INTERNAL`, in the response head.
+    Internal,
+    /// gRPC status `RESOURCE_EXHAUSTED`, in the response head.
+    ResourceExhausted,
+    /// gRPC status `UNAVAILABLE`, in the response head.
+    Unavailable,
+    /// This status.
+    #[serde(untagged)]
+    Status(u16),
+}
+
+/// What a hashing balancer hashes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum HashOn {
+    /// The value of this header, lower case.
+    Header(Arc<str>),
+    /// The value of this cookie.
+    Cookie(Arc<str>),
+    /// The value of this query parameter.
+    Query(Arc<str>),
+    /// The client's address.
+    SourceIp,
+}

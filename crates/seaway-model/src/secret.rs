@@ -1,0 +1,110 @@
+//! Certificates and keys. Wherever a key is printed it prints as a marker and a hash.
+
+use std::collections::hash_map::DefaultHasher;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+
+use crate::Origin;
+
+/// The identity of a secret: `namespace/name`, or `kind:namespace/name` for one that an issuer will make.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct SecretName(pub Arc<str>);
+
+impl fmt::Display for SecretName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Something that proves who a listener is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct Secret {
+    /// Its identity.
+    pub name: SecretName,
+    /// The Secret, or the HttpsCert that asks for one.
+    pub origin: Origin,
+    /// What it holds.
+    pub material: Material,
+}
+
+/// What a secret holds.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Material {
+    /// A certificate chain and its key, checked to belong together.
+    KeyPair(KeyPair),
+    /// Nothing yet: an issuer has to make it. Compiling never waits; whoever runs the model fills this in before
+    /// handing it to an engine, and an engine that still meets it refuses the handshake.
+    Awaited {
+        /// Names it must be for; a wildcard as `*.example.com`.
+        domains: Vec<Arc<str>>,
+        /// Who makes it.
+        issuer: IssuerKind,
+    },
+}
+
+/// A kind of certificate issuer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum IssuerKind {
+    /// A local certificate authority, made once and kept.
+    TestCa,
+    /// An ACME issuer, by the name of its HttpsCertIssuer. Not served yet.
+    Acme(Arc<str>),
+}
+
+/// A certificate chain with its key, in PEM.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyPair {
+    /// Leaf first.
+    #[serde(serialize_with = "hashed")]
+    pub certificate_chain: Arc<str>,
+    /// The key of the leaf.
+    pub private_key: PrivateKey,
+}
+
+/// A private key in PEM. Never printed.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct PrivateKey(Arc<str>);
+
+impl PrivateKey {
+    /// Wraps a key in PEM.
+    #[must_use]
+    pub fn new(pem: impl Into<Arc<str>>) -> Self {
+        Self(pem.into())
+    }
+
+    /// The key itself, for those who must use it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&marker(&self.0))
+    }
+}
+
+impl Serialize for PrivateKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&marker(&self.0))
+    }
+}
+
+fn hashed<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&marker(text))
+}
+
+/// `[redacted 1b9f3a04c2d5e677]`: tells two apart, tells nothing else.
+fn marker(text: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    format!("[redacted {:016x}]", hasher.finish())
+}

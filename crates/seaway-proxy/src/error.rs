@@ -1,0 +1,220 @@
+//! The failures of a request, in one table: whose fault, whether it may be retried, status, gRPC status, flag, word.
+
+use seaway_model::FailureReason;
+use seaway_telemetry::Flag;
+
+/// Whose side a failure is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The client's.
+    Downstream,
+    /// The endpoint's.
+    Upstream,
+    /// Ours, or the configuration's.
+    Ourselves,
+}
+
+/// Why a request failed before, or instead of, an upstream's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the message says it")]
+pub enum Failure {
+    #[error("the request is malformed: {0}")]
+    BadRequest(&'static str),
+    #[error("the request target is too long")]
+    UriTooLong,
+    #[error("the request head is too large")]
+    HeadTooLarge,
+    #[error("the request head did not arrive in time")]
+    HeadTimeout,
+    #[error("this connection's certificate is not for that host")]
+    Misdirected,
+    #[error("no route")]
+    NoRoute,
+    #[error("the configuration is at fault: {}", .0.as_str())]
+    Configuration(FailureReason, u16),
+    #[error("no healthy endpoint")]
+    NoEndpoints,
+    #[error("the endpoint could not be connected to")]
+    ConnectFailed,
+    #[error("connecting to the endpoint took too long")]
+    ConnectTimeout,
+    #[error("the endpoint closed the connection before it answered")]
+    UpstreamReset,
+    #[error("the endpoint refused the stream")]
+    RefusedStream,
+    #[error("the endpoint's answer is not HTTP")]
+    UpstreamProtocol,
+    #[error("the endpoint took too long for one try")]
+    PerTryTimeout,
+    #[error("the request took longer than its route allows")]
+    Timeout,
+    #[error("nothing moved on the stream for too long")]
+    StreamIdle,
+    #[error("the client went away")]
+    ClientGone,
+    #[error("an injected fault")]
+    FaultInjected(u16),
+    #[error("too much is under way")]
+    Overload,
+}
+
+/// What a failure looks like from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Whose fault.
+    pub side: Side,
+    /// HTTP status; 0 when nobody is left to answer.
+    pub status: u16,
+    /// gRPC status, for requests that are gRPC.
+    pub grpc_status: u16,
+    /// Envoy's flag.
+    pub flag: Option<Flag>,
+    /// Stable word for logs, metrics and `explain`.
+    pub reason: &'static str,
+    /// Whether the upstream certainly did nothing, so that any request may be sent again.
+    pub untouched: bool,
+}
+
+impl Failure {
+    /// The row of the table.
+    #[must_use]
+    pub fn outcome(self) -> Outcome {
+        use Side::{Downstream, Ourselves, Upstream};
+        let (side, status, grpc_status, flag, reason, untouched) = match self {
+            Self::BadRequest(_) => (
+                Downstream,
+                400,
+                13,
+                Some(Flag::DownstreamProtocolError),
+                "bad_request",
+                true,
+            ),
+            Self::UriTooLong => (
+                Downstream,
+                414,
+                13,
+                Some(Flag::DownstreamProtocolError),
+                "uri_too_long",
+                true,
+            ),
+            Self::HeadTooLarge => (
+                Downstream,
+                431,
+                13,
+                Some(Flag::DownstreamProtocolError),
+                "head_too_large",
+                true,
+            ),
+            Self::HeadTimeout => (
+                Downstream,
+                408,
+                4,
+                Some(Flag::DownstreamProtocolError),
+                "head_timeout",
+                true,
+            ),
+            Self::Misdirected => (Downstream, 421, 14, Some(Flag::NoRoute), "misdirected", true),
+            Self::NoRoute => (Ourselves, 404, 12, Some(Flag::NoRoute), "no_route", true),
+            Self::Configuration(reason, status) => {
+                (Ourselves, status, 14, Some(Flag::NoRoute), reason.as_str(), true)
+            }
+            Self::NoEndpoints => (
+                Upstream,
+                503,
+                14,
+                Some(Flag::NoHealthyUpstream),
+                "no_endpoints",
+                true,
+            ),
+            Self::ConnectFailed => (
+                Upstream,
+                503,
+                14,
+                Some(Flag::UpstreamConnectionFailure),
+                "connect_failed",
+                true,
+            ),
+            Self::ConnectTimeout => (
+                Upstream,
+                503,
+                14,
+                Some(Flag::UpstreamConnectionFailure),
+                "connect_timeout",
+                true,
+            ),
+            Self::UpstreamReset => (
+                Upstream,
+                502,
+                14,
+                Some(Flag::UpstreamConnectionTermination),
+                "upstream_reset",
+                false,
+            ),
+            Self::RefusedStream => (
+                Upstream,
+                502,
+                14,
+                Some(Flag::UpstreamRemoteReset),
+                "refused_stream",
+                true,
+            ),
+            Self::UpstreamProtocol => (
+                Upstream,
+                502,
+                14,
+                Some(Flag::UpstreamProtocolError),
+                "upstream_protocol",
+                false,
+            ),
+            Self::PerTryTimeout => (
+                Upstream,
+                504,
+                4,
+                Some(Flag::UpstreamRequestTimeout),
+                "per_try_timeout",
+                false,
+            ),
+            Self::Timeout => (
+                Upstream,
+                504,
+                4,
+                Some(Flag::UpstreamRequestTimeout),
+                "timeout",
+                false,
+            ),
+            Self::StreamIdle => (
+                Ourselves,
+                504,
+                4,
+                Some(Flag::StreamIdleTimeout),
+                "stream_idle",
+                false,
+            ),
+            Self::ClientGone => (
+                Downstream,
+                0,
+                1,
+                Some(Flag::DownstreamConnectionTermination),
+                "client_gone",
+                false,
+            ),
+            Self::FaultInjected(status) => (
+                Ourselves,
+                status,
+                14,
+                Some(Flag::FaultInjected),
+                "fault_injected",
+                true,
+            ),
+            Self::Overload => (Ourselves, 503, 14, Some(Flag::OverloadManager), "overload", true),
+        };
+        Outcome {
+            side,
+            status,
+            grpc_status,
+            flag,
+            reason,
+            untouched,
+        }
+    }
+}

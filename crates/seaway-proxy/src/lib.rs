@@ -1,0 +1,14 @@
+//! The data plane.
+//!
+//! One operating-system thread per core, each with its own single-threaded tokio runtime, accept sockets and upstream
+//! pools. Threads share the published [`snapshot::Snapshot`] and nothing else but counters. State of a thread lives in
+//! `thread_local!`s that are touched in short closures and never across an `await`, so futures stay `Send` and
+//! `tokio::spawn` serves. The alternative, a multi-threaded runtime with a shared pool, measured ten per cent slower.
+//!
+//! Rooms: `downstream` accepts and speaks to clients, `pipeline` is what happens to a request in order,
+//! `upstream` finds endpoints and speaks to them, `admin` answers operators.
+
+pub mod body;
+pub mod error;
+pub mod options;
+pub mod snapshot;

@@ -1,0 +1,74 @@
+//! Limits and settings of the data plane. Defaults are what a public gateway should have.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// Settings of the whole proxy.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Worker threads.
+    pub workers: usize,
+    /// Bind here instead of the listeners' own addresses.
+    pub address: Option<IpAddr>,
+    /// Configured port to the port that is bound; 0 lets the system pick.
+    pub port_map: BTreeMap<u16, u16>,
+    /// Peers (addresses or networks `10.0.0.0/8`) whose `x-forwarded-*` and `x-request-id` are believed.
+    pub trusted_proxies: Vec<(IpAddr, u8)>,
+    /// What is refused.
+    pub limits: Limits,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            workers: std::thread::available_parallelism().map_or(1, usize::from),
+            address: None,
+            port_map: BTreeMap::new(),
+            trusted_proxies: Vec::new(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// What a client may cost.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes of a request head, request line included. Above: 431, or 414 when the target alone is too long.
+    pub head_bytes: usize,
+    /// Fields of a request head. Above: 431.
+    pub head_fields: usize,
+    /// From the first byte of a head (or the accept) to its end.
+    pub head_timeout: Duration,
+    /// An HTTP/1.1 connection without a request.
+    pub idle_timeout: Duration,
+    /// A stream on which nothing moves in either direction.
+    pub stream_idle_timeout: Duration,
+    /// From accept to the end of a TLS handshake.
+    pub handshake_timeout: Duration,
+    /// Downstream connections of all workers.
+    pub connections: usize,
+    /// HTTP/2 streams of one connection.
+    pub concurrent_streams: u32,
+    /// HTTP/2 streams that a client may reset before they are answered, before the connection is closed (CVE-2023-44487).
+    pub reset_streams: usize,
+    /// A request body is kept for a retry up to so many bytes.
+    pub replay_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head_bytes: 64 * 1024,
+            head_fields: 100,
+            head_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+            stream_idle_timeout: Duration::from_secs(300),
+            handshake_timeout: Duration::from_secs(10),
+            connections: 50_000,
+            concurrent_streams: 128,
+            reset_streams: 50,
+            replay_bytes: 64 * 1024,
+        }
+    }
+}

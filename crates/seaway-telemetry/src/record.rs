@@ -1,0 +1,121 @@
+//! What is known of a request once it is over. The proxy fills it in; metrics and the access log read it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use seaway_model::{Cluster, Route};
+
+/// Everything about one finished request. Borrowed text lives in the request; nothing is allocated for a log that is off.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the names are those of the access log, see docs")]
+pub struct RequestRecord<'a> {
+    pub start: SystemTime,
+    pub duration: Duration,
+    /// From the start to the upstream's response head.
+    pub upstream_duration: Option<Duration>,
+    pub listener: &'a str,
+    /// `HTTP/1.1`, `HTTP/2`
+    pub protocol: &'static str,
+    /// Whether the downstream connection is TLS, and the server name it sent.
+    pub tls: bool,
+    pub server_name: Option<&'a str>,
+    pub method: &'a str,
+    /// As it was sent.
+    pub host: &'a str,
+    /// As it was sent, query included.
+    pub path: &'a str,
+    /// 0 when the client went away before there was one.
+    pub status: u16,
+    /// From the `grpc-status` header or trailer.
+    pub grpc_status: Option<u16>,
+    pub is_grpc: bool,
+    pub flags: &'a [Flag],
+    /// A stable word saying why an answer was made here: `no_route`, `no_endpoints`, `connect_failed`, …
+    pub reason: Option<&'a str>,
+    pub request_bytes: u64,
+    pub response_bytes: u64,
+    pub downstream: SocketAddr,
+    pub request_id: Option<&'a str>,
+    pub user_agent: Option<&'a str>,
+    pub forwarded_for: Option<&'a str>,
+    pub route: Option<&'a Arc<Route>>,
+    pub cluster: Option<&'a Arc<Cluster>>,
+    pub upstream: Option<SocketAddr>,
+    /// Tries after the first.
+    pub retries: u32,
+}
+
+/// Envoy's response flags, as they apply here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Flag {
+    /// `NR`: no route.
+    NoRoute,
+    /// `UH`: no healthy endpoint.
+    NoHealthyUpstream,
+    /// `UF`: no connection.
+    UpstreamConnectionFailure,
+    /// `UC`: the upstream closed the connection.
+    UpstreamConnectionTermination,
+    /// `UT`: the upstream took too long.
+    UpstreamRequestTimeout,
+    /// `URX`: no retries left.
+    UpstreamRetryLimitExceeded,
+    /// `UO`: too much is under way.
+    UpstreamOverflow,
+    /// `UR`: the upstream reset the stream.
+    UpstreamRemoteReset,
+    /// `UPE`: the upstream broke the protocol.
+    UpstreamProtocolError,
+    /// `DC`: the client went away.
+    DownstreamConnectionTermination,
+    /// `DPE`: the client broke the protocol.
+    DownstreamProtocolError,
+    /// `FI`: a fault was injected.
+    FaultInjected,
+    /// `DI`: a delay was injected.
+    DelayInjected,
+    /// `SI`: the stream was idle too long.
+    StreamIdleTimeout,
+    /// `DT`: the request took longer than its whole allowance.
+    DurationTimeout,
+    /// `OM`: shed because of overload.
+    OverloadManager,
+}
+
+impl Flag {
+    /// `NR`
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoRoute => "NR",
+            Self::NoHealthyUpstream => "UH",
+            Self::UpstreamConnectionFailure => "UF",
+            Self::UpstreamConnectionTermination => "UC",
+            Self::UpstreamRequestTimeout => "UT",
+            Self::UpstreamRetryLimitExceeded => "URX",
+            Self::UpstreamOverflow => "UO",
+            Self::UpstreamRemoteReset => "UR",
+            Self::UpstreamProtocolError => "UPE",
+            Self::DownstreamConnectionTermination => "DC",
+            Self::DownstreamProtocolError => "DPE",
+            Self::FaultInjected => "FI",
+            Self::DelayInjected => "DI",
+            Self::StreamIdleTimeout => "SI",
+            Self::DurationTimeout => "DT",
+            Self::OverloadManager => "OM",
+        }
+    }
+}
+
+/// Takes finished requests. One per worker thread, so it needs no lock.
+pub trait RequestSink {
+    /// Counts and logs a request.
+    fn record(&self, record: &RequestRecord<'_>);
+}
+
+/// Makes one sink per worker thread.
+pub trait Sinks: Send + Sync {
+    /// For a worker.
+    fn sink(&self, worker: usize) -> Box<dyn RequestSink>;
+}
