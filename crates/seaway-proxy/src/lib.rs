@@ -9,6 +9,7 @@
 //! `upstream` finds endpoints and speaks to them, `admin` answers operators.
 
 pub mod body;
+pub mod context;
 pub mod error;
 pub mod options;
 pub mod snapshot;

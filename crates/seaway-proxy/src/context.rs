@@ -1,0 +1,48 @@
+//! What a request knows of its surroundings: the process it runs in and the connection it came by.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::options::Options;
+use crate::snapshot::{Published, Snapshot};
+
+/// One per process.
+#[derive(Debug)]
+pub struct Shared {
+    /// The newest configuration.
+    pub published: Published,
+    /// Settings.
+    pub options: Options,
+}
+
+/// One per downstream connection.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// The process.
+    pub shared: Arc<Shared>,
+    /// Which worker thread it lives on.
+    pub worker: usize,
+    /// Name of the listener that accepted it.
+    pub listener: Arc<str>,
+    /// The client.
+    pub peer: SocketAddr,
+    /// Our end.
+    pub local: SocketAddr,
+    /// `Some` on TLS.
+    pub tls: Option<TlsConnection>,
+}
+
+/// What the handshake said.
+#[derive(Clone, Debug)]
+pub struct TlsConnection {
+    /// Lower case; `None` if the client sent none.
+    pub server_name: Option<Arc<str>>,
+}
+
+impl Connection {
+    /// The newest configuration; call it once per request.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.shared.published.load()
+    }
+}
