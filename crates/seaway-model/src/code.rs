@@ -198,3 +198,17 @@ impl Serialize for Code {
         serializer.serialize_str(self.info().id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_every_one_is_explained() {
+        let mut ids: Vec<_> = Code::ALL.iter().map(|c| c.info().id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), Code::ALL.len());
+        assert!(Code::ALL.iter().all(|c| !c.info().title.is_empty() && c.info().explanation.len() > 10));
+    }
+}

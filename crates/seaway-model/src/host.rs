@@ -171,3 +171,46 @@ fn is_dns_name(text: &str) -> bool {
                     .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> HostMatch {
+        HostMatch::parse(text).expect("a host")
+    }
+
+    #[test]
+    fn a_wildcard_covers_many_labels_and_never_none() {
+        let host = parse("*.Example.com.");
+        assert!(host.matches("a.example.com") && host.matches("a.b.example.com"));
+        assert!(!host.matches("example.com") && !host.matches(".example.com"));
+    }
+
+    #[test]
+    fn a_wildcard_of_an_ingress_covers_one_label() {
+        let host = HostMatch::parse_one_label("*.foo.com").expect("a host");
+        assert!(host.matches("bar.foo.com"));
+        assert!(!host.matches("baz.bar.foo.com") && !host.matches("foo.com"));
+    }
+
+    #[test]
+    fn hosts_sort_from_the_most_specific_to_the_least() {
+        let one = HostMatch::parse_one_label("*.b.c").expect("a host");
+        let mut hosts = vec![parse("*"), parse("*.c"), one.clone(), parse("*.b.c"), parse("a.b.c")];
+        hosts.sort();
+        assert_eq!(hosts, [parse("a.b.c"), one, parse("*.b.c"), parse("*.c"), parse("*")]);
+    }
+
+    #[test]
+    fn an_address_is_a_host_and_a_port_is_not_part_of_one() {
+        assert_eq!(parse("[::1]"), HostMatch::Exact("::1".into()));
+        assert_eq!(HostMatch::parse("example.com:80"), Err(HostMatchError::Port));
+    }
+
+    #[test]
+    fn a_star_stands_first_or_nowhere() {
+        assert_eq!(HostMatch::parse("a.*.com"), Err(HostMatchError::Star));
+        assert!(matches!(HostMatch::parse("*com"), Err(HostMatchError::NotDns(_))));
+    }
+}

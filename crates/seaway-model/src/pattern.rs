@@ -84,3 +84,29 @@ impl fmt::Display for Pattern {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_expression_says_where_it_is_bad() {
+        let error = Pattern::new("/v[0-9").expect_err("unclosed").to_string();
+        assert!(error.contains("character 3"), "{error}");
+    }
+
+    #[test]
+    fn an_expression_that_would_explode_is_refused() {
+        assert_eq!(Pattern::new("((a{100}){100}){100}"), Err(PatternError::TooLarge));
+    }
+
+    #[test]
+    fn look_around_is_refused_because_it_is_not_linear() {
+        assert!(matches!(Pattern::new("(?=a)b"), Err(PatternError::Syntax(_))));
+    }
+
+    #[test]
+    fn an_alternative_is_anchored_as_a_whole() {
+        assert_eq!(Pattern::new("a|ab").map(|p| p.anchored()), Ok(r"\A(?:a|ab)\z".to_owned()));
+    }
+}

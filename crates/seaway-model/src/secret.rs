@@ -108,3 +108,15 @@ fn marker(text: &str) -> String {
     text.hash(&mut hasher);
     format!("[redacted {:016x}]", hasher.finish())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_shows_as_a_marker_that_tells_two_keys_apart() {
+        let (a, b) = (PrivateKey::new("secret-a"), PrivateKey::new("secret-b"));
+        assert!(!format!("{a:?}").contains("secret"));
+        assert_ne!(format!("{a:?}"), format!("{b:?}"));
+    }
+}

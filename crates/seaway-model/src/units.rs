@@ -64,3 +64,20 @@ impl fmt::Display for Fraction {
         write!(f, "{}%", f64::from(self.0) / 10_000.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenth_of_a_percent_is_said_and_taken_exactly() {
+        let share = Fraction::from_millionths(1_000);
+        assert_eq!(share.to_string(), "0.1%");
+        assert_eq!((0..1_000_000).filter(|roll| share.takes(*roll)).count(), 1_000);
+    }
+
+    #[test]
+    fn a_share_is_never_more_than_everything() {
+        assert_eq!(Fraction::from_millionths(2_000_000), Fraction::ALL);
+    }
+}

@@ -1,2 +1,91 @@
-//! Placeholder.
-fn main() {}
+//! Traffic management for clusters, as one binary.
+//!
+//! Only wiring: the command line, and which room does what. Exit codes are decided here and nowhere else.
+
+mod check;
+mod cli;
+mod demo;
+mod explain;
+mod load;
+mod render;
+mod run;
+mod translate;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::cli::{Cli, Command, Output};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    Fine,
+    /// The configuration has errors, or cannot be used.
+    BadConfiguration,
+    /// The command line asks for something that cannot be.
+    WrongUsage,
+}
+
+/// A fault of our own (`EX_SOFTWARE` of sysexits).
+const SOFTWARE_FAULT: u8 = 70;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match dispatch(&cli) {
+        Ok(Exit::Fine) => ExitCode::SUCCESS,
+        Ok(Exit::BadConfiguration) => ExitCode::from(1),
+        Ok(Exit::WrongUsage) => ExitCode::from(2),
+        // Whoever reads our output has read enough (`seaway check … | head`).
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "seaway: {error:#}");
+            ExitCode::from(SOFTWARE_FAULT)
+        }
+    }
+}
+
+fn dispatch(cli: &Cli) -> anyhow::Result<Exit> {
+    match &cli.command {
+        Command::Run(args) => run::run(args),
+        Command::Demo(args) => demo::demo(args),
+        Command::Check(args) => check::check(args, cli.output),
+        Command::Explain(args) => explain::explain(args, cli.output),
+        Command::Translate(args) => translate::translate(args, cli.output),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "seaway", &mut script);
+            io::stdout().write_all(&script)?;
+            Ok(Exit::Fine)
+        }
+        Command::Man => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+            io::stdout().write_all(&page)?;
+            Ok(Exit::Fine)
+        }
+        Command::Version => version(cli.output),
+    }
+}
+
+fn version(output: Output) -> anyhow::Result<Exit> {
+    let version = env!("CARGO_PKG_VERSION");
+    match output {
+        Output::Text => writeln!(io::stdout(), "seaway {version}")?,
+        Output::Json => writeln!(io::stdout(), "{}", serde_json::json!({"name": "seaway", "version": version}))?,
+    }
+    Ok(Exit::Fine)
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+            || cause.downcast_ref::<serde_json::Error>().is_some_and(|e| {
+                e.io_error_kind() == Some(io::ErrorKind::BrokenPipe)
+            })
+    })
+}

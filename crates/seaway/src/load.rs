@@ -1,0 +1,22 @@
+//! From paths to a model and a report: what every command begins with.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use seaway_model::{Model, Report};
+use seaway_source::Files;
+
+/// Reads and compiles the manifests once.
+pub fn load(paths: &[String]) -> (Model, Report) {
+    let resources = Files::new(paths.to_vec()).load();
+    seaway_compile::compile(&resources, &compile_options())
+}
+
+/// Options for the world as it is now.
+pub fn compile_options() -> seaway_compile::Options {
+    seaway_compile::Options { now: Some(now()), ..Default::default() }
+}
+
+/// Seconds since 1970.
+pub fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
+}
