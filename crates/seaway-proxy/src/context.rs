@@ -15,6 +15,17 @@ pub struct Shared {
     pub options: Options,
 }
 
+impl Shared {
+    /// A process that serves nothing yet.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        Self {
+            published: Published::default(),
+            options,
+        }
+    }
+}
+
 /// One per downstream connection.
 #[derive(Clone, Debug)]
 pub struct Connection {
