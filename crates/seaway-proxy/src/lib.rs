@@ -10,6 +10,8 @@
 
 pub mod body;
 pub mod context;
+pub mod downstream;
 pub mod error;
 pub mod options;
 pub mod snapshot;
+pub mod upstream;

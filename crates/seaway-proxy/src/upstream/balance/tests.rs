@@ -1,0 +1,266 @@
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Marsaglia's xorshift64*: simulations are replayed from their seed.
+struct Seeded(u64);
+
+impl Rng for Seeded {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    }
+}
+
+fn endpoints(weights: &[u32]) -> Vec<(SocketAddr, u32)> {
+    (1..)
+        .zip(weights)
+        .map(|(host, &weight)| (SocketAddr::from(([10, 0, 0, host], 8080)), weight))
+        .collect()
+}
+
+/// Chooses `times` times with no load anywhere, and counts.
+fn counts(policy: Balancing, weights: &[u32], eligible: impl Fn(usize) -> bool, times: usize) -> Vec<usize> {
+    let balancer = Balancer::new(policy, &endpoints(weights));
+    let turn = Cell::new(0);
+    let mut rng = Seeded(7);
+    let mut counts = vec![0; weights.len()];
+    for _ in 0..times {
+        let next = || turn.replace(turn.get() + 1);
+        let index = balancer.choose(&eligible, |_| 0, None, next, &mut rng).unwrap();
+        counts[index] += 1;
+    }
+    counts
+}
+
+fn assert_near(counts: &[usize], expected: &[usize], tolerance: usize) {
+    for (count, expected) in counts.iter().zip(expected) {
+        assert!(
+            count.abs_diff(*expected) <= tolerance,
+            "{counts:?} is not near {expected}"
+        );
+    }
+}
+
+const POLICIES: [Balancing; 4] = [
+    Balancing::LeastRequest,
+    Balancing::RoundRobin,
+    Balancing::Random,
+    Balancing::RingHash,
+];
+
+#[test]
+fn round_robin_gives_each_endpoint_its_turn() {
+    assert_eq!(counts(Balancing::RoundRobin, &[1, 1, 1], |_| true, 9), [3, 3, 3]);
+}
+
+#[test]
+fn weighted_round_robin_is_exact_over_a_cycle() {
+    assert_eq!(
+        counts(Balancing::RoundRobin, &[5, 1, 1], |_| true, 70),
+        [50, 10, 10]
+    );
+}
+
+#[test]
+fn a_heavy_endpoint_does_not_take_its_turns_in_a_row() {
+    let balancer = Balancer::new(Balancing::RoundRobin, &endpoints(&[4, 2, 2]));
+    let turn = Cell::new(0);
+    let order: Vec<_> = (0..8)
+        .map(|_| {
+            let next = || turn.replace(turn.get() + 1);
+            balancer
+                .choose(|_| true, |_| 0, None, next, &mut Seeded(1))
+                .unwrap()
+        })
+        .collect();
+    assert!(order.windows(2).all(|pair| pair != [0, 0]), "{order:?}");
+}
+
+#[test]
+fn the_turns_of_an_ejected_endpoint_are_shared_by_the_others() {
+    let counts = counts(Balancing::RoundRobin, &[1, 1, 1, 1], |index| index != 1, 300);
+    assert_eq!(counts, [100, 0, 100, 100]);
+}
+
+#[test]
+fn weights_too_large_for_a_sequence_keep_their_shares() {
+    let counts = counts(Balancing::RoundRobin, &[1_000_003, 1_000_033 * 3], |_| true, 4096);
+    assert_near(&counts, &[1024, 3072], 2);
+}
+
+#[test]
+fn random_goes_by_weight() {
+    let counts = counts(Balancing::Random, &[1, 2, 7], |_| true, 10_000);
+    assert_near(&counts, &[1000, 2000, 7000], 200);
+}
+
+#[test]
+fn random_among_some_goes_by_their_weights() {
+    let counts = counts(Balancing::Random, &[1, 2, 7], |index| index != 2, 9_000);
+    assert_near(&counts, &[3000, 6000, 0], 200);
+}
+
+#[test]
+fn least_request_without_load_favours_nobody() {
+    let counts = counts(Balancing::LeastRequest, &[1, 1, 1, 1], |_| true, 8_000);
+    assert_near(&counts, &[2000; 4], 150);
+}
+
+#[test]
+fn least_request_of_two_always_takes_the_freer() {
+    let balancer = Balancer::new(Balancing::LeastRequest, &endpoints(&[1, 1]));
+    let mut rng = Seeded(3);
+    for _ in 0..100 {
+        let load = |index| if index == 0 { 5 } else { 4 };
+        assert_eq!(balancer.choose(|_| true, load, None, || 0, &mut rng), Some(1));
+    }
+}
+
+#[test]
+fn least_request_keeps_loads_in_the_ratio_of_weights() {
+    let balancer = Balancer::new(Balancing::LeastRequest, &endpoints(&[1, 3]));
+    let mut rng = Seeded(11);
+    let mut load = [0u64; 2];
+    for _ in 0..4000 {
+        let at = load;
+        let index = balancer
+            .choose(|_| true, |i| at[i], None, || 0, &mut rng)
+            .unwrap();
+        load[index] += 1;
+    }
+    assert!(load[0].abs_diff(1000) < 20, "{load:?}");
+}
+
+#[test]
+fn a_slow_endpoint_gets_less_from_least_request() {
+    // Each endpoint finishes one request per `cost` steps; one request comes per step.
+    let balancer = Balancer::new(Balancing::LeastRequest, &endpoints(&[1; 5]));
+    let cost = [4u64, 4, 4, 4, 40];
+    let (mut load, mut served) = ([0u64; 5], [0u64; 5]);
+    let mut rng = Seeded(5);
+    for step in 1..=20_000u64 {
+        let at = load;
+        let index = balancer
+            .choose(|_| true, |i| at[i], None, || 0, &mut rng)
+            .unwrap();
+        load[index] += 1;
+        served[index] += 1;
+        for (load, cost) in load.iter_mut().zip(cost) {
+            if step.is_multiple_of(cost) {
+                *load = load.saturating_sub(1);
+            }
+        }
+    }
+    assert!(served[4] * 4 < served[0], "{served:?}");
+}
+
+#[test]
+fn a_key_always_goes_to_the_same_endpoint() {
+    let one = Balancer::new(Balancing::RingHash, &endpoints(&[1; 10]));
+    let other = Balancer::new(Balancing::RingHash, &endpoints(&[1; 10]));
+    for key in 0..1000u32 {
+        let hash = Some(ring::hash_key(&key.to_be_bytes()));
+        let choose = |balancer: &Balancer| balancer.choose(|_| true, |_| 0, hash, || 0, &mut Seeded(1));
+        assert_eq!(choose(&one), choose(&other));
+    }
+}
+
+/// Where 20,000 keys go, by address.
+fn placement(endpoints: &[(SocketAddr, u32)], eligible: impl Fn(usize) -> bool) -> Vec<SocketAddr> {
+    let balancer = Balancer::new(Balancing::RingHash, endpoints);
+    (0..20_000u32)
+        .map(|key| {
+            let hash = Some(ring::hash_key(format!("user-{key}").as_bytes()));
+            let index = balancer.choose(&eligible, |_| 0, hash, || 0, &mut Seeded(1));
+            endpoints[index.unwrap()].0
+        })
+        .collect()
+}
+
+#[test]
+fn removing_one_of_ten_endpoints_moves_only_its_keys() {
+    let all = endpoints(&[1; 10]);
+    let before = placement(&all, |_| true);
+    for removed in 0..10 {
+        let mut left = all.clone();
+        let (gone, _) = left.remove(removed);
+        let after = placement(&left, |_| true);
+        let moved = before.iter().zip(&after).filter(|(a, b)| a != b).count();
+        assert!(moved <= 2400, "{moved} of 20000 keys moved");
+        assert!(before.iter().zip(&after).all(|(a, b)| *a == gone || a == b));
+    }
+}
+
+#[test]
+fn ejecting_an_endpoint_moves_its_keys_where_removing_it_does() {
+    let all = endpoints(&[1; 10]);
+    let ejected = placement(&all, |index| index != 4);
+    let mut left = all;
+    left.remove(4);
+    assert_eq!(ejected, placement(&left, |_| true));
+}
+
+#[test]
+fn keys_are_spread_by_weight() {
+    let all = endpoints(&[1, 1, 2]);
+    let mut counts = BTreeMap::<SocketAddr, usize>::new();
+    for address in placement(&all, |_| true) {
+        *counts.entry(address).or_default() += 1;
+    }
+    let counts: Vec<_> = counts.into_values().collect();
+    assert_near(&counts, &[5000, 5000, 10_000], 1000);
+}
+
+#[test]
+fn the_hash_of_a_key_never_changes() {
+    // XXH64 with seed 0, from its specification's reference implementation.
+    assert_eq!(ring::hash_key(b""), 0xEF46_DB37_51D8_E999);
+    assert_eq!(ring::hash_key(b"abc"), 0x44BC_2CF5_AD77_0999);
+}
+
+#[test]
+fn the_order_of_endpoints_does_not_move_keys() {
+    let all = endpoints(&[1; 7]);
+    let mut reversed = all.clone();
+    reversed.reverse();
+    assert_eq!(placement(&all, |_| true), placement(&reversed, |_| true));
+}
+
+proptest! {
+    #[test]
+    fn what_is_chosen_may_be_chosen_and_something_is_if_anything_may(
+        weights in prop::collection::vec(0u32..5, 1..40),
+        mask in any::<u64>(),
+        seed in 1u64..,
+    ) {
+        let eligible = |index: usize| mask >> index & 1 == 1;
+        let any = (0..weights.len()).any(eligible);
+        for policy in POLICIES {
+            let balancer = Balancer::new(policy, &endpoints(&weights));
+            let mut rng = Seeded(seed);
+            for turn in 0..20 {
+                let chosen = balancer.choose(eligible, |i| i as u64, None, || turn, &mut rng);
+                prop_assert_eq!(chosen.is_some(), any);
+                prop_assert!(chosen.is_none_or(eligible));
+            }
+        }
+    }
+
+    #[test]
+    fn an_endpoint_without_weight_is_left_alone_while_others_have_some(seed in 1u64..) {
+        for policy in POLICIES {
+            let balancer = Balancer::new(policy, &endpoints(&[0, 3, 0, 1]));
+            let mut rng = Seeded(seed);
+            for turn in 0..20 {
+                let chosen = balancer.choose(|_| true, |_| 0, None, || turn, &mut rng);
+                prop_assert!(matches!(chosen, Some(1 | 3)));
+            }
+        }
+    }
+}

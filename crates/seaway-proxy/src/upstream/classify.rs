@@ -1,0 +1,79 @@
+//! From what hyper, h2 and the operating system report to one [`Failure`].
+
+use std::error::Error;
+use std::io;
+
+use crate::error::Failure;
+
+/// A connection could not be made.
+pub(super) fn connect(error: &io::Error) -> Failure {
+    if is_ours(error) {
+        return Failure::Overload;
+    }
+    match error.kind() {
+        io::ErrorKind::TimedOut => Failure::ConnectTimeout,
+        _ => Failure::ConnectFailed,
+    }
+}
+
+/// We ran out of files, ports or memory: no endpoint is to blame.
+fn is_ours(error: &io::Error) -> bool {
+    let ours = [
+        libc::EMFILE,
+        libc::ENFILE,
+        libc::ENOMEM,
+        libc::ENOBUFS,
+        libc::EADDRNOTAVAIL,
+    ];
+    error.raw_os_error().is_some_and(|code| ours.contains(&code))
+}
+
+/// A handshake failed.
+pub(super) fn connecting(error: &hyper::Error) -> Failure {
+    match source::<h2::Error>(error) {
+        Some(h2) if h2.is_library() => Failure::UpstreamProtocol,
+        Some(h2) if !h2.is_io() && !h2.is_remote() => Failure::UpstreamProtocol,
+        _ => Failure::ConnectFailed,
+    }
+}
+
+/// A request was handed to a connection, and no response head came.
+pub(super) fn exchange(error: &hyper::Error) -> Failure {
+    if let Some(h2) = source::<h2::Error>(error) {
+        return stream(h2);
+    }
+    // The peer ends the connection with "unexpected message" when it speaks without being asked.
+    if error.is_parse() {
+        return Failure::UpstreamProtocol;
+    }
+    Failure::UpstreamReset
+}
+
+/// RFC 9113, 8.7: what the peer certainly did not process is what it refused, and what a GOAWAY leaves out. h2 gives
+/// the error of a remote GOAWAY to no other streams.
+fn stream(error: &h2::Error) -> Failure {
+    if error.is_go_away() && error.is_remote() {
+        return Failure::RefusedStream;
+    }
+    if error.is_reset() && error.is_remote() && error.reason() == Some(h2::Reason::REFUSED_STREAM) {
+        return Failure::RefusedStream;
+    }
+    if error.is_io() || error.is_remote() {
+        return Failure::UpstreamReset;
+    }
+    match error.reason() {
+        Some(h2::Reason::CANCEL | h2::Reason::NO_ERROR) | None => Failure::UpstreamReset,
+        Some(_) => Failure::UpstreamProtocol,
+    }
+}
+
+fn source<E: Error + 'static>(error: &hyper::Error) -> Option<&E> {
+    let mut next = error.source();
+    while let Some(here) = next {
+        if let Some(found) = here.downcast_ref::<E>() {
+            return Some(found);
+        }
+        next = here.source();
+    }
+    None
+}

@@ -1,0 +1,112 @@
+//! Making connections.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::classify;
+use super::cluster::ClusterState;
+use super::endpoint::{EndpointState, Key};
+use super::http2::{self, StreamGuard};
+use super::pool::{self, Http1Sender, Http2Sender};
+use crate::error::Failure;
+
+/// A response head must fit; bodies are read in pieces of at most this.
+const HTTP1_BUFFER: usize = 256 << 10;
+const HTTP1_HEAD: usize = 64 << 10;
+
+/// A new HTTP/1.1 connection.
+pub(super) async fn http1(cluster: &ClusterState, endpoint: &EndpointState) -> Result<Http1Sender, Failure> {
+    let made = async {
+        let stream = tcp(endpoint).await?;
+        let (sender, connection) = http1::Builder::new()
+            .max_buf_size(HTTP1_BUFFER)
+            .max_header_size(HTTP1_HEAD)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| classify::connecting(&error))?;
+        let counted = Counted::new(&endpoint.home);
+        tokio::spawn(async move {
+            let _counted = counted;
+            // How it ends is told to the request on it; between requests nobody needs to know.
+            let _ = connection.with_upgrades().await;
+        });
+        Ok(sender)
+    };
+    let made = timeout(cluster.config().connect_timeout.duration(), made).await;
+    judged(cluster, endpoint, made.unwrap_or(Err(Failure::ConnectTimeout)))
+}
+
+/// A place on an HTTP/2 connection: a free one, else on a new connection. Requests that come while one is being made
+/// wait for it instead of making their own. Whether it was there already.
+pub(super) async fn http2(
+    cluster: &ClusterState,
+    endpoint: &EndpointState,
+) -> Result<(Http2Sender, StreamGuard, bool), Failure> {
+    if let Some((sender, guard)) = pool::take_http2(&endpoint.home) {
+        return Ok((sender, guard, true));
+    }
+    let made = async {
+        let connecting = pool::connecting(&endpoint.home);
+        let _only_one = connecting.lock().await;
+        if let Some((sender, guard)) = pool::take_http2(&endpoint.home) {
+            return Ok((sender, guard, true));
+        }
+        let stream = tcp(endpoint).await?;
+        let (sender, guard) = http2::handshake(stream, Counted::new(&endpoint.home)).await?;
+        pool::add_http2(&endpoint.home, &sender, guard.link());
+        Ok((sender, guard, false))
+    };
+    let made = timeout(cluster.config().connect_timeout.duration(), made).await;
+    judged(cluster, endpoint, made.unwrap_or(Err(Failure::ConnectTimeout)))
+}
+
+/// Tells the endpoint's state how it went.
+fn judged<T>(
+    cluster: &ClusterState,
+    endpoint: &EndpointState,
+    made: Result<T, Failure>,
+) -> Result<T, Failure> {
+    match &made {
+        Ok(_) => endpoint.connected(),
+        Err(Failure::Overload) => {}
+        Err(_) => cluster.connect_failed(endpoint),
+    }
+    made
+}
+
+async fn tcp(endpoint: &EndpointState) -> Result<TcpStream, Failure> {
+    let stream = TcpStream::connect(endpoint.address)
+        .await
+        .map_err(|error| classify::connect(&error))?;
+    // A connection without these options still serves.
+    let _ = stream.set_nodelay(true);
+    let keepalive = TcpKeepalive::new()
+        .with_time(Duration::from_secs(30))
+        .with_interval(Duration::from_secs(10))
+        .with_retries(3);
+    let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive);
+    Ok(stream)
+}
+
+/// Counts a connection among the open ones of its address.
+struct Counted(Arc<AtomicU64>);
+
+impl Counted {
+    fn new(home: &Key) -> Self {
+        home.connections.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(&home.connections))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

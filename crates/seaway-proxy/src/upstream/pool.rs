@@ -1,0 +1,188 @@
+//! The connections of one worker thread, by the home of their address.
+//!
+//! HTTP/1.1: a stack of idle connections; the one used last is used next, so that spare ones grow old and are
+//! closed. HTTP/2: the connections of an address, each shared by many streams.
+//!
+//! A *keeper* task for each home of a thread closes what idled too long, and everything when the home is gone. It
+//! counts its own ticks, so that giving a connection back reads no clock. It ends when its pool is empty.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::client::conn::{http1, http2};
+use rustc_hash::FxHashMap;
+use tokio::runtime::Handle;
+
+use super::endpoint::Key;
+use super::http2::{Link, StreamGuard};
+use crate::body::Body;
+
+pub(super) type Http1Sender = http1::SendRequest<Body>;
+pub(super) type Http2Sender = http2::SendRequest<Body>;
+
+/// How often a keeper looks.
+const TICK: Duration = Duration::from_secs(15);
+/// After so many looks an idle connection is closed: 60 to 75 seconds.
+const IDLE_TICKS: u64 = 5;
+/// Idle HTTP/1.1 connections to one address from one thread.
+const MAX_IDLE: usize = 512;
+
+thread_local! {
+    static POOLS: RefCell<FxHashMap<u64, Pool>> = RefCell::default();
+}
+
+#[derive(Default)]
+struct Pool {
+    tick: u64,
+    /// With the tick at which it was given back; the newest is last.
+    http1: Vec<(Http1Sender, u64)>,
+    http2: Vec<Shared>,
+    /// Held while an HTTP/2 connection is made, so that requests that come meanwhile share it.
+    connecting: Arc<tokio::sync::Mutex<()>>,
+}
+
+struct Shared {
+    sender: Http2Sender,
+    link: Arc<Link>,
+    /// The last tick at which a stream was seen on it.
+    used: u64,
+}
+
+/// Touches this thread's pool of a home, making it if need be. `None` while the thread ends.
+fn with_pool<T>(home: &Key, touch: impl FnOnce(&mut Pool) -> T) -> Option<T> {
+    let with = |pools: &RefCell<FxHashMap<u64, Pool>>| {
+        let mut pools = pools.try_borrow_mut().ok()?;
+        let pool = pools.entry(home.id).or_insert_with(|| {
+            start_keeper(home.clone());
+            Pool::default()
+        });
+        Some(touch(pool))
+    };
+    POOLS.try_with(with).ok().flatten()
+}
+
+/// An idle HTTP/1.1 connection.
+pub(super) fn take_http1(home: &Key) -> Option<Http1Sender> {
+    let take = |pools: &RefCell<FxHashMap<u64, Pool>>| {
+        let mut pools = pools.try_borrow_mut().ok()?;
+        let idle = &mut pools.get_mut(&home.id)?.http1;
+        std::iter::from_fn(|| idle.pop()).find_map(|(sender, _)| sender.is_ready().then_some(sender))
+    };
+    POOLS.try_with(take).ok().flatten()
+}
+
+/// Takes an HTTP/1.1 connection back, once it is ready for another request; one that never gets there is closed.
+pub(super) fn give_back(home: &Key, mut sender: Http1Sender) {
+    if sender.is_closed() {
+        return;
+    }
+    if sender.is_ready() {
+        keep_http1(home, sender);
+        return;
+    }
+    let Ok(runtime) = Handle::try_current() else {
+        return;
+    };
+    let home = home.clone();
+    runtime.spawn(async move {
+        if sender.ready().await.is_ok() {
+            keep_http1(&home, sender);
+        }
+    });
+}
+
+fn keep_http1(home: &Key, sender: Http1Sender) {
+    if home.is_removed() {
+        return;
+    }
+    with_pool(home, |pool| {
+        if pool.http1.len() < MAX_IDLE {
+            pool.http1.push((sender, pool.tick));
+        }
+    });
+}
+
+/// A place on an HTTP/2 connection that has one free.
+pub(super) fn take_http2(home: &Key) -> Option<(Http2Sender, StreamGuard)> {
+    with_pool(home, |pool| {
+        pool.http2.retain(|shared| !shared.sender.is_closed());
+        let tick = pool.tick;
+        pool.http2.iter_mut().find_map(|shared| {
+            let guard = Link::try_stream(&shared.link)?;
+            shared.used = tick;
+            Some((shared.sender.clone(), guard))
+        })
+    })
+    .flatten()
+}
+
+/// Adds an HTTP/2 connection. One to an address that is gone serves only who made it.
+pub(super) fn add_http2(home: &Key, sender: &Http2Sender, link: &Arc<Link>) {
+    if home.is_removed() {
+        return;
+    }
+    with_pool(home, |pool| {
+        pool.http2.push(Shared {
+            sender: sender.clone(),
+            link: Arc::clone(link),
+            used: pool.tick,
+        });
+    });
+}
+
+/// Forgets an HTTP/2 connection that takes no more streams.
+pub(super) fn drop_http2(home: &Key, link: &Arc<Link>) {
+    with_pool(home, |pool| {
+        pool.http2.retain(|shared| !Arc::ptr_eq(&shared.link, link));
+    });
+}
+
+/// What to hold while an HTTP/2 connection is made.
+pub(super) fn connecting(home: &Key) -> Arc<tokio::sync::Mutex<()>> {
+    with_pool(home, |pool| Arc::clone(&pool.connecting)).unwrap_or_default()
+}
+
+fn start_keeper(home: Key) {
+    if let Ok(runtime) = Handle::try_current() {
+        runtime.spawn(keep(home));
+    }
+}
+
+async fn keep(mut home: Key) {
+    loop {
+        // Nothing is ever sent on this channel: it changes by closing.
+        let removed = tokio::time::timeout(TICK, home.removed.changed()).await.is_ok();
+        let done = POOLS.try_with(|pools| {
+            let Ok(mut pools) = pools.try_borrow_mut() else {
+                return false;
+            };
+            let empty = pools.get_mut(&home.id).is_none_or(Pool::tick);
+            if removed || empty {
+                pools.remove(&home.id);
+            }
+            removed || empty
+        });
+        if done.unwrap_or(true) {
+            return;
+        }
+    }
+}
+
+impl Pool {
+    /// Closes what idled too long; whether nothing is left.
+    fn tick(&mut self) -> bool {
+        self.tick += 1;
+        let tick = self.tick;
+        self.http1
+            .retain(|(sender, since)| !sender.is_closed() && since + IDLE_TICKS > tick);
+        self.http2.retain_mut(|shared| {
+            if shared.link.streams() > 0 {
+                shared.used = tick;
+            }
+            !shared.sender.is_closed() && shared.used + IDLE_TICKS > tick
+        });
+        // While somebody holds `connecting`, the pool is about to be used.
+        self.http1.is_empty() && self.http2.is_empty() && Arc::strong_count(&self.connecting) == 1
+    }
+}
