@@ -1,11 +1,16 @@
 //! What becomes of a request.
+//!
+//! One function decides, for the proxy and for `explain` alike: an [`Observer`] watches it at work. The one that sees
+//! nothing is compiled away.
 
 use http::HeaderMap;
 use seaway_model::VirtualHost;
 
-use crate::CompiledRoute;
+use crate::conditions::Miss;
+use crate::table::HostRoutes;
+use crate::{CompiledRoute, ListenerTable};
 
-/// What matching needs to know of a request. All of it normalised by [`crate`]'s own functions.
+/// What matching needs to know of a request. All of it normalised by [`crate::normalize`].
 #[derive(Clone, Copy, Debug)]
 pub struct RequestHead<'a> {
     /// As sent.
@@ -16,7 +21,8 @@ pub struct RequestHead<'a> {
     pub path: &'a str,
     /// Without the question mark.
     pub query: Option<&'a str>,
-    /// Without pseudo-headers.
+    /// Without pseudo-headers. A condition on the host reads the `host` header where there is one, and else the field
+    /// above, so a proxy that wants the port in it puts HTTP/2's `:authority` there as `host`.
     pub headers: &'a HeaderMap,
     /// The TLS server name, lower case, where the connection has one.
     pub server_name: Option<&'a str>,
@@ -45,4 +51,136 @@ pub struct Matched<'t> {
     pub route: &'t CompiledRoute,
     /// How many bytes of the path the route's prefix took; the whole length for exact and regex matches, 0 for any.
     pub matched_path: usize,
+}
+
+/// Watches a decision being made.
+pub(crate) trait Observer<'t> {
+    /// Whether routes that can never match shall be shown too.
+    const EVERYTHING: bool;
+
+    /// A route was considered: the first condition that does not hold, or none if it takes the request. Called in the
+    /// order of the routes.
+    fn considered(&mut self, route: &'t CompiledRoute, miss: Option<Miss>);
+}
+
+/// Sees nothing, costs nothing.
+impl Observer<'_> for () {
+    const EVERYTHING: bool = false;
+
+    fn considered(&mut self, _: &CompiledRoute, _: Option<Miss>) {}
+}
+
+impl ListenerTable {
+    /// Decides a request: the certificate first, then the most specific host, then the first of its routes that matches.
+    #[must_use]
+    pub fn decide<'t>(&'t self, request: &RequestHead<'_>) -> Decision<'t> {
+        self.decide_watched(request, &mut ())
+    }
+
+    pub(crate) fn decide_watched<'t, O: Observer<'t>>(
+        &'t self,
+        request: &RequestHead<'_>,
+        observer: &mut O,
+    ) -> Decision<'t> {
+        if self.is_misdirected(request) {
+            return Decision::Misdirected;
+        }
+        let found = self.virtual_host(request.host);
+        let Some((virtual_host, routes)) = found.and_then(|number| self.host(number)) else {
+            return Decision::NoRoute { virtual_host: None };
+        };
+        match routes.first_match(request, observer) {
+            Some((route, matched_path)) => Decision::Route(Matched {
+                virtual_host,
+                route,
+                matched_path,
+            }),
+            None => Decision::NoRoute {
+                virtual_host: Some(virtual_host),
+            },
+        }
+    }
+
+    /// The same decision without any index: what the indexes are held against, by tests and fuzzers.
+    #[must_use]
+    pub fn decide_linear<'t>(&'t self, request: &RequestHead<'_>) -> Decision<'t> {
+        if let (Some(name), Some(tls)) = (request.server_name, &self.listener().tls) {
+            let chosen = |host: &str| {
+                let covering = tls.certificates.iter().filter(|c| c.host.matches(host));
+                covering.min_by_key(|c| &c.host).map(|c| &c.secret)
+            };
+            let (served, due) = (chosen(name), chosen(request.host));
+            if name != request.host && (due.is_none() || due != served) {
+                return Decision::Misdirected;
+            }
+        }
+        let hosts = self.listener().virtual_hosts.iter().zip(&self.virtual_hosts);
+        let covering = hosts.filter(|(host, _)| host.host.matches(request.host));
+        let Some((virtual_host, routes)) = covering.min_by_key(|(host, _)| &host.host) else {
+            return Decision::NoRoute { virtual_host: None };
+        };
+        for route in &routes.routes {
+            if let Ok(matched_path) = route.evaluate(request) {
+                return Decision::Route(Matched {
+                    virtual_host,
+                    route,
+                    matched_path,
+                });
+            }
+        }
+        Decision::NoRoute {
+            virtual_host: Some(virtual_host),
+        }
+    }
+
+    /// Whether the certificate that the connection was made with is not the one this host would have got. A connection
+    /// made for the very host is never misdirected, also when its certificate has since been taken away.
+    fn is_misdirected(&self, request: &RequestHead<'_>) -> bool {
+        let Some(name) = request.server_name else {
+            return false;
+        };
+        if name == request.host || self.listener().tls.is_none() {
+            return false;
+        }
+        match (self.certificate(request.host), self.certificate(name)) {
+            (Some(due), Some(served)) => due.secret != served.secret,
+            _ => true,
+        }
+    }
+
+    fn host(&self, number: usize) -> Option<(&VirtualHost, &HostRoutes)> {
+        Some((
+            self.listener().virtual_hosts.get(number)?,
+            self.virtual_hosts.get(number)?,
+        ))
+    }
+}
+
+impl HostRoutes {
+    /// The first route, in the model's order, that takes the request.
+    fn first_match<'t, O: Observer<'t>>(
+        &'t self,
+        request: &RequestHead<'_>,
+        observer: &mut O,
+    ) -> Option<(&'t CompiledRoute, usize)> {
+        let mut lists = self.index.candidates(request, O::EVERYTHING);
+        loop {
+            // Few lists come together (one for each prefix of the path that has routes), so the smallest head is looked
+            // for in all of them.
+            let next = lists
+                .iter_mut()
+                .filter(|l| !l.is_empty())
+                .min_by_key(|l| l.first().copied())?;
+            let (&position, rest) = next.split_first()?;
+            *next = rest;
+            let route = self.routes.get(position as usize)?;
+            match route.evaluate(request) {
+                Ok(matched) => {
+                    observer.considered(route, None);
+                    return Some((route, matched));
+                }
+                Err(miss) => observer.considered(route, Some(miss)),
+            }
+        }
+    }
 }

@@ -5,8 +5,20 @@
 //! proxy, `explain`, the tests and the fuzzers call the same functions. Refuses to do I/O, to read a clock, and to
 //! roll dice: where chance decides, it says the odds.
 
+mod compiled;
+mod conditions;
+mod cors;
 mod decide;
+pub mod effect;
+mod expression;
+mod headers;
+mod index;
+pub mod normalize;
 mod table;
+mod values;
 
+pub use compiled::{CompiledDestination, CompiledRoute};
+pub use cors::{CompiledCors, PreflightAnswer};
 pub use decide::{Decision, Matched, RequestHead};
-pub use table::{CompiledRoute, ListenerTable, RouteId, RouteTable};
+pub use headers::HeaderEdit;
+pub use table::{ListenerTable, RouteId, RouteTable};

@@ -1,51 +1,62 @@
 //! The immutable form of a model's routes that requests are decided against.
+//!
+//! What listeners have in common is built once: a route is compiled once however many listeners have it, and virtual
+//! hosts with the same routes share one index (HTTP and HTTPS usually do).
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
 use seaway_model::{Listener, Model, Route, ServerCertificate};
 
-use crate::{Decision, RequestHead};
+use crate::CompiledRoute;
+use crate::expression::Expressions;
+use crate::index::{HostIndex, PathIndex};
 
 /// All listeners' routes, indexed. Built off the data path, published by one pointer swap, never changed.
 #[derive(Debug)]
 pub struct RouteTable {
     model: Arc<Model>,
     listeners: Vec<ListenerTable>,
+    routes: Vec<Arc<CompiledRoute>>,
 }
 
 /// The routes of one listener, indexed.
 #[derive(Debug)]
 pub struct ListenerTable {
     listener: Arc<Listener>,
+    hosts: HostIndex,
+    /// One for each virtual host, in the listener's order.
+    pub(crate) virtual_hosts: Vec<Arc<HostRoutes>>,
+    certificates: HostIndex,
+}
+
+/// The routes of a virtual host, in the model's order, and their index.
+#[derive(Debug)]
+pub(crate) struct HostRoutes {
+    pub(crate) routes: Box<[Arc<CompiledRoute>]>,
+    pub(crate) index: PathIndex,
 }
 
 /// A route by number: dense from 0, only meaningful together with the table it came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RouteId(pub u32);
 
-/// A route made ready: regular expressions compiled, header names and values parsed.
-#[derive(Debug)]
-pub struct CompiledRoute {
-    /// As the model has it.
-    pub route: Arc<Route>,
-    /// Its number.
-    pub id: RouteId,
-}
-
 impl RouteTable {
     /// Builds the table. Cannot fail: what could is refused when the model is made.
     #[must_use]
     pub fn build(model: &Arc<Model>) -> Self {
-        let listeners = model
-            .listeners
-            .iter()
-            .map(|l| ListenerTable {
-                listener: Arc::clone(l),
-            })
-            .collect();
+        let mut builder = Builder {
+            model,
+            expressions: Expressions::default(),
+            routes: Vec::new(),
+            by_route: FxHashMap::default(),
+            by_routes: FxHashMap::default(),
+        };
+        let listeners = model.listeners.iter().map(|l| builder.listener(l)).collect();
         Self {
             model: Arc::clone(model),
             listeners,
+            routes: builder.routes,
         }
     }
 
@@ -66,6 +77,12 @@ impl RouteTable {
     pub fn listener(&self, name: &str) -> Option<&ListenerTable> {
         self.listeners.iter().find(|l| *l.listener.name == *name)
     }
+
+    /// All routes, each once; a route's number is its place here.
+    #[must_use]
+    pub fn routes(&self) -> &[Arc<CompiledRoute>] {
+        &self.routes
+    }
 }
 
 impl ListenerTable {
@@ -78,17 +95,64 @@ impl ListenerTable {
     /// The certificate for a server name (lower case; an IP address in text where the client sent none).
     #[must_use]
     pub fn certificate(&self, server_name: &str) -> Option<&ServerCertificate> {
-        self.listener
-            .tls
-            .as_ref()?
-            .certificates
-            .iter()
-            .find(|c| c.host.matches(server_name))
+        let certificates = &self.listener.tls.as_ref()?.certificates;
+        certificates.get(self.certificates.find(server_name)?)
     }
 
-    /// Decides a request.
-    #[must_use]
-    pub fn decide<'t>(&'t self, _request: &RequestHead<'_>) -> Decision<'t> {
-        Decision::NoRoute { virtual_host: None }
+    /// The number of the virtual host for a host.
+    pub(crate) fn virtual_host(&self, host: &str) -> Option<usize> {
+        self.hosts.find(host)
     }
 }
+
+/// What is shared while a table is built. Routes are told apart by where they lie in memory, which the model keeps.
+struct Builder<'m> {
+    model: &'m Model,
+    expressions: Expressions,
+    routes: Vec<Arc<CompiledRoute>>,
+    by_route: FxHashMap<*const Route, Arc<CompiledRoute>>,
+    by_routes: FxHashMap<Box<[*const Route]>, Arc<HostRoutes>>,
+}
+
+impl Builder<'_> {
+    fn listener(&mut self, listener: &Arc<Listener>) -> ListenerTable {
+        let certificates = listener.tls.iter().flat_map(|tls| &tls.certificates);
+        ListenerTable {
+            hosts: HostIndex::build(listener.virtual_hosts.iter().map(|v| &v.host)),
+            virtual_hosts: listener
+                .virtual_hosts
+                .iter()
+                .map(|v| self.host(&v.routes))
+                .collect(),
+            certificates: HostIndex::build(certificates.map(|c| &c.host)),
+            listener: Arc::clone(listener),
+        }
+    }
+
+    fn host(&mut self, routes: &[Arc<Route>]) -> Arc<HostRoutes> {
+        let key: Box<[*const Route]> = routes.iter().map(Arc::as_ptr).collect();
+        if let Some(known) = self.by_routes.get(&key) {
+            return Arc::clone(known);
+        }
+        let routes: Box<[_]> = routes.iter().map(|route| self.route(route)).collect();
+        let index = PathIndex::build(routes.iter().map(AsRef::as_ref));
+        let host = Arc::new(HostRoutes { routes, index });
+        self.by_routes.insert(key, Arc::clone(&host));
+        host
+    }
+
+    fn route(&mut self, route: &Arc<Route>) -> Arc<CompiledRoute> {
+        if let Some(known) = self.by_route.get(&Arc::as_ptr(route)) {
+            return Arc::clone(known);
+        }
+        let id = RouteId(u32::try_from(self.routes.len()).unwrap_or(u32::MAX));
+        let compiled = Arc::new(CompiledRoute::new(route, id, self.model, &mut self.expressions));
+        self.routes.push(Arc::clone(&compiled));
+        self.by_route.insert(Arc::as_ptr(route), Arc::clone(&compiled));
+        compiled
+    }
+}
+
+#[cfg(test)]
+#[path = "table/tests.rs"]
+mod tests;

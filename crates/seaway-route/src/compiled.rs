@@ -1,0 +1,118 @@
+//! A route made ready for requests: what can be parsed, summed up or looked up beforehand, is.
+
+use std::sync::Arc;
+
+use seaway_model::{Action, Cluster, Match, Model, PathRewrite, Route, Target};
+
+use crate::conditions::{Miss, Ready};
+use crate::cors::CompiledCors;
+use crate::expression::{Expression, Expressions};
+use crate::headers::HeaderEdit;
+use crate::{RequestHead, RouteId};
+
+/// A route made ready: regular expressions, header changes and CORS compiled, weights summed up. Shared by all the
+/// listeners that have the route.
+#[derive(Debug)]
+pub struct CompiledRoute {
+    /// As the model has it.
+    pub route: Arc<Route>,
+    /// Its number.
+    pub id: RouteId,
+    /// Changes on the way to the upstream; the destination's own come after.
+    pub request_headers: HeaderEdit,
+    /// Changes on the way back; the destination's own come before.
+    pub response_headers: HeaderEdit,
+    /// CORS, where the route has it.
+    pub cors: Option<Box<CompiledCors>>,
+    /// One for each destination of `Action::Forward`, in its order; empty for other actions.
+    pub destinations: Box<[CompiledDestination]>,
+    pub(crate) conditions: Ready,
+    pub(crate) rewrite: Option<Arc<Expression>>,
+}
+
+/// A destination made ready.
+#[derive(Debug)]
+pub struct CompiledDestination {
+    /// Changes on the way there, after the route's.
+    pub request_headers: HeaderEdit,
+    /// Changes on the way back, before the route's.
+    pub response_headers: HeaderEdit,
+    /// The cluster, where the destination is not a failure.
+    pub cluster: Option<Arc<Cluster>>,
+    /// The sum of the weights up to and with this one.
+    cumulative: u64,
+}
+
+impl CompiledRoute {
+    pub(crate) fn new(route: &Arc<Route>, id: RouteId, model: &Model, expressions: &mut Expressions) -> Self {
+        let (destinations, rewrite) = match &route.action {
+            Action::Forward(forward) => {
+                let rewrite = match &forward.rewrite.path {
+                    Some(PathRewrite::Regex { pattern, .. }) => Some(expressions.anywhere(pattern)),
+                    _ => None,
+                };
+                (destinations(forward, model), rewrite)
+            }
+            _ => (Box::default(), None),
+        };
+        Self {
+            route: Arc::clone(route),
+            id,
+            request_headers: HeaderEdit::new(&route.request_headers),
+            response_headers: HeaderEdit::new(&route.response_headers),
+            cors: route
+                .cors
+                .as_ref()
+                .map(|cors| Box::new(CompiledCors::new(cors, expressions))),
+            destinations,
+            conditions: Ready::new(&route.matches, expressions),
+            rewrite,
+        }
+    }
+
+    /// The sum of the destinations' weights; 0 if the route does not forward.
+    #[must_use]
+    pub fn total_weight(&self) -> u64 {
+        self.destinations.last().map_or(0, |d| d.cumulative)
+    }
+
+    /// The destination for a number that is uniform in `0..total_weight()`: exactly its weight of them lead to each.
+    /// `None` for a number beyond.
+    #[must_use]
+    pub fn pick(&self, roll: u64) -> Option<usize> {
+        let index = self.destinations.partition_point(|d| d.cumulative <= roll);
+        (index < self.destinations.len()).then_some(index)
+    }
+
+    /// How many bytes of the path were matched, or the first condition that does not hold.
+    pub(crate) fn evaluate(&self, request: &RequestHead<'_>) -> Result<usize, Miss> {
+        self.conditions.evaluate(&self.route.matches, request)
+    }
+
+    pub(crate) fn methods(&self) -> &[Arc<str>] {
+        match &self.route.matches {
+            Match::When(conditions) => &conditions.methods,
+            Match::Never { .. } => &[],
+        }
+    }
+}
+
+fn destinations(forward: &seaway_model::Forward, model: &Model) -> Box<[CompiledDestination]> {
+    let mut cumulative = 0;
+    forward
+        .destinations
+        .iter()
+        .map(|destination| {
+            cumulative += u64::from(destination.weight);
+            CompiledDestination {
+                request_headers: HeaderEdit::new(&destination.request_headers),
+                response_headers: HeaderEdit::new(&destination.response_headers),
+                cluster: match &destination.target {
+                    Target::Cluster(name) => model.clusters.get(name).cloned(),
+                    Target::Fail(_) => None,
+                },
+                cumulative,
+            }
+        })
+        .collect()
+}

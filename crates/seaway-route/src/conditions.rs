@@ -1,0 +1,187 @@
+//! The conditions of a route, made ready, and the one function that says whether they hold.
+//!
+//! The meaning of each is written at its type in the model (`Conditions`, `ValueMatch`, ...). The index in
+//! [`crate::index`] only proposes routes; what is said here decides, so a mistake in the index can hide a route but never
+//! let a wrong one through.
+
+use std::sync::Arc;
+
+use seaway_model::{Conditions, Match, PathMatch, StringMatch, ValueMatch};
+
+use crate::RequestHead;
+use crate::expression::{Expression, Expressions};
+use crate::values::Source;
+
+/// A condition on a text.
+#[derive(Debug)]
+pub(crate) enum Text {
+    Exact(Arc<str>),
+    Prefix(Arc<str>),
+    Suffix(Arc<str>),
+    Regex(Arc<Expression>),
+}
+
+/// A condition on a value that may be absent.
+#[derive(Debug)]
+pub(crate) enum Expected {
+    Present,
+    Absent,
+    Is(Text),
+    IsNot(Text),
+}
+
+/// A condition on a header, a query parameter or a cookie.
+#[derive(Debug)]
+pub(crate) struct Check {
+    /// As configured, for people.
+    pub(crate) name: Arc<str>,
+    pub(crate) source: Source,
+    pub(crate) expected: Expected,
+}
+
+/// The first condition that did not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Miss {
+    /// The route can never match.
+    Never,
+    Path,
+    Method,
+    /// By its place in [`Ready::checks`].
+    Check(usize),
+}
+
+/// What of a route's conditions had to be made ready; path and methods are read from the model.
+#[derive(Debug, Default)]
+pub(crate) struct Ready {
+    path: Option<Arc<Expression>>,
+    pub(crate) checks: Box<[Check]>,
+}
+
+impl Ready {
+    pub(crate) fn new(matches: &Match, expressions: &mut Expressions) -> Self {
+        let Match::When(conditions) = matches else {
+            return Self::default();
+        };
+        let path = match &conditions.path {
+            PathMatch::Regex(pattern) => Some(expressions.whole(pattern)),
+            _ => None,
+        };
+        let headers = conditions
+            .headers
+            .iter()
+            .map(|c| (&c.name, Source::header(&c.name), &c.value));
+        let query = conditions
+            .query
+            .iter()
+            .map(|c| (&c.name, Source::Query(Arc::clone(&c.name)), &c.value));
+        let cookies = conditions
+            .cookies
+            .iter()
+            .map(|c| (&c.name, Source::Cookie(Arc::clone(&c.name)), &c.value));
+        let checks = headers
+            .chain(query)
+            .chain(cookies)
+            .map(|(name, source, value)| Check {
+                name: Arc::clone(name),
+                source,
+                expected: Expected::new(value, expressions),
+            })
+            .collect();
+        Self { path, checks }
+    }
+
+    /// Whether all conditions hold: how many bytes of the path were matched, or the first condition that does not hold.
+    pub(crate) fn evaluate(&self, matches: &Match, request: &RequestHead<'_>) -> Result<usize, Miss> {
+        let Match::When(conditions) = matches else {
+            return Err(Miss::Never);
+        };
+        let matched = self.path(conditions, request.path).ok_or(Miss::Path)?;
+        if !conditions.methods.is_empty() && !conditions.methods.iter().any(|m| **m == *request.method) {
+            return Err(Miss::Method);
+        }
+        match self.checks.iter().position(|check| !check.holds(request)) {
+            Some(failed) => Err(Miss::Check(failed)),
+            None => Ok(matched),
+        }
+    }
+
+    fn path(&self, conditions: &Conditions, path: &str) -> Option<usize> {
+        match &conditions.path {
+            PathMatch::Any => Some(0),
+            PathMatch::Exact(exact) => (**exact == *path).then_some(path.len()),
+            PathMatch::Elements(prefix) => {
+                let prefix = elements(prefix);
+                let rest = path.strip_prefix(prefix)?;
+                (rest.is_empty() || rest.starts_with('/')).then_some(prefix.len())
+            }
+            PathMatch::Prefix(prefix) => path.starts_with(&**prefix).then_some(prefix.len()),
+            PathMatch::Regex(_) => {
+                let expression = self.path.as_ref()?;
+                expression.is_match(path.as_bytes()).then_some(path.len())
+            }
+        }
+    }
+}
+
+/// A prefix by elements is written without a trailing slash; one that has it means the same.
+pub(crate) fn elements(prefix: &str) -> &str {
+    prefix.strip_suffix('/').unwrap_or(prefix)
+}
+
+impl Expected {
+    fn new(value: &ValueMatch, expressions: &mut Expressions) -> Self {
+        match value {
+            ValueMatch::Present => Self::Present,
+            ValueMatch::Absent => Self::Absent,
+            ValueMatch::Is(text) => Self::Is(Text::new(text, expressions)),
+            ValueMatch::IsNot(text) => Self::IsNot(Text::new(text, expressions)),
+        }
+    }
+
+    fn holds(&self, value: Option<&[u8]>) -> bool {
+        match self {
+            Self::Present => value.is_some(),
+            Self::Absent => value.is_none(),
+            Self::Is(text) => value.is_some_and(|v| text.holds(v)),
+            Self::IsNot(text) => !value.is_some_and(|v| text.holds(v)),
+        }
+    }
+}
+
+impl Text {
+    pub(crate) fn new(text: &StringMatch, expressions: &mut Expressions) -> Self {
+        match text {
+            StringMatch::Exact(exact) => Self::Exact(Arc::clone(exact)),
+            StringMatch::Prefix(prefix) => Self::Prefix(Arc::clone(prefix)),
+            StringMatch::Suffix(suffix) => Self::Suffix(Arc::clone(suffix)),
+            StringMatch::Regex(pattern) => Self::Regex(expressions.whole(pattern)),
+        }
+    }
+
+    pub(crate) fn holds(&self, value: &[u8]) -> bool {
+        match self {
+            Self::Exact(exact) => value == exact.as_bytes(),
+            Self::Prefix(prefix) => value.starts_with(prefix.as_bytes()),
+            Self::Suffix(suffix) => value.ends_with(suffix.as_bytes()),
+            Self::Regex(expression) => expression.is_match(value),
+        }
+    }
+}
+
+impl Check {
+    fn holds(&self, request: &RequestHead<'_>) -> bool {
+        self.expected.holds(self.source.value(request).as_deref())
+    }
+
+    /// The only value that lets this condition hold, where there is only one.
+    pub(crate) fn only_value(&self) -> Option<&str> {
+        match &self.expected {
+            Expected::Is(Text::Exact(exact)) => Some(exact),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "conditions/tests.rs"]
+mod tests;
