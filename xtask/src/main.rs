@@ -1,2 +1,54 @@
-//! Placeholder.
-fn main() {}
+//! `cargo xtask <task>`: everything that is done to this project, in one place, the same for a person and for CI.
+//!
+//! Tasks are written in Rust and not in shell, so that they run wherever the project builds and can be tested. They
+//! use cargo and what the project itself is made of; a task that needs something else says so and fails, and nothing is
+//! skipped in silence.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a task's output is what it is for"
+)]
+
+mod ci;
+mod layers;
+mod metadata;
+mod project;
+mod supply;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The tasks of this project.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask", version)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Everything that must hold before a change lands: format, layers, supply, documents, clippy, fuzz, tests.
+    #[command(visible_alias = "ci")]
+    Test(ci::Options),
+    /// Checks the direction of dependency between the crates.
+    Layers,
+    /// Checks licences, sources and bans of every dependency, as deny.toml says.
+    Supply,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().task {
+        Task::Test(options) => ci::run(&options),
+        Task::Layers => layers::run(),
+        Task::Supply => supply::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Certificates for tests, made when they are needed: no key lies in the repository that could be mistaken for a real one.
+#![allow(
+    clippy::expect_used,
+    reason = "making a key fails only on a broken machine, and then the test should fail"
+)]
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
+};
+
+/// A certificate authority that nobody trusts but a test.
+pub struct Ca {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+/// A certificate with its key, in PEM.
+#[derive(Clone, Debug)]
+pub struct Leaf {
+    /// The leaf alone: the authority is a root.
+    pub certificate: String,
+    /// PKCS #8.
+    pub key: String,
+}
+
+impl Ca {
+    /// Makes one.
+    #[must_use]
+    pub fn new(common_name: &str) -> Self {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, common_name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let key = KeyPair::generate().expect("a key");
+        let issuer = CertifiedIssuer::self_signed(params, key).expect("a certificate");
+        Self { issuer }
+    }
+
+    /// Its certificate, to be trusted.
+    #[must_use]
+    pub fn pem(&self) -> String {
+        self.issuer.pem()
+    }
+
+    /// A certificate for these DNS names and IP addresses.
+    #[must_use]
+    pub fn leaf(&self, names: &[&str]) -> Leaf {
+        self.sign(&leaf_params(names))
+    }
+
+    /// The same, but it ended with the year 2001.
+    #[must_use]
+    pub fn expired_leaf(&self, names: &[&str]) -> Leaf {
+        let mut params = leaf_params(names);
+        params.not_before = date_time_ymd(2001, 1, 1);
+        params.not_after = date_time_ymd(2001, 12, 31);
+        self.sign(&params)
+    }
+
+    fn sign(&self, params: &CertificateParams) -> Leaf {
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        Leaf {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Ca {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ca").finish_non_exhaustive()
+    }
+}
+
+impl Leaf {
+    /// A `kubernetes.io/tls` Secret with this key pair, as a YAML document.
+    #[must_use]
+    pub fn secret(&self, namespace: &str, name: &str) -> String {
+        let indented = |pem: &str| {
+            pem.lines()
+                .map(|line| format!("    {line}\n"))
+                .collect::<String>()
+        };
+        format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: {name}, namespace: {namespace}}}\n\
+             type: kubernetes.io/tls\nstringData:\n  tls.crt: |\n{}  tls.key: |\n{}",
+            indented(&self.certificate),
+            indented(&self.key)
+        )
+    }
+}
+
+fn leaf_params(names: &[&str]) -> CertificateParams {
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    let mut params = CertificateParams::new(names).expect("names that a certificate can have");
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params
+}
