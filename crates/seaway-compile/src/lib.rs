@@ -4,8 +4,34 @@
 //! per dialect, shared resolution beside them. Everything is a pure, synchronous function of the resources: no clock
 //! (expiry takes `now` as an option), no I/O, no randomness, and the order of the input does not matter.
 
+mod conflict;
+mod draft;
+mod findings;
+mod gateway;
+mod http_route;
+mod https_cert;
+mod ingress;
+mod objects;
+mod order;
+mod problem;
+mod resolve;
+mod status;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod unreachable;
+
+use std::collections::HashSet;
+
 use seaway_api::Resources;
 use seaway_model::{Model, Report};
+
+use crate::findings::{Findings, origin_of};
+use crate::gateway::Wanted;
+use crate::ingress::class::Classes;
+use crate::objects::Objects;
+use crate::resolve::Resolver;
 
 /// What compiling needs to know besides the resources.
 #[derive(Clone, Debug)]
@@ -29,7 +55,66 @@ impl Default for Options {
 }
 
 /// Compiles all resources at once. Equal resources, in any order, give an equal model and report.
+///
+/// The stages, and why they stand in this order.
 #[must_use]
-pub fn compile(_resources: &Resources, _options: &Options) -> (Model, Report) {
-    (Model::default(), Report::default())
+pub fn compile(resources: &Resources, options: &Options) -> (Model, Report) {
+    let mut findings = Findings::default();
+
+    // First what was wrong with files and single objects: it needs nothing else.
+    problem::report(&resources.problems, &mut findings);
+
+    // Then each object once and sorted, so that nothing below depends on the order of the input.
+    let objects = Objects::new(resources, &mut findings);
+
+    // References are resolved on demand, so that only what routes use becomes a cluster or a warning.
+    let mut resolver = Resolver::new(&objects);
+
+    // Every dialect makes drafts that know nothing of each other.
+    let mut drafts = Vec::new();
+    for object in &objects.http_routes {
+        drafts.extend(http_route::compile(object, options, &mut resolver, &mut findings));
+    }
+
+    // Whose an Ingress is comes before anything is said about it: another controller's is left alone.
+    let classes = Classes::new(&objects.ingress_classes, &mut findings);
+    let mut ingresses = objects.ingresses.clone();
+    ingresses.retain(|object| classes.serves(object, &mut findings));
+    let mut fallbacks = Vec::new();
+    let mut ingress_hosts = HashSet::new();
+    for object in &ingresses {
+        let compiled = ingress::compile(object, &mut resolver, &mut findings);
+        drafts.extend(compiled.drafts);
+        fallbacks.extend(compiled.fallback);
+        ingress_hosts.extend(compiled.hosts);
+    }
+
+    // Certificates come before listeners, since HTTPS is listened on only where there is one.
+    let certificates = https_cert::compile(&objects, &ingresses, options, &mut findings);
+
+    // Only here do routes of different objects meet, and precedence is decided once and for all.
+    let wanted = Wanted::new(drafts, fallbacks, ingress_hosts);
+
+    // What is odd about all of them together can be said once they stand in order.
+    conflict::shared_hosts(&wanted, &mut findings);
+    conflict::hosts_without_certificate(&wanted, &certificates, &ingresses, &mut findings);
+    unreachable::report(&wanted, &mut findings);
+
+    let model = Model {
+        listeners: gateway::listeners(&wanted, &certificates, options),
+        clusters: resolver.into_clusters(),
+        secrets: certificates.secrets,
+    };
+
+    // Status last: it is read off the diagnostics.
+    let diagnostics = findings.finish();
+    let known = (objects.http_routes.iter().map(|object| origin_of(&object.meta)))
+        .chain(objects.https_certs.iter().map(|object| origin_of(&object.meta)))
+        .chain(ingresses.iter().map(|object| origin_of(&object.meta)));
+    let statuses = status::statuses(known, &resources.problems, &diagnostics, &model);
+    let report = Report {
+        diagnostics,
+        statuses,
+    };
+    (model, report)
 }

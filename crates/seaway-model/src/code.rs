@@ -167,6 +167,9 @@ codes! {
     /// Two certificates claim the same host.
     CertificateConflict = "SW0309", Warning, None,
         "The older object is used, then the first by namespace and name.";
+    /// HTTPS is asked for, and no certificate covers the host.
+    NoCertificate = "SW0310", Warning, None,
+        "Handshakes for that host are refused, and without any certificate nothing listens for HTTPS at all. Plain HTTP keeps serving. Add an HttpsCert for the host.";
     /// Several objects claim the same host.
     SharedHost = "SW0401", Warning, None,
         "Their rules are merged and sorted together. If that is not meant, give each a host of its own.";

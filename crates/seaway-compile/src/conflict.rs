@@ -1,0 +1,168 @@
+//! Hosts that several objects claim, and hosts that HTTPS is asked for without a certificate.
+//!
+//! Several HttpRoutes of one namespace on one host are how a canary is written, and several Ingresses of one namespace
+//! are how a site is split among its parts: nothing to say. Another kind, or another namespace, is another owner.
+
+use std::collections::BTreeMap;
+
+use seaway_api::Object;
+use seaway_api::ingress::Ingress;
+use seaway_model::{Action, Code, HostMatch, Origin, Route};
+
+use crate::draft::{Claim, Draft, Purpose};
+use crate::findings::{Findings, origin_of, place, whereabouts};
+use crate::gateway::Wanted;
+use crate::https_cert::Certificates;
+use crate::objects::group;
+
+/// Who owns a claim: group, kind and namespace.
+type Owner<'a> = (&'a str, &'a str, &'a str);
+
+/// Warns about hosts that several owners claim on one listener.
+pub(crate) fn shared_hosts(wanted: &Wanted, findings: &mut Findings) {
+    let drafts = || wanted.drafts.iter().chain(&wanted.fallbacks);
+    report_shared(drafts().filter(|draft| draft.http.is_some()), findings);
+    report_shared(drafts().filter(|draft| draft.https.is_some()), findings);
+    report_default_backends(&wanted.fallbacks, findings);
+}
+
+fn report_shared<'a>(drafts: impl Iterator<Item = &'a Draft>, findings: &mut Findings) {
+    let mut hosts: BTreeMap<&HostMatch, BTreeMap<Owner<'_>, &Claim>> = BTreeMap::new();
+    for draft in drafts {
+        for claim in &*draft.hosts {
+            let first = hosts
+                .entry(&claim.host)
+                .or_default()
+                .entry(owner(&claim.origin))
+                .or_insert(claim);
+            if claim.origin < first.origin {
+                *first = claim;
+            }
+        }
+    }
+    for owners in hosts.into_values().filter(|owners| owners.len() > 1) {
+        let mut claims = owners.into_values();
+        let Some(first) = claims.next() else {
+            continue;
+        };
+        for other in claims {
+            report_pair(first, other, findings);
+        }
+    }
+}
+
+fn owner(origin: &Origin) -> Owner<'_> {
+    (group(&origin.api_version), &origin.kind, &origin.namespace)
+}
+
+fn report_pair(first: &Claim, other: &Claim, findings: &mut Findings) {
+    let message = format!(
+        "host \"{}\" is claimed by {} and by {}{}",
+        other.host,
+        other.origin,
+        first.origin,
+        whereabouts(&first.origin)
+    );
+    findings.report(
+        Code::SharedHost,
+        other.origin.clone(),
+        message,
+        "their rules are merged and sorted together; if that is not meant, give each a host of its own",
+    );
+}
+
+/// Only one default backend can take what no host takes.
+fn report_default_backends(fallbacks: &[Draft], findings: &mut Findings) {
+    let Some((first, others)) = fallbacks.split_first() else {
+        return;
+    };
+    let Some(winner) = first.http.as_ref() else {
+        return;
+    };
+    for route in others.iter().filter_map(|draft| draft.http.as_ref()) {
+        let message = format!(
+            "{} has a default backend already{}, which takes the requests for hosts that nobody names",
+            winner.origin,
+            whereabouts(&winner.origin)
+        );
+        findings.report(
+            Code::SharedHost,
+            route.origin.clone(),
+            message,
+            "keep one default backend; the oldest Ingress wins",
+        );
+    }
+}
+
+/// Warns about hosts that are served by HTTPS only, or redirected to it, and have no certificate.
+pub(crate) fn hosts_without_certificate(
+    wanted: &Wanted,
+    certificates: &Certificates,
+    ingresses: &[&Object<Ingress>],
+    findings: &mut Findings,
+) {
+    for ingress in ingresses {
+        report_tls_without_secret(ingress, certificates, findings);
+    }
+    for draft in wanted
+        .drafts
+        .iter()
+        .filter(|draft| draft.purpose == Purpose::Rule)
+    {
+        let Some(why) = needs_https(draft) else {
+            continue;
+        };
+        for claim in &*draft.hosts {
+            if !certificates.cover(&claim.host) {
+                report_no_certificate(claim, why, findings);
+            }
+        }
+    }
+}
+
+fn needs_https(draft: &Draft) -> Option<&'static str> {
+    let redirects = |route: &Route| {
+        let same = draft.https.as_ref().is_some_and(|https| **https == *route);
+        !same
+            && matches!(&route.action, Action::Redirect(r) if r.scheme.as_deref() == Some("https") && r.host.is_none())
+    };
+    match &draft.http {
+        None => Some("it is served by HTTPS only"),
+        Some(route) if redirects(route) => Some("HTTP is redirected to HTTPS"),
+        Some(_) => None,
+    }
+}
+
+/// Says that a host has no certificate.
+fn report_no_certificate(claim: &Claim, why: &str, findings: &mut Findings) {
+    findings.report(
+        Code::NoCertificate,
+        claim.origin.clone(),
+        format!("there is no certificate for host \"{}\", and {why}", claim.host),
+        "add an HttpsCert for it; \"httpsCertIssuer: default-cert-issuer\" makes one that is good for trying",
+    );
+}
+
+/// An entry of `tls` without a Secret leaves the certificate to somebody else; says so when nobody has one.
+fn report_tls_without_secret(
+    ingress: &Object<Ingress>,
+    certificates: &Certificates,
+    findings: &mut Findings,
+) {
+    let origin = origin_of(&ingress.meta);
+    for (index, tls) in ingress.spec.tls.iter().enumerate() {
+        if tls.secret_name.is_some() {
+            continue;
+        }
+        for (host_index, text) in tls.hosts.iter().enumerate() {
+            let Ok(host) = HostMatch::parse_one_label(text) else {
+                continue;
+            };
+            if !certificates.cover(&host) {
+                let field = format!("spec.tls[{index}].hosts[{host_index}]");
+                let origin = place(&origin, &field, text.pos);
+                report_no_certificate(&Claim { host, origin }, "this entry names no Secret", findings);
+            }
+        }
+    }
+}

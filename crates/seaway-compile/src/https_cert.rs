@@ -1,0 +1,305 @@
+//! Certificates: `HttpsCert` with its issuers, and `tls` of Ingresses.
+//!
+//! A certificate that cannot be had stops neither plain HTTP nor another certificate: its hosts have none, and their
+//! handshakes are refused. What an issuer has to make stands in the model as awaited; compiling never waits.
+
+mod issuer;
+mod key_pair;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+
+use seaway_api::https_cert::HttpsCert;
+use seaway_api::ingress::{Ingress, IngressTls};
+use seaway_api::{Object, Pos, Spanned};
+use seaway_model::{Code, HostMatch, IssuerKind, Material, Origin, Secret, SecretName, ServerCertificate};
+
+use self::issuer::{Issuer, Issuers};
+use self::store::{Reference, Store};
+use crate::Options;
+use crate::findings::{Findings, Reporter, origin_of, place, whereabouts};
+use crate::objects::{Objects, is_kalm};
+use crate::order::ObjectRank;
+
+/// Namespace of the Secrets of Kalm's cluster-scoped HttpsCerts.
+const KALM_SECRET_NAMESPACE: &str = "istio-system";
+
+/// All certificates, and the hosts they are presented for.
+#[derive(Debug, Default)]
+pub(crate) struct Certificates {
+    /// By name.
+    pub(crate) secrets: BTreeMap<SecretName, Arc<Secret>>,
+    /// Most specific host first, each host once.
+    pub(crate) presented: Vec<ServerCertificate>,
+}
+
+impl Certificates {
+    /// Whether a client that asks for this host gets a certificate.
+    pub(crate) fn cover(&self, host: &HostMatch) -> bool {
+        let presents = |wanted: &HostMatch| {
+            self.presented
+                .binary_search_by(|certificate| certificate.host.cmp(wanted))
+                .is_ok()
+        };
+        let one_label = match host {
+            HostMatch::Exact(name) => name.find('.').and_then(|dot| name.get(dot..)),
+            HostMatch::Suffix(suffix) | HostMatch::OneLabel(suffix) => Some(&**suffix),
+            // Of all hosts, those that have a certificate are served.
+            HostMatch::Any => return !self.presented.is_empty(),
+        };
+        presents(host)
+            || one_label.is_some_and(|suffix| presents(&HostMatch::OneLabel(suffix.into())))
+            || presents(&HostMatch::Any)
+    }
+}
+
+/// Compiles the certificates of all objects; the Ingresses are those that Seaway serves.
+pub(crate) fn compile(
+    objects: &Objects<'_>,
+    ingresses: &[&Object<Ingress>],
+    options: &Options,
+    findings: &mut Findings,
+) -> Certificates {
+    let mut collector = Collector {
+        store: Store::new(&objects.secrets, options.now),
+        issuers: Issuers::new(&objects.https_cert_issuers),
+        made: BTreeMap::new(),
+        claims: Vec::new(),
+    };
+    for object in &objects.https_certs {
+        collector.https_cert(object, findings);
+    }
+    for object in ingresses {
+        collector.ingress(object, findings);
+    }
+    collector.finish(findings)
+}
+
+/// A certificate that an object wants presented for a host.
+struct Claim {
+    rank: ObjectRank,
+    host: HostMatch,
+    secret: SecretName,
+    origin: Origin,
+}
+
+/// A domain as an object writes it.
+struct Domain {
+    host: HostMatch,
+    field: String,
+    pos: Pos,
+}
+
+struct Collector<'a> {
+    store: Store<'a>,
+    issuers: Issuers<'a>,
+    made: BTreeMap<SecretName, Arc<Secret>>,
+    claims: Vec<Claim>,
+}
+
+impl Collector<'_> {
+    fn https_cert(&mut self, object: &Object<HttpsCert>, findings: &mut Findings) {
+        let origin = origin_of(&object.meta);
+        let mut reporter = Reporter::new(&origin, findings);
+        let domains = domains(&object.spec.domains, "spec.domains", &mut reporter);
+        let secret = if object.spec.is_self_managed {
+            self.self_managed(object, &domains, &mut reporter)
+        } else {
+            self.issued(object, &domains, &mut reporter)
+        };
+        if let Some(secret) = secret.filter(|_| !reporter.left_out()) {
+            self.claim(&ObjectRank::new(&object.meta), secret, domains, &origin);
+        }
+    }
+
+    fn self_managed(
+        &mut self,
+        object: &Object<HttpsCert>,
+        domains: &[Domain],
+        reporter: &mut Reporter<'_>,
+    ) -> Option<SecretName> {
+        let field = "spec.selfManagedCertSecretName";
+        let Some(name) = &object.spec.self_managed_cert_secret_name else {
+            reporter.report(
+                Code::MissingField,
+                field,
+                Pos::default(),
+                "a self-managed certificate needs the name of its Secret",
+                "add spec.selfManagedCertSecretName, or remove spec.isSelfManaged",
+            );
+            return None;
+        };
+        let reference = if is_kalm(&object.meta) {
+            Reference::anywhere(KALM_SECRET_NAMESPACE, name, field)
+        } else {
+            Reference::inside(&object.meta.namespace, name, field)
+        };
+        self.use_secret(&reference, domains, reporter)
+    }
+
+    fn use_secret(
+        &mut self,
+        reference: &Reference<'_>,
+        domains: &[Domain],
+        reporter: &mut Reporter<'_>,
+    ) -> Option<SecretName> {
+        let secret = self.store.resolve(reference, reporter)?;
+        for domain in domains {
+            self.store.check_domain(&secret.name, domain, reporter);
+        }
+        let name = secret.name.clone();
+        self.made.entry(name.clone()).or_insert(secret);
+        Some(name)
+    }
+
+    /// What an issuer has to make. One of ACME is in the model, so that nothing is lost, but is not presented: it cannot
+    /// be had yet, and must not open a listener by itself.
+    fn issued(
+        &mut self,
+        object: &Object<HttpsCert>,
+        domains: &[Domain],
+        reporter: &mut Reporter<'_>,
+    ) -> Option<SecretName> {
+        let issuer = self.issuers.of(object, reporter)?;
+        if issuer == Issuer::Http01 && issuer::refuses_wildcards(domains, reporter) {
+            return None;
+        }
+        let kind = match &issuer {
+            Issuer::TestCa => IssuerKind::TestCa,
+            Issuer::Http01 | Issuer::Dns01 => IssuerKind::Acme(issuer::report_unsupported(object, reporter)),
+        };
+        if reporter.left_out() {
+            return None;
+        }
+        let name = awaited_name(reporter.origin);
+        let secret = Secret {
+            name: name.clone(),
+            origin: reporter.origin.clone(),
+            material: Material::Awaited {
+                domains: domains
+                    .iter()
+                    .map(|domain| domain.host.to_string().into())
+                    .collect(),
+                issuer: kind,
+            },
+        };
+        self.made.insert(name.clone(), Arc::new(secret));
+        (issuer == Issuer::TestCa).then_some(name)
+    }
+
+    fn ingress(&mut self, object: &Object<Ingress>, findings: &mut Findings) {
+        let origin = origin_of(&object.meta);
+        let rank = ObjectRank::new(&object.meta);
+        for (index, tls) in object.spec.tls.iter().enumerate() {
+            let mut reporter = Reporter::new(&origin, findings);
+            let domains = ingress_domains(tls, index, &mut reporter);
+            // Without a Secret the certificate comes from elsewhere; whether it does is checked with the routes.
+            let Some(name) = &tls.secret_name else {
+                continue;
+            };
+            let field = format!("spec.tls[{index}].secretName");
+            let reference = Reference::inside(&object.meta.namespace, name, &field);
+            if let Some(secret) = self.use_secret(&reference, &domains, &mut reporter) {
+                self.claim(&rank, secret, domains, &origin);
+            }
+        }
+    }
+
+    fn claim(&mut self, rank: &ObjectRank, secret: SecretName, domains: Vec<Domain>, origin: &Origin) {
+        self.claims.extend(domains.into_iter().map(|domain| Claim {
+            rank: rank.clone(),
+            secret: secret.clone(),
+            origin: place(origin, &domain.field, domain.pos),
+            host: domain.host,
+        }));
+    }
+
+    /// The older object wins a host, then the first by namespace and name.
+    fn finish(mut self, findings: &mut Findings) -> Certificates {
+        self.claims
+            .sort_by(|a, b| (&a.rank, &a.origin).cmp(&(&b.rank, &b.origin)));
+        let mut winners: BTreeMap<HostMatch, Claim> = BTreeMap::new();
+        for claim in self.claims {
+            match winners.entry(claim.host.clone()) {
+                Entry::Vacant(free) => {
+                    free.insert(claim);
+                }
+                Entry::Occupied(taken) if taken.get().secret == claim.secret => {}
+                Entry::Occupied(taken) => report_conflict(taken.get(), claim, findings),
+            }
+        }
+        Certificates {
+            secrets: self.made,
+            presented: winners
+                .into_values()
+                .map(|claim| ServerCertificate {
+                    host: claim.host,
+                    secret: claim.secret,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// `httpscert:shop/shop`, or `httpscert:shop` for a cluster-scoped object.
+fn awaited_name(origin: &Origin) -> SecretName {
+    let Origin { namespace, name, .. } = origin;
+    SecretName(if namespace.is_empty() {
+        format!("httpscert:{name}").into()
+    } else {
+        format!("httpscert:{namespace}/{name}").into()
+    })
+}
+
+fn domains(texts: &[Spanned<Arc<str>>], list: &str, reporter: &mut Reporter<'_>) -> Vec<Domain> {
+    let mut domains = Vec::with_capacity(texts.len());
+    for (index, text) in texts.iter().enumerate() {
+        let field = format!("{list}[{index}]");
+        match HostMatch::parse_one_label(text) {
+            Ok(host) => domains.push(Domain {
+                host,
+                field,
+                pos: text.pos,
+            }),
+            Err(error) => reporter.report(
+                Code::InvalidValue,
+                &field,
+                text.pos,
+                format!("\"{}\" is not a domain of a certificate: {error}", text.value),
+                "write a DNS name, \"*.\" and a DNS name, or an IP address",
+            ),
+        }
+    }
+    domains
+}
+
+/// No hosts: every host, so this is the default certificate.
+fn ingress_domains(tls: &Spanned<IngressTls>, index: usize, reporter: &mut Reporter<'_>) -> Vec<Domain> {
+    if tls.hosts.is_empty() {
+        return vec![Domain {
+            host: HostMatch::Any,
+            field: format!("spec.tls[{index}]"),
+            pos: tls.pos,
+        }];
+    }
+    domains(&tls.hosts, &format!("spec.tls[{index}].hosts"), reporter)
+}
+
+fn report_conflict(winner: &Claim, loser: Claim, findings: &mut Findings) {
+    let message = format!(
+        "{} has a certificate for \"{}\" already{}, so this one is not presented for it",
+        winner.origin,
+        loser.host,
+        whereabouts(&winner.origin)
+    );
+    findings.report(
+        Code::CertificateConflict,
+        loser.origin,
+        message,
+        "remove the host from one of the two; the older object wins",
+    );
+}

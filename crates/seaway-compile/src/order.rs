@@ -1,0 +1,116 @@
+//! Which route wins, decided once.
+//!
+//! All routes of a host are sorted by `Rank`, and engines take the first that matches. The order is that of HttpRoute,
+//! and it holds for Ingress too: "the longest matching path wins, and Exact beats Prefix at equal length" is the same as
+//! "exact first, then the longest prefix", because an exact match is as long as the request's path, and no path that
+//! matches by prefix can be longer (its trailing slash does not count).
+//!
+//! Three things that the rule leaves open are decided here:
+//! - `/` takes everything and comes after the regular expressions. Were it a prefix like others, no expression beside a
+//!   `/` route could ever match, and nobody means that.
+//! - Of two prefixes of one length the one by path elements comes before the one by characters: it takes less.
+//! - Regular expressions are sorted by the length of their text, as paths are.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use seaway_api::Meta;
+use seaway_model::{Conditions, PathMatch};
+
+/// The place of a route among the routes of its host; smaller goes first.
+///
+/// Fields are compared in the order they are written here.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Rank {
+    /// A default backend comes after every rule.
+    pub(crate) fallback: bool,
+    path: PathRank,
+    any_method: bool,
+    headers: Reverse<usize>,
+    query: Reverse<usize>,
+    object: ObjectRank,
+    rule: u32,
+    index: usize,
+    /// The preflight sibling of a route goes right before it.
+    not_preflight: bool,
+}
+
+/// Exact paths, then the longest, then regular expressions, then everything.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum PathRank {
+    /// Text keeps routes of one path together; two exact paths never compete.
+    Exact(Reverse<usize>, Arc<str>),
+    /// By elements (0) before by characters (1). Different prefixes of one length never compete either.
+    Prefix(Reverse<usize>, u8, Arc<str>),
+    /// No text: two expressions can compete, and then the conditions count before the spelling.
+    Regex(Reverse<usize>),
+    Any,
+}
+
+/// The older object first, an unknown age last; then by name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ObjectRank {
+    age: (bool, i64),
+    namespace: Arc<str>,
+    name: Arc<str>,
+    kind: Arc<str>,
+    api_version: Arc<str>,
+}
+
+impl ObjectRank {
+    /// Of an object.
+    pub(crate) fn new(meta: &Meta) -> Self {
+        Self {
+            age: (meta.created.is_none(), meta.created.unwrap_or_default()),
+            namespace: meta.namespace.clone(),
+            name: meta.name.value.clone(),
+            kind: meta.kind.clone(),
+            api_version: meta.api_version.clone(),
+        }
+    }
+}
+
+impl Rank {
+    /// Of a route: `rule` and `index` count inside its object.
+    pub(crate) fn new(conditions: &Conditions, object: &ObjectRank, rule: u32, index: usize) -> Self {
+        Self {
+            fallback: false,
+            path: PathRank::new(&conditions.path),
+            any_method: conditions.methods.is_empty(),
+            headers: Reverse(conditions.headers.len() + conditions.cookies.len()),
+            query: Reverse(conditions.query.len()),
+            object: object.clone(),
+            rule,
+            index,
+            not_preflight: true,
+        }
+    }
+
+    /// Right before this one.
+    pub(crate) fn preflight(&self) -> Self {
+        Self {
+            not_preflight: false,
+            ..self.clone()
+        }
+    }
+
+    /// Of a default backend.
+    pub(crate) fn fallback(object: &ObjectRank, rule: u32) -> Self {
+        Self {
+            fallback: true,
+            ..Self::new(&Conditions::default(), object, rule, 0)
+        }
+    }
+}
+
+impl PathRank {
+    fn new(path: &PathMatch) -> Self {
+        match path {
+            PathMatch::Exact(text) => Self::Exact(Reverse(text.len()), text.clone()),
+            PathMatch::Elements(text) => Self::Prefix(Reverse(text.len()), 0, text.clone()),
+            PathMatch::Prefix(text) => Self::Prefix(Reverse(text.len()), 1, text.clone()),
+            PathMatch::Regex(pattern) => Self::Regex(Reverse(pattern.source().len())),
+            PathMatch::Any => Self::Any,
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What was wrong with files and single objects, as diagnostics.
+//!
+//! `seaway-api` depends on no other crate of ours and so knows no codes; this table gives it them.
+
+use seaway_api::{Pos, Problem, ProblemKind};
+use seaway_model::{Code, Origin, Position};
+
+use crate::findings::Findings;
+
+/// Reports every problem.
+pub(crate) fn report(problems: &[Problem], findings: &mut Findings) {
+    for problem in problems {
+        findings.report(
+            code(problem.kind),
+            origin(problem),
+            problem.message.clone(),
+            problem.help.clone(),
+        );
+    }
+}
+
+/// The code of a kind of problem.
+fn code(kind: ProblemKind) -> Code {
+    match kind {
+        ProblemKind::Syntax => Code::Syntax,
+        ProblemKind::Unreadable => Code::Unreadable,
+        ProblemKind::NotAnObject => Code::NotAnObject,
+        ProblemKind::UnknownKind => Code::UnknownKind,
+        ProblemKind::UnknownField => Code::UnknownField,
+        ProblemKind::DuplicateKey => Code::DuplicateKey,
+        ProblemKind::WrongType => Code::WrongType,
+        ProblemKind::MissingField => Code::MissingField,
+        ProblemKind::InvalidValue => Code::InvalidValue,
+        ProblemKind::ConflictingFields => Code::ConflictingFields,
+        ProblemKind::IgnoredField => Code::IgnoredField,
+    }
+}
+
+/// The object, field and place of a problem.
+pub(crate) fn origin(problem: &Problem) -> Origin {
+    let known = !problem.file.is_empty() || problem.pos != Pos::default();
+    Origin {
+        api_version: problem.api_version.clone(),
+        kind: problem.object_kind.clone(),
+        namespace: problem.namespace.clone(),
+        name: problem.name.clone(),
+        field: problem.field.as_str().into(),
+        position: known.then(|| Position {
+            file: problem.file.clone(),
+            line: problem.pos.line,
+            column: problem.pos.column,
+        }),
+    }
+}

@@ -1,0 +1,130 @@
+//! The status of every object, read off the diagnostics by the table of codes.
+//!
+//! Nothing is decided twice: a condition is false because a diagnostic says so. An Ingress of another controller gets no
+//! status, since it is not ours to touch.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use seaway_api::Problem;
+use seaway_model::{
+    Code, Condition, ConditionStatus, Diagnostic, Material, Model, ObjectRef, ObjectStatus, Origin, Severity,
+};
+
+use crate::objects::group;
+use crate::problem;
+
+/// The kinds that have a status, and their conditions.
+fn conditions_of(object: &ObjectRef) -> &'static [&'static str] {
+    match (group(&object.api_version), &*object.kind) {
+        ("seaway.dev" | "core.kalm.dev", "HttpRoute") => &["Accepted", "Programmed", "ResolvedRefs"],
+        ("seaway.dev" | "core.kalm.dev", "HttpsCert") => &["Ready"],
+        ("networking.k8s.io", "Ingress") => &["Accepted", "ResolvedRefs"],
+        _ => &[],
+    }
+}
+
+/// The statuses of these objects, and of those that could not even be read.
+pub(crate) fn statuses(
+    objects: impl Iterator<Item = Origin>,
+    problems: &[Problem],
+    diagnostics: &[Diagnostic],
+    model: &Model,
+) -> Vec<ObjectStatus> {
+    let unread = problems
+        .iter()
+        .filter(|problem| problem.kind.is_fatal() && !problem.name.is_empty())
+        .map(problem::origin);
+    let known: BTreeSet<ObjectRef> = objects.chain(unread).map(|origin| (&origin).into()).collect();
+    let findings = by_object(diagnostics);
+    let awaited: BTreeSet<ObjectRef> = model
+        .secrets
+        .values()
+        .filter(|secret| matches!(secret.material, Material::Awaited { .. }))
+        .map(|secret| (&secret.origin).into())
+        .collect();
+    let mut statuses: Vec<ObjectStatus> = known
+        .into_iter()
+        .filter(|object| !conditions_of(object).is_empty())
+        .map(|object| {
+            let errors = findings.get(&object).map_or(&[][..], Vec::as_slice);
+            ObjectStatus {
+                conditions: conditions(&object, errors, awaited.contains(&object)),
+                object,
+            }
+        })
+        .collect();
+    statuses.sort_by(|a, b| sort_key(&a.object).cmp(&sort_key(&b.object)));
+    statuses
+}
+
+fn sort_key(object: &ObjectRef) -> (&str, &str, &str, &str) {
+    (&object.kind, &object.namespace, &object.name, &object.api_version)
+}
+
+/// What may turn a condition to false. A second object of the same name says nothing about the one that is used.
+fn by_object(diagnostics: &[Diagnostic]) -> BTreeMap<ObjectRef, Vec<&Diagnostic>> {
+    let mut findings: BTreeMap<ObjectRef, Vec<&Diagnostic>> = BTreeMap::new();
+    for diagnostic in diagnostics {
+        let info = diagnostic.code.info();
+        if info.condition.is_some() && diagnostic.code != Code::DuplicateObject {
+            findings
+                .entry((&diagnostic.origin).into())
+                .or_default()
+                .push(diagnostic);
+        }
+    }
+    findings
+}
+
+fn conditions(object: &ObjectRef, errors: &[&Diagnostic], awaited: bool) -> Vec<Condition> {
+    conditions_of(object)
+        .iter()
+        .map(|kind| match *kind {
+            "Ready" => ready(errors, awaited),
+            "Programmed" => follow("Programmed", failing(errors, "Accepted")),
+            kind => follow(kind, failing(errors, kind)),
+        })
+        .collect()
+}
+
+/// The first diagnostic that turns this condition to false, and its reason.
+fn failing<'a>(errors: &[&'a Diagnostic], kind: &str) -> Option<(&'a Diagnostic, &'static str)> {
+    errors.iter().find_map(|diagnostic| {
+        let (condition, reason) = diagnostic.code.info().condition?;
+        (condition == kind).then_some((*diagnostic, reason))
+    })
+}
+
+fn follow(kind: &str, failing: Option<(&Diagnostic, &str)>) -> Condition {
+    match failing {
+        Some((diagnostic, reason)) => condition(kind, ConditionStatus::False, reason, &diagnostic.message),
+        None => condition(kind, ConditionStatus::True, kind, ""),
+    }
+}
+
+/// A certificate is ready when nothing is wrong with it; one that an issuer has still to make may become so.
+fn ready(errors: &[&Diagnostic], awaited: bool) -> Condition {
+    let wrong = errors
+        .iter()
+        .find(|diagnostic| diagnostic.severity() == Severity::Error)
+        .and_then(|diagnostic| Some((diagnostic, diagnostic.code.info().condition?.1)));
+    match wrong {
+        Some((diagnostic, reason)) => condition("Ready", ConditionStatus::False, reason, &diagnostic.message),
+        None if awaited => condition(
+            "Ready",
+            ConditionStatus::Unknown,
+            "Issuing",
+            "the test CA makes the certificate when the gateway runs",
+        ),
+        None => condition("Ready", ConditionStatus::True, "Ready", ""),
+    }
+}
+
+fn condition(kind: &str, status: ConditionStatus, reason: &str, message: &str) -> Condition {
+    Condition {
+        kind: kind.into(),
+        status,
+        reason: reason.into(),
+        message: message.to_owned(),
+    }
+}
