@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::{layers, project, supply};
+use crate::{docs, layers, project, supply};
 use tally::Tally;
 
 /// What can be chosen.
@@ -43,6 +43,11 @@ const STEPS: &[Step] = &[
         name: "supply",
         repeat: "cargo xtask supply",
         work: |_| supply::run(),
+    },
+    Step {
+        name: "docs",
+        repeat: "cargo xtask docs --check",
+        work: |_| docs::check(),
     },
     Step {
         name: "clippy",

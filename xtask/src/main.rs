@@ -10,6 +10,7 @@
 )]
 
 mod ci;
+mod docs;
 mod layers;
 mod metadata;
 mod project;
@@ -36,6 +37,12 @@ enum Task {
     Layers,
     /// Checks licences, sources and bans of every dependency, as deny.toml says.
     Supply,
+    /// Writes the documents that are made from the code.
+    Docs {
+        /// Only checks them, and every relative link.
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -43,6 +50,8 @@ fn main() -> ExitCode {
         Task::Test(options) => ci::run(&options),
         Task::Layers => layers::run(),
         Task::Supply => supply::run(),
+        Task::Docs { check: true } => docs::check(),
+        Task::Docs { check: false } => docs::write(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
