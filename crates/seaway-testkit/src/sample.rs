@@ -85,7 +85,7 @@ impl Shop {
 
 impl Handler for Pod {
     async fn handle(&self, request: Request<Incoming>, _: Line) -> Result<Response<Body>, BoxError> {
-        self.requests.fetch_add(1, Ordering::Relaxed);
+        let count = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
         let (head, body) = request.into_parts();
         // Reading what was sent keeps the connection usable.
         body.collect().await?;
@@ -115,6 +115,7 @@ impl Handler for Pod {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         headers.insert("x-shop-version", HeaderValue::from_str(&self.version)?);
+        headers.insert("x-shop-requests", HeaderValue::from(count));
         Ok(response)
     }
 }

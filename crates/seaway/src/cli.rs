@@ -278,9 +278,6 @@ pub struct DemoArgs {
     /// Where the example manifests are written, to be edited while it runs; by default a folder that goes away.
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
-    /// Stop after the first request of each kind was tried from inside, and say how it went (for tests).
-    #[arg(long, hide = true)]
-    pub once: bool,
     /// How to serve.
     #[command(flatten)]
     pub serve: ServeArgs,
