@@ -9,6 +9,18 @@ use hyper::body::Incoming;
 
 use crate::error::Failure;
 
+mod gate;
+mod replay;
+mod tee;
+mod transfer;
+mod upload;
+
+pub(crate) use gate::Gate;
+pub(crate) use replay::Recording;
+pub(crate) use tee::{CopyBody, Tee};
+pub(crate) use transfer::Transfer;
+pub(crate) use upload::Upload;
+
 /// A body: hyper's own where it only passes through, so that nothing is boxed on the common path.
 #[derive(Debug, Default)]
 pub enum Body {
@@ -36,6 +48,31 @@ pub enum BodyError {
     /// We ended it.
     #[error(transparent)]
     Failure(#[from] Failure),
+    /// A newer try of the same request reads this body now.
+    #[error("another try has taken this body over")]
+    Superseded,
+    /// A copy that could not keep up, or whose original was given up.
+    #[error("the copy was given up")]
+    CopyGivenUp,
+}
+
+impl Body {
+    /// Puts a body of another kind into the one type.
+    #[must_use]
+    pub fn boxed<B: BodyStream + 'static>(body: B) -> Self {
+        Self::Boxed(Box::pin(body))
+    }
+}
+
+impl From<Incoming> for Body {
+    /// An ended body is `Empty`, so that what sends it need not look into it.
+    fn from(incoming: Incoming) -> Self {
+        if http_body::Body::is_end_stream(&incoming) {
+            Self::Empty
+        } else {
+            Self::Incoming(incoming)
+        }
+    }
 }
 
 impl http_body::Body for Body {

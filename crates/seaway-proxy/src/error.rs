@@ -26,6 +26,10 @@ pub enum Failure {
     HeadTooLarge,
     #[error("the request head did not arrive in time")]
     HeadTimeout,
+    #[error("the rest of the request body did not arrive in time")]
+    BodyTimeout,
+    #[error("this gateway does not tunnel: CONNECT has no route")]
+    ConnectRefused,
     #[error("this connection's certificate is not for that host")]
     Misdirected,
     #[error("no route")]
@@ -75,6 +79,20 @@ pub struct Outcome {
     pub untouched: bool,
 }
 
+/// The gRPC status that stands for an HTTP status (the gRPC specification's `http-grpc-status-mapping`).
+#[must_use]
+pub fn grpc_status(http: u16) -> u16 {
+    match http {
+        200 => 0,
+        400 => 13,
+        401 => 16,
+        403 => 7,
+        404 => 12,
+        429 | 502 | 503 | 504 => 14,
+        _ => 2,
+    }
+}
+
 impl Failure {
     /// The row of the table.
     #[must_use]
@@ -113,6 +131,15 @@ impl Failure {
                 "head_timeout",
                 true,
             ),
+            Self::BodyTimeout => (
+                Downstream,
+                408,
+                4,
+                Some(Flag::StreamIdleTimeout),
+                "body_timeout",
+                false,
+            ),
+            Self::ConnectRefused => (Downstream, 405, 12, Some(Flag::NoRoute), "connect_refused", true),
             Self::Misdirected => (Downstream, 421, 14, Some(Flag::NoRoute), "misdirected", true),
             Self::NoRoute => (Ourselves, 404, 12, Some(Flag::NoRoute), "no_route", true),
             Self::Configuration(reason, status) => {
@@ -201,7 +228,7 @@ impl Failure {
             Self::FaultInjected(status) => (
                 Ourselves,
                 status,
-                14,
+                grpc_status(status),
                 Some(Flag::FaultInjected),
                 "fault_injected",
                 true,

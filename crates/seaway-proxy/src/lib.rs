@@ -13,5 +13,6 @@ pub mod context;
 pub mod downstream;
 pub mod error;
 pub mod options;
+pub mod pipeline;
 pub mod snapshot;
 pub mod upstream;

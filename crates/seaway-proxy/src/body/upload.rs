@@ -1,0 +1,94 @@
+//! The client's body on its way up: counted, copied to mirrors, held back while the upstream has not said "continue".
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
+use hyper::body::Incoming;
+use smallvec::SmallVec;
+
+use super::{BodyError, Gate, Tee, Transfer};
+
+/// A request body, read once.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    source: Incoming,
+    transfer: Arc<Transfer>,
+    tees: SmallVec<[Tee; 1]>,
+    gate: Option<Gate>,
+}
+
+impl Upload {
+    /// Wraps a body that has not ended.
+    pub(crate) fn new(source: Incoming, transfer: Arc<Transfer>) -> Self {
+        Self {
+            source,
+            transfer,
+            tees: SmallVec::new(),
+            gate: None,
+        }
+    }
+
+    /// Everything that is read from now on is copied there too.
+    pub(crate) fn copy_to(&mut self, tee: Tee) {
+        self.tees.push(tee);
+    }
+
+    /// Nothing is read before this opens.
+    pub(crate) fn hold(&mut self, gate: Gate) {
+        self.gate = Some(gate);
+    }
+
+    fn note(&mut self, frame: Option<&Frame<Bytes>>) {
+        match frame {
+            Some(frame) => {
+                if let Some(data) = frame.data_ref() {
+                    self.transfer.moved(data.len());
+                    self.tees.iter_mut().for_each(|tee| tee.data(data));
+                } else if let Some(trailers) = frame.trailers_ref() {
+                    self.transfer.moved(0);
+                    self.tees.iter_mut().for_each(|tee| tee.trailers(trailers));
+                }
+                if self.source.is_end_stream() {
+                    self.end();
+                }
+            }
+            None => self.end(),
+        }
+    }
+
+    fn end(&mut self) {
+        self.transfer.end();
+        self.tees.drain(..).for_each(Tee::end);
+    }
+}
+
+impl http_body::Body for Upload {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = &mut *self;
+        if let Some(gate) = &mut this.gate {
+            ready!(gate.poll_open(cx));
+            this.gate = None;
+        }
+        this.transfer.poll();
+        let frame = ready!(Pin::new(&mut this.source).poll_frame(cx)).transpose()?;
+        this.note(frame.as_ref());
+        Poll::Ready(frame.map(Ok))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.source.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.source.size_hint()
+    }
+}

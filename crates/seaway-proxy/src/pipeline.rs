@@ -1,0 +1,141 @@
+//! What happens to a request, in order.
+//!
+//! [`handle`] is the order of the stages and the reason for each place; a stage is a small file of its own. What matching
+//! and the effects of a route are is decided in `seaway-route`, by the functions that `explain` calls too; here they are
+//! carried out. Endpoints are chosen and spoken to in [`crate::upstream`].
+//!
+//! State between requests is kept per thread: the counters of splits and mirrors, the generator, the sink of finished
+//! requests. A request takes no lock, and without a time limit, a retry policy, a mirror or a body it allocates its
+//! exchange and nothing else that it can do without.
+
+mod answer;
+mod attempts;
+mod chance;
+mod clock;
+mod exchange;
+mod fault;
+mod finish;
+mod forward;
+mod forwarded;
+mod hop;
+mod identity;
+mod mirror;
+mod outgoing;
+mod redirect;
+mod retry;
+mod shares;
+mod sink;
+mod split;
+mod tunnel;
+mod upgrade;
+
+use std::sync::Arc;
+
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use seaway_model::Action;
+use seaway_route::{Decision, PreflightAnswer};
+
+use self::answer::{Answer, answer};
+use self::exchange::Exchange;
+use self::finish::Finish;
+use self::forward::Stage;
+use self::upgrade::Upgrade;
+use crate::body::Body;
+use crate::context::Connection;
+use crate::error::Failure;
+
+pub use self::mirror::{MirrorCounts, counts as mirror_counts};
+pub use self::sink::install as install_sink;
+
+/// Answers a request.
+///
+/// The future never fails: what goes wrong becomes an answer. Dropping it before it is ready means that the client went away.
+/// Either way exactly one record of the request reaches this thread's sink, when the response's body has ended or is
+/// dropped. A request that was upgraded is recorded when its tunnel closes.
+///
+/// Runs on a tokio runtime of the current thread; it spawns mirrors and tunnels there.
+pub async fn handle(connection: Arc<Connection>, mut request: Request<Incoming>) -> Response<Body> {
+    // From here on the request exists for the log, whatever becomes of it. Its configuration is loaded here, once.
+    let mut exchange = Exchange::new(connection, &request);
+    let (uri, snapshot) = (exchange.uri.clone(), Arc::clone(&exchange.snapshot));
+
+    // Lies about the way the request came are taken out before anything can be decided by them.
+    let trusted = forwarded::is_trusted(&exchange.connection);
+    if !trusted {
+        forwarded::distrust(request.headers_mut());
+    }
+
+    // Who the request is for, said in one way only. After this, all stages read the same host and path.
+    let host = match identity::host_field(request.headers()) {
+        Ok(host) => host.cloned(),
+        Err(failure) => return answer(exchange, Answer::Failure(failure), None),
+    };
+    let max_target = exchange.connection.shared.options.limits.head_bytes;
+    let identity = match identity::identify(&request, &uri, host.as_ref(), max_target) {
+        Ok(identity) => identity,
+        Err(failure) => return answer(exchange, Answer::Failure(failure), None),
+    };
+    // Before matching, because an extended CONNECT is matched as the GET that it stands for.
+    let upgrade = Upgrade::take(&mut request);
+
+    let Some(listener) = snapshot.table.listener(&exchange.connection.listener) else {
+        return answer(exchange, Answer::Failure(Failure::NoRoute), None);
+    };
+    let decision = listener.decide(&forward::request_head(&exchange, &request, &identity));
+    let matched = match decision {
+        Decision::Route(matched) => matched,
+        Decision::Misdirected => return answer(exchange, Answer::Failure(Failure::Misdirected), None),
+        Decision::NoRoute { .. } => return answer(exchange, Answer::Failure(Failure::NoRoute), None),
+    };
+    let route = matched.route;
+    exchange.route = Some(Arc::clone(&route.route));
+    let finish = Finish::new(route, request.headers());
+
+    // Before faults: a browser's preflight is about the route and not a request to it, and to fail it hides the fault.
+    let cors = route.cors.as_deref();
+    if let Some(preflight) = cors.and_then(|c| c.preflight(request.method().as_str(), request.headers())) {
+        let status = StatusCode::from_u16(PreflightAnswer::STATUS).unwrap_or(StatusCode::OK);
+        return answer(
+            exchange,
+            Answer::Head(status, preflight.headers),
+            Some(&finish.without_cors()),
+        );
+    }
+
+    // The route's time runs from the head, so a delay on purpose counts, as a slow upstream would.
+    if let Action::Forward(forward) = &route.route.action {
+        exchange
+            .clock
+            .start(forward.timeout.map(|limit| limit.duration()));
+    }
+
+    // Before the action, since a fault stands for an upstream that misbehaves: no split, mirror or retry sees it.
+    if let Some(fault) = &route.route.fault
+        && let Err(failure) = fault::inject(&mut exchange, fault).await
+    {
+        return answer(exchange, Answer::Failure(failure), Some(&finish));
+    }
+
+    match &route.route.action {
+        Action::Redirect(redirect) => {
+            let head = redirect::head(redirect, &exchange, &identity, matched.matched_path);
+            answer(exchange, head, Some(&finish))
+        }
+        Action::Respond(direct) => answer(exchange, Answer::Respond(direct), Some(&finish)),
+        Action::Fail(failure) => {
+            let failure = Failure::Configuration(failure.reason, failure.status);
+            answer(exchange, Answer::Failure(failure), Some(&finish))
+        }
+        Action::Forward(forward) => {
+            let stage = Stage {
+                snapshot: &snapshot,
+                matched,
+                identity: &identity,
+                trusted,
+                finish,
+            };
+            forward::forward(exchange, stage, forward, request, upgrade).await
+        }
+    }
+}

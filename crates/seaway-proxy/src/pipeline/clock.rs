@@ -1,0 +1,135 @@
+//! The time limits of a request, behind one timer.
+//!
+//! The timer is made when something first has to be waited for, and is not touched by frames: they only note when
+//! something moved. When it fires it looks at what moved since, and is set again if that was enough. So a stream of a
+//! million frames sets a timer every few minutes.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::body::Transfer;
+use crate::error::Failure;
+
+/// The limits of one request. Without any, no timer is ever made.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    /// The end of the request's head.
+    began: Instant,
+    /// The end of the route's time, response included.
+    deadline: Option<Instant>,
+    /// How long nothing may move.
+    idle: Option<Duration>,
+    /// When something last moved downwards.
+    moved: Instant,
+    /// What moves upwards.
+    upload: Option<Arc<Transfer>>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Clock {
+    /// No limit but the idle one; zero is none.
+    pub(crate) fn new(now: Instant, idle: Duration) -> Self {
+        Self {
+            began: now,
+            deadline: None,
+            idle: (!idle.is_zero()).then_some(idle),
+            moved: now,
+            upload: None,
+            timer: None,
+        }
+    }
+
+    /// Sets the route's limit, which runs from when the clock was made.
+    pub(crate) fn start(&mut self, limit: Option<Duration>) {
+        self.deadline = limit.and_then(|limit| self.began.checked_add(limit));
+    }
+
+    /// Only the idle limit counts from now on.
+    pub(crate) fn go_on_without_end(&mut self, now: Instant) {
+        self.moved = now;
+        self.deadline = None;
+    }
+
+    /// Lets what moves upwards count.
+    pub(crate) fn watch(&mut self, upload: Arc<Transfer>) {
+        self.upload = Some(upload);
+    }
+
+    /// Something moved downwards.
+    pub(crate) fn moved(&mut self, now: Instant) {
+        self.moved = now;
+    }
+
+    /// Drives `future`, and gives it up when a limit is passed; `per_try` is one more limit.
+    pub(crate) async fn limit<F: Future>(
+        &mut self,
+        per_try: Option<Instant>,
+        future: F,
+    ) -> Result<F::Output, Failure> {
+        let mut future = std::pin::pin!(future);
+        std::future::poll_fn(move |cx| {
+            if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                return Poll::Ready(Ok(output));
+            }
+            self.poll_passed(cx, per_try).map(Err)
+        })
+        .await
+    }
+
+    /// Ready when a limit is passed, saying which. Call it only when there is something to wait for.
+    pub(crate) fn poll_passed(&mut self, cx: &mut Context<'_>, per_try: Option<Instant>) -> Poll<Failure> {
+        let Some(mut next) = self.next(per_try) else {
+            return Poll::Pending;
+        };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(next)));
+        // Earlier than what it is set to, or set for something that is over: set it again.
+        if next < timer.deadline() || timer.is_elapsed() {
+            timer.as_mut().reset(next);
+        }
+        loop {
+            let Some(timer) = &mut self.timer else {
+                return Poll::Pending;
+            };
+            ready!(timer.as_mut().poll(cx));
+            if let Some(failure) = self.passed(Instant::now(), per_try) {
+                return Poll::Ready(failure);
+            }
+            next = self.next(per_try).unwrap_or(next);
+            if let Some(timer) = &mut self.timer {
+                timer.as_mut().reset(next);
+            }
+        }
+    }
+
+    fn next(&self, per_try: Option<Instant>) -> Option<Instant> {
+        let idle = self.idle_at();
+        [self.deadline, per_try, idle].into_iter().flatten().min()
+    }
+
+    fn idle_at(&self) -> Option<Instant> {
+        let up = self.upload.as_ref().map_or(self.moved, |u| u.last_moved());
+        self.moved.max(up).checked_add(self.idle?)
+    }
+
+    fn passed(&self, now: Instant, per_try: Option<Instant>) -> Option<Failure> {
+        if self.deadline.is_some_and(|at| at <= now) {
+            Some(Failure::Timeout)
+        } else if per_try.is_some_and(|at| at <= now) {
+            Some(Failure::PerTryTimeout)
+        } else if self.idle_at().is_some_and(|at| at <= now) {
+            let awaited = self.upload.as_ref().is_some_and(|u| u.is_awaited());
+            Some(if awaited {
+                Failure::BodyTimeout
+            } else {
+                Failure::StreamIdle
+            })
+        } else {
+            None
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Faults on purpose: first the delay, then the error, each with its own dice.
+
+use seaway_model::Fault;
+use seaway_telemetry::Flag;
+
+use super::chance;
+use super::exchange::Exchange;
+use crate::error::Failure;
+
+/// Delays and fails a request as its route asks. A client that goes away ends the wait, since hyper drops the future.
+///
+/// # Errors
+/// The injected error, or the limit that the delay passed.
+pub(crate) async fn inject(exchange: &mut Exchange, fault: &Fault) -> Result<(), Failure> {
+    if let Some(delay) = &fault.delay
+        && chance::roll(delay.fraction)
+    {
+        exchange.flag(Flag::DelayInjected);
+        exchange
+            .clock
+            .limit(None, tokio::time::sleep(delay.duration.duration()))
+            .await?;
+        exchange.clock.moved(tokio::time::Instant::now());
+    }
+    match &fault.abort {
+        Some(abort) if chance::roll(abort.fraction) => Err(Failure::FaultInjected(abort.status)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,260 @@
+//! The stage that sends a request on.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use http::header::HOST;
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Request, Response, StatusCode, Uri, Version};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use seaway_model::{Forward, Target, UpstreamProtocol};
+use seaway_route::{CompiledDestination, CompiledRoute, Matched, RequestHead, effect};
+
+use super::answer::{Answer, answer};
+use super::attempts::{self, Plan};
+use super::exchange::Exchange;
+use super::finish::Finish;
+use super::identity::Identity;
+use super::outgoing::Outgoing;
+use super::upgrade::Upgrade;
+use super::{forwarded, hop, mirror, shares};
+use crate::body::{Body, Transfer};
+use crate::error::Failure;
+use crate::snapshot::Snapshot;
+use crate::upstream::{self, ClusterState, Sent};
+
+/// What the stages before have found out.
+pub(crate) struct Stage<'a> {
+    /// The configuration that the request lives in.
+    pub(crate) snapshot: &'a Arc<Snapshot>,
+    /// The route.
+    pub(crate) matched: Matched<'a>,
+    /// Who the request is for.
+    pub(crate) identity: &'a Identity<'a>,
+    /// Whether the peer may speak for others.
+    pub(crate) trusted: bool,
+    /// What is done to the response.
+    pub(crate) finish: Finish<'a>,
+}
+
+/// Where one request goes.
+struct Chosen<'a> {
+    cluster: &'a Arc<ClusterState>,
+    destination: &'a CompiledDestination,
+}
+
+/// Sends a request on and answers with what comes back.
+pub(crate) async fn forward(
+    mut exchange: Box<Exchange>,
+    stage: Stage<'_>,
+    forward: &Forward,
+    request: Request<Incoming>,
+    upgrade: Option<Upgrade>,
+) -> Response<Body> {
+    let Stage {
+        snapshot,
+        matched,
+        identity,
+        trusted,
+        finish,
+    } = stage;
+    let chosen = match choose(snapshot, matched.route, forward) {
+        Ok(chosen) => chosen,
+        Err(failure) => return answer(exchange, Answer::Failure(failure), Some(&finish)),
+    };
+    let finish = finish.with_destination(&chosen.destination.response_headers);
+    let config = chosen.cluster.config();
+    exchange.cluster = Some(Arc::clone(config));
+    let upgrade = match upgrade {
+        Some(upgrade) if config.protocol == UpstreamProtocol::Http2 => {
+            if upgrade.is_required() {
+                return answer(exchange, Answer::Failure(Failure::ConnectRefused), Some(&finish));
+            }
+            None
+        }
+        other => other,
+    };
+    let hash = hash(&exchange, forward, &request, identity, trusted);
+    let outgoing = outgoing(
+        &mut exchange,
+        &matched,
+        forward,
+        &chosen,
+        identity,
+        request,
+        upgrade.is_some(),
+    );
+    let mut outgoing = match outgoing {
+        Ok(outgoing) => outgoing,
+        Err(failure) => return answer(exchange, Answer::Failure(failure), Some(&finish)),
+    };
+    if upgrade.is_none() {
+        send_copies(&exchange, snapshot, matched.route, forward, &mut outgoing);
+    }
+    let plan = Plan {
+        cluster: chosen.cluster,
+        policy: forward.retry.as_ref(),
+        hash,
+    };
+    if forward.retry.as_ref().is_some_and(|policy| policy.attempts > 0) {
+        outgoing.record(exchange.connection.shared.options.limits.replay_bytes);
+    }
+    match attempts::run(&mut exchange, &plan, &mut outgoing).await {
+        Ok(sent) => deliver(exchange, sent, upgrade, &finish),
+        Err(failure) => answer(exchange, Answer::Failure(failure), Some(&finish)),
+    }
+}
+
+/// The split's next destination. A share that the configuration sends nowhere fails, and only that share.
+fn choose<'a>(
+    snapshot: &'a Arc<Snapshot>,
+    route: &'a CompiledRoute,
+    forward: &'a Forward,
+) -> Result<Chosen<'a>, Failure> {
+    let index = shares::destination(snapshot, route, forward);
+    let pair = forward.destinations.get(index).zip(route.destinations.get(index));
+    let (model, destination) = pair.ok_or(Failure::NoEndpoints)?;
+    match &model.target {
+        Target::Fail(failure) => Err(Failure::Configuration(failure.reason, failure.status)),
+        Target::Cluster(name) => Ok(Chosen {
+            cluster: snapshot.cluster(name).ok_or(Failure::NoEndpoints)?,
+            destination,
+        }),
+    }
+}
+
+fn hash<B>(
+    exchange: &Exchange,
+    forward: &Forward,
+    request: &Request<B>,
+    identity: &Identity<'_>,
+    trusted: bool,
+) -> Option<u64> {
+    if forward.hash_on.is_empty() {
+        return None;
+    }
+    let head = request_head(exchange, request, identity);
+    let client = forwarded::client(&exchange.connection, trusted, request.headers());
+    effect::hash_input(&forward.hash_on, &head, client).map(|input| upstream::hash_key(&input))
+}
+
+/// What matching and hashing see of a request.
+pub(crate) fn request_head<'a, B>(
+    exchange: &'a Exchange,
+    request: &'a Request<B>,
+    identity: &'a Identity<'_>,
+) -> RequestHead<'a> {
+    RequestHead {
+        method: request.method().as_str(),
+        host: &identity.host,
+        path: &identity.path,
+        query: identity.query,
+        headers: request.headers(),
+        server_name: exchange
+            .connection
+            .tls
+            .as_ref()
+            .and_then(|tls| tls.server_name.as_deref()),
+    }
+}
+
+/// The request as the upstream gets it. The order: what is not meant for it goes, what we say of the client comes, then
+/// the route's changes, which may overrule all that, then the destination's.
+fn outgoing(
+    exchange: &mut Exchange,
+    matched: &Matched<'_>,
+    forward: &Forward,
+    chosen: &Chosen<'_>,
+    identity: &Identity<'_>,
+    request: Request<Incoming>,
+    upgrade: bool,
+) -> Result<Outgoing, Failure> {
+    let target = effect::upstream_target(
+        matched,
+        forward,
+        &identity.path,
+        identity.query,
+        identity.authority,
+    );
+    let uri = path_and_query(&exchange.uri, target.path_and_query)?;
+    let host = HeaderValue::from_str(target.host)
+        .map_err(|_| Failure::BadRequest("the host is not a field value"))?;
+    let (parts, body) = request.into_parts();
+    let mut headers = parts.headers;
+    hop::strip_request(&mut headers, upgrade);
+    forwarded::announce(&exchange.connection, &mut headers);
+    headers.insert(HOST, host);
+    matched.route.request_headers.apply(&mut headers);
+    chosen.destination.request_headers.apply(&mut headers);
+    exchange.request_id = headers.get(forwarded::X_REQUEST_ID).cloned();
+    exchange.forwarded_for = headers.get(forwarded::X_FORWARDED_FOR).cloned();
+    let outgoing = Outgoing::new(parts.method, uri, headers);
+    if body.is_end_stream() {
+        return Ok(outgoing);
+    }
+    let transfer = Arc::new(Transfer::new(tokio::time::Instant::now()));
+    exchange.clock.watch(Arc::clone(&transfer));
+    exchange.upload = Some(Arc::clone(&transfer));
+    let mut outgoing = outgoing.with_body(body, transfer);
+    if chosen.cluster.config().protocol == UpstreamProtocol::Http1 {
+        outgoing.wait_for_continue(parts.version);
+    }
+    Ok(outgoing)
+}
+
+/// In origin form. The client's own is used as it is where nothing changed, which costs nothing.
+fn path_and_query(sent: &Uri, target: Cow<'_, str>) -> Result<Uri, Failure> {
+    let path = match sent.path_and_query() {
+        Some(same) if same.as_str() == target => same.clone(),
+        _ => PathAndQuery::from_maybe_shared(bytes::Bytes::from(target.into_owned()))
+            .map_err(|_| Failure::BadRequest("the target is not a path"))?,
+    };
+    Ok(Uri::from(path))
+}
+
+fn send_copies(
+    exchange: &Exchange,
+    snapshot: &Arc<Snapshot>,
+    route: &CompiledRoute,
+    forward: &Forward,
+    outgoing: &mut Outgoing,
+) {
+    let limit = exchange.connection.shared.options.limits.replay_bytes;
+    for index in shares::mirrors(snapshot, route, forward) {
+        let mirror = route.route.mirrors.get(index);
+        let Some(cluster) = mirror.and_then(|mirror| snapshot.cluster(&mirror.cluster)) else {
+            continue;
+        };
+        if let Some(place) = mirror::Place::take() {
+            let timeout = forward.timeout.map(|limit| limit.duration());
+            mirror::send(place, Arc::clone(cluster), outgoing.copy(limit), timeout);
+        }
+    }
+}
+
+/// The upstream's answer on its way to the client.
+fn deliver(
+    mut exchange: Box<Exchange>,
+    sent: Sent,
+    upgrade: Option<Upgrade>,
+    finish: &Finish<'_>,
+) -> Response<Body> {
+    exchange.head_arrived();
+    exchange.keep(sent.in_flight);
+    let response = sent.response;
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return match upgrade {
+            Some(upgrade) => upgrade.accept(exchange, response, finish),
+            None => answer(exchange, Answer::Failure(Failure::UpstreamProtocol), Some(finish)),
+        };
+    }
+    let (parts, body) = response.into_parts();
+    let mut response = Response::new(Body::from(body));
+    *response.version_mut() = Version::HTTP_11;
+    *response.status_mut() = parts.status;
+    *response.headers_mut() = parts.headers;
+    hop::strip_response(response.headers_mut(), false);
+    finish.apply(response.headers_mut());
+    exchange.respond(response)
+}

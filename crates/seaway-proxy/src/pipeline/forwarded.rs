@@ -1,0 +1,176 @@
+//! What the upstream is told of the client, and what is believed of what the client told.
+//!
+//! A peer that is not trusted could write anything into these headers, so they are taken away from it, before matching: a
+//! route's condition must not be met by a lie. From a trusted peer they are kept and continued.
+//!
+//! `via` is not added: caches and compressing servers change their behaviour when they see it, and loops are found
+//! faster by the length of `x-forwarded-for`.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, SocketAddr};
+
+use http::header::{FORWARDED, HeaderName};
+use http::{HeaderMap, HeaderValue};
+
+use super::chance;
+use crate::context::Connection;
+
+/// Names the request in every log on its way.
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The addresses that the request came through, the client's first.
+pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+
+/// Whether the connection's peer may speak for others.
+pub(crate) fn is_trusted(connection: &Connection) -> bool {
+    let trusted = &connection.shared.options.trusted_proxies;
+    let peer = connection.peer.ip().to_canonical();
+    trusted
+        .iter()
+        .any(|(network, bits)| contains(network.to_canonical(), *bits, peer))
+}
+
+fn contains(network: IpAddr, bits: u8, address: IpAddr) -> bool {
+    match (network, address) {
+        (IpAddr::V4(n), IpAddr::V4(a)) => {
+            let ignored = 32_u32.saturating_sub(u32::from(bits));
+            (u64::from(n.to_bits() ^ a.to_bits()) >> ignored) == 0
+        }
+        (IpAddr::V6(n), IpAddr::V6(a)) => {
+            let ignored = 128_u32.saturating_sub(u32::from(bits));
+            (n.to_bits() ^ a.to_bits()).checked_shr(ignored).unwrap_or(0) == 0
+        }
+        _ => false,
+    }
+}
+
+/// Takes away what a peer that is not trusted says of where its request came from.
+pub(crate) fn distrust(headers: &mut HeaderMap) {
+    let claims = |name: &HeaderName| {
+        name.as_str().starts_with("x-forwarded-")
+            || *name == X_REAL_IP
+            || *name == FORWARDED
+            || *name == X_REQUEST_ID
+    };
+    while let Some(name) = headers.keys().find(|name| claims(name)).cloned() {
+        headers.remove(name);
+    }
+}
+
+/// The client, for hashing and logs: the peer, or what a trusted peer names last.
+pub(crate) fn client(connection: &Connection, trusted: bool, headers: &HeaderMap) -> IpAddr {
+    let named = || {
+        let field = headers
+            .get_all(X_FORWARDED_FOR)
+            .iter()
+            .next_back()?
+            .to_str()
+            .ok()?;
+        let last = field.rsplit(',').next()?.trim();
+        let bare = last.parse::<IpAddr>().ok();
+        bare.or_else(|| last.parse::<SocketAddr>().ok().map(|a| a.ip()))
+    };
+    let peer = connection.peer.ip().to_canonical();
+    if trusted { named().unwrap_or(peer) } else { peer }
+}
+
+/// Continues the headers towards the upstream. Those of a peer that is not trusted are gone already.
+pub(crate) fn announce(connection: &Connection, headers: &mut HeaderMap) {
+    let peer = connection.peer.ip().to_canonical();
+    if let Some(value) = append(headers, peer) {
+        headers.insert(X_FORWARDED_FOR, value);
+    }
+    let proto = if connection.tls.is_some() { "https" } else { "http" };
+    headers
+        .entry(X_FORWARDED_PROTO)
+        .or_insert(HeaderValue::from_static(proto));
+    headers.entry(X_REQUEST_ID).or_insert_with(request_id);
+}
+
+/// All fields joined, the peer last.
+fn append(headers: &HeaderMap, peer: IpAddr) -> Option<HeaderValue> {
+    let mut text = String::with_capacity(64);
+    for field in headers.get_all(X_FORWARDED_FOR) {
+        let Ok(field) = field.to_str() else { continue };
+        if !field.is_empty() {
+            text.push_str(field);
+            text.push_str(", ");
+        }
+    }
+    write!(text, "{peer}").ok()?;
+    HeaderValue::from_maybe_shared(bytes::Bytes::from(text)).ok()
+}
+
+/// A random UUID (version 4) in text.
+fn request_id() -> HeaderValue {
+    const HEX: [u8; 16] = *b"0123456789abcdef";
+    let random = (u128::from(chance::next_u64()) << 64) | u128::from(chance::next_u64());
+    let marked = (random & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
+    let mut text = Vec::with_capacity(36);
+    for (index, byte) in marked.to_be_bytes().into_iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            text.push(b'-');
+        }
+        for digit in [byte >> 4, byte & 0xf] {
+            text.push(HEX.get(usize::from(digit)).copied().unwrap_or(b'0'));
+        }
+    }
+    HeaderValue::from_maybe_shared(bytes::Bytes::from(text)).unwrap_or(HeaderValue::from_static("-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_contains_its_addresses_and_no_others() {
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        assert!(contains(ip("10.0.0.0"), 8, ip("10.200.3.4")));
+        assert!(!contains(ip("10.0.0.0"), 8, ip("11.0.0.1")));
+        assert!(contains(ip("10.1.2.3"), 32, ip("10.1.2.3")));
+        assert!(!contains(ip("10.1.2.3"), 32, ip("10.1.2.2")));
+        assert!(contains(ip("0.0.0.0"), 0, ip("192.0.2.1")));
+        assert!(contains(ip("::"), 0, ip("2001:db8::1")));
+        assert!(contains(ip("2001:db8::"), 32, ip("2001:db8::1")));
+        assert!(!contains(ip("2001:db8::"), 32, ip("2001:db9::1")));
+        assert!(!contains(ip("::"), 0, ip("192.0.2.1")));
+    }
+
+    #[test]
+    fn a_request_id_is_a_random_uuid() {
+        let id = request_id();
+        let text = id.to_str().unwrap();
+        assert_eq!(text.len(), 36);
+        assert_eq!(text.as_bytes()[14], b'4');
+        assert!(matches!(text.as_bytes()[19], b'8' | b'9' | b'a' | b'b'));
+        assert_ne!(request_id(), id);
+    }
+
+    #[test]
+    fn addresses_are_appended_to_all_fields() {
+        let mut headers = HeaderMap::new();
+        headers.append(X_FORWARDED_FOR, HeaderValue::from_static("192.0.2.1"));
+        headers.append(X_FORWARDED_FOR, HeaderValue::from_static("192.0.2.2"));
+        let joined = append(&headers, "192.0.2.3".parse().unwrap()).unwrap();
+        assert_eq!(joined, "192.0.2.1, 192.0.2.2, 192.0.2.3");
+    }
+
+    #[test]
+    fn claims_of_where_a_request_came_from_are_taken_away() {
+        let mut headers = HeaderMap::new();
+        for name in [
+            "x-forwarded-for",
+            "x-forwarded-host",
+            "x-real-ip",
+            "forwarded",
+            "x-request-id",
+            "x-mine",
+        ] {
+            headers.append(name, HeaderValue::from_static("1"));
+        }
+        distrust(&mut headers);
+        assert_eq!(headers.len(), 1);
+        assert!(headers.contains_key("x-mine"));
+    }
+}

@@ -1,0 +1,159 @@
+//! Headers that are for one connection only and never pass (RFC 9110, 7.6.1).
+
+use http::header::{
+    CONNECTION, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
+};
+use http::{HeaderMap, HeaderValue, Request, Version};
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+/// Whether a client asks to leave HTTP on this connection. HTTP/1.1 only: HTTP/1.0 has no upgrades, HTTP/2 has
+/// extended CONNECT instead.
+///
+/// An upgrade to another HTTP, or to TLS, is not one: through such a tunnel requests would reach the upstream that no
+/// route has seen. A server may ignore an upgrade (RFC 9110, 7.8), so the request goes on without it.
+pub(crate) fn wants_upgrade<B>(request: &Request<B>) -> bool {
+    let tunnels = |value: &HeaderValue| {
+        value
+            .to_str()
+            .is_ok_and(|list| list.split(',').all(|token| !is_hop_protocol(token.trim())))
+    };
+    request.version() == Version::HTTP_11
+        && request.headers().contains_key(UPGRADE)
+        && request.headers().get_all(UPGRADE).iter().all(tunnels)
+        && names(request.headers()).any(|name| name.eq_ignore_ascii_case("upgrade"))
+}
+
+fn is_hop_protocol(token: &str) -> bool {
+    let name = token.split('/').next().unwrap_or(token);
+    ["h2c", "h2", "http", "tls"]
+        .iter()
+        .any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// Takes them out of a request. With `upgrade`, the `upgrade` header stays and is announced anew.
+pub(crate) fn strip_request(headers: &mut HeaderMap, upgrade: bool) {
+    let trailers = headers.get_all(TE).iter().any(accepts_trailers);
+    let protocol = if upgrade { headers.remove(UPGRADE) } else { None };
+    strip(headers);
+    headers.remove(TE);
+    // Meant for us, who ask no one to log in.
+    headers.remove(PROXY_AUTHORIZATION);
+    if trailers {
+        // Says that trailers can be received, which holds for us as well; gRPC servers insist on it.
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+    if let Some(protocol) = protocol {
+        headers.insert(UPGRADE, protocol);
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    }
+}
+
+/// Takes them out of a response. With `upgrade` (101), the new protocol stays announced.
+pub(crate) fn strip_response(headers: &mut HeaderMap, upgrade: bool) {
+    let protocol = if upgrade { headers.remove(UPGRADE) } else { None };
+    strip(headers);
+    headers.remove(PROXY_AUTHENTICATE);
+    if let Some(protocol) = protocol {
+        headers.insert(UPGRADE, protocol);
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    }
+}
+
+/// `Connection` may name any header, but not those that frame the message or say whom it is for: a client could take
+/// from the upstream what we decided by.
+fn strip(headers: &mut HeaderMap) {
+    if headers.contains_key(CONNECTION) {
+        let named: Vec<HeaderName> = names(headers).filter_map(|name| name.parse().ok()).collect();
+        for name in named {
+            if !is_end_to_end(&name) {
+                headers.remove(name);
+            }
+        }
+        headers.remove(CONNECTION);
+    }
+    headers.remove(KEEP_ALIVE);
+    headers.remove(PROXY_CONNECTION);
+    headers.remove(TRANSFER_ENCODING);
+    headers.remove(UPGRADE);
+}
+
+fn names(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let fields = headers.get_all(CONNECTION).iter().filter_map(|v| v.to_str().ok());
+    fields.flat_map(|field| field.split(',')).map(str::trim)
+}
+
+fn is_end_to_end(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "host" | "content-length" | "content-type" | "authorization" | "cookie" | "x-request-id"
+    ) || name.as_str().starts_with("x-forwarded-")
+}
+
+fn accepts_trailers(te: &HeaderValue) -> bool {
+    te.to_str()
+        .is_ok_and(|te| te.split(',').any(|t| t.trim().eq_ignore_ascii_case("trailers")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in fields {
+            map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        map
+    }
+
+    #[test]
+    fn what_connection_names_goes_with_it() {
+        let mut map = headers(&[("connection", "close, X-Hop"), ("x-hop", "1"), ("x-end", "2")]);
+        strip_request(&mut map, false);
+        assert_eq!(map, headers(&[("x-end", "2")]));
+    }
+
+    #[test]
+    fn connection_cannot_take_away_what_identifies_the_request() {
+        let mut map = headers(&[
+            ("connection", "host, x-forwarded-for"),
+            ("host", "a"),
+            ("x-forwarded-for", "b"),
+        ]);
+        strip_request(&mut map, false);
+        assert_eq!(map, headers(&[("host", "a"), ("x-forwarded-for", "b")]));
+    }
+
+    #[test]
+    fn of_te_only_trailers_pass() {
+        let mut map = headers(&[("te", "gzip, trailers")]);
+        strip_request(&mut map, false);
+        assert_eq!(map, headers(&[("te", "trailers")]));
+        let mut map = headers(&[("te", "gzip")]);
+        strip_request(&mut map, false);
+        assert_eq!(map, HeaderMap::new());
+    }
+
+    #[test]
+    fn an_upgrade_is_announced_anew() {
+        let mut map = headers(&[
+            ("connection", "keep-alive, Upgrade"),
+            ("upgrade", "websocket"),
+            ("keep-alive", "5"),
+        ]);
+        strip_request(&mut map, true);
+        assert_eq!(
+            map,
+            headers(&[("upgrade", "websocket"), ("connection", "upgrade")])
+        );
+    }
+
+    #[test]
+    fn an_upgrade_that_is_not_wanted_does_not_pass() {
+        let mut map = headers(&[("connection", "upgrade"), ("upgrade", "h2c")]);
+        strip_request(&mut map, false);
+        assert_eq!(map, HeaderMap::new());
+    }
+}
