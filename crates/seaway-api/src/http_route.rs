@@ -1,250 +1,150 @@
 //! `HttpRoute`, in `seaway.dev/v1alpha1` and in `core.kalm.dev/v1alpha1`. The differences between the two groups are
 //! settled while decoding: a Kalm path becomes `PathSpec::StringPrefix`, a bare integer duration becomes seconds.
 
-use std::collections::BTreeMap;
+mod balancing;
+mod cors;
+mod destination;
+mod headers;
+mod matching;
+mod rewrite;
+mod traffic;
+
 use std::sync::Arc;
 
-use crate::Spanned;
+pub use balancing::{HashOn, LoadBalancing, Policy};
+pub use cors::Cors;
+pub use destination::Destination;
+pub use headers::{HeaderChange, Headers};
+pub use matching::{Condition, ConditionSource, Operator, PathSpec, Scheme};
+pub use rewrite::{Redirect, Rewrite};
+pub use traffic::{Delay, Fault, Mirror, Percentage, Retries};
+
+use self::matching::{PathShape, SCHEME};
+use crate::decode::{Cx, Duration, List, Parsed, TRUE_FALSE, at, obj, object, syntax};
+use crate::node::{Node, Value};
+use crate::{ProblemKind, Spanned};
 
 type Text = Spanned<Arc<str>>;
 
-/// The spec of an HttpRoute.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HttpRoute {
-    /// Default `["*"]`; never empty.
-    pub hosts: Vec<Text>,
-    /// Default `["/"]`; never empty.
-    pub paths: Vec<Spanned<PathSpec>>,
-    /// Upper case; empty: every method.
-    pub methods: Vec<Text>,
-    /// `http`, `https`; empty: both.
-    pub schemes: Vec<Spanned<Scheme>>,
-    /// Remove the matched prefix before forwarding.
-    pub strip_path: Spanned<bool>,
-    /// All must hold.
-    pub conditions: Vec<Spanned<Condition>>,
-    /// May be empty only with `redirect`, or with `httpRedirectToHttps` and `schemes: [http]`.
-    pub destinations: Vec<Spanned<Destination>>,
-    /// 301 from http to https.
-    pub http_redirect_to_https: Spanned<bool>,
-    /// Milliseconds, above zero.
-    pub timeout: Option<Spanned<u64>>,
-    /// When to try again.
-    pub retries: Option<Spanned<Retries>>,
-    /// A copy of some requests.
-    pub mirror: Option<Spanned<Mirror>>,
-    /// An error for some requests.
-    pub fault: Option<Spanned<Fault>>,
-    /// A delay for some requests.
-    pub delay: Option<Spanned<Delay>>,
-    /// Cross-origin requests.
-    pub cors: Option<Spanned<Cors>>,
-    /// Header changes.
-    pub headers: Option<Spanned<Headers>>,
-    /// Path and host changes.
-    pub rewrite: Option<Spanned<Rewrite>>,
-    /// A redirect instead of forwarding.
-    pub redirect: Option<Spanned<Redirect>>,
-    /// How endpoints are chosen.
-    pub load_balancing: Option<Spanned<LoadBalancing>>,
+object! {
+    /// Which requests go where, and what happens to them on the way.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct HttpRoute {
+        /// Hosts that the route is for: a DNS name, `*.example.com` for any number of labels, an IP address, or `*`.
+        hosts: Vec<Text> = "hosts", default(all_hosts(), "`[\"*\"]`"), List(at(Parsed("host", syntax::host)));
+        /// Paths that the route is for; any of them. A plain path is a prefix: by path elements in `seaway.dev`
+        /// (`/foo` covers `/foo/bar` and not `/foobar`), by characters in `core.kalm.dev`.
+        paths: Vec<Spanned<PathSpec>> = "paths", default(all_paths(), "`[/]`"), List(at(PathShape));
+        /// Methods that the route is for.
+        methods: Vec<Text> = "methods", default(Vec::new(), "every method"), List(at(Parsed("method", syntax::method)));
+        /// Whether it is for clear text, for TLS, or for both.
+        schemes: Vec<Spanned<Scheme>> = "schemes", default(Vec::new(), "both"), List(at(SCHEME));
+        /// Remove the matched prefix before forwarding.
+        strip_path: Spanned<bool> = "stripPath", default(Spanned::default(), "`false`"), at(TRUE_FALSE);
+        /// Conditions on headers, query parameters and cookies; all must hold.
+        conditions: Vec<Spanned<Condition>> = "conditions", default(Vec::new(), "none"), List(at(obj()));
+        /// Where requests go. May be left out only with `redirect`, or with `httpRedirectToHttps` and
+        /// `schemes: [http]`.
+        destinations: Vec<Spanned<Destination>> = "destinations", default(Vec::new(), "none"), List(at(obj()));
+        /// Answer clear-text requests with a redirect (301) to https.
+        http_redirect_to_https: Spanned<bool> =
+            "httpRedirectToHttps", default(Spanned::default(), "`false`"), at(TRUE_FALSE);
+        /// How long the whole request may take, retries included.
+        timeout: Option<Spanned<u64>> = "timeout", optional, at(Duration);
+        /// When to try a request again.
+        retries: Option<Spanned<Retries>> = "retries", optional, at(obj());
+        /// Send a copy of some requests elsewhere, and ignore the answers.
+        mirror: Option<Spanned<Mirror>> = "mirror", optional, at(obj());
+        /// Answer some requests with an error.
+        fault: Option<Spanned<Fault>> = "fault", optional, at(obj());
+        /// Hold some requests back for a while.
+        delay: Option<Spanned<Delay>> = "delay", optional, at(obj());
+        /// Answer cross-origin preflights, and name the allowed origins.
+        cors: Option<Spanned<Cors>> = "cors", optional, at(obj());
+        /// Change headers on the way to the upstream and on the way back.
+        headers: Option<Spanned<Headers>> = "headers", optional, at(obj());
+        /// Change the path or the host before forwarding.
+        rewrite: Option<Spanned<Rewrite>> = "rewrite", optional, at(obj());
+        /// Redirect instead of forwarding.
+        redirect: Option<Spanned<Redirect>> = "redirect", optional, at(obj());
+        /// How an endpoint of the destination is chosen.
+        load_balancing: Option<Spanned<LoadBalancing>> = "loadBalancing", optional, at(obj());
+    }
+    check check_fields;
+    finish fill_defaults;
 }
 
-/// One of `paths`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum PathSpec {
-    /// `/x` in `seaway.dev`, or `{prefix: /x}`: by path elements.
-    Prefix(Arc<str>),
-    /// `/x` in `core.kalm.dev`: by characters.
-    StringPrefix(Arc<str>),
-    /// `{exact: /x}`
-    Exact(Arc<str>),
-    /// `{regex: ...}`, whole path, not yet checked.
-    Regex(Arc<str>),
+fn all_hosts() -> Vec<Text> {
+    vec![Spanned::unwritten("*")]
 }
 
-/// `http` or `https`: which listener a request came in by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Scheme {
-    /// Clear text.
-    Http,
-    /// TLS.
-    Https,
+fn all_paths() -> Vec<Spanned<PathSpec>> {
+    vec![Spanned::unwritten(PathSpec::Prefix("/".into()))]
 }
 
-/// One of `conditions`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Condition {
-    /// What is looked at.
-    pub source: ConditionSource,
-    /// Its name.
-    pub name: Text,
-    /// How it is compared.
-    pub operator: Spanned<Operator>,
-    /// With what; `None` only for `exists` and `absent`.
-    pub value: Option<Text>,
+/// An empty list means the same as none, as everywhere in Kubernetes.
+#[expect(clippy::unnecessary_wraps, reason = "the shape of every `finish`")]
+fn fill_defaults(mut route: HttpRoute, _: &mut Cx, _: &Node<'_>) -> Option<HttpRoute> {
+    if route.hosts.is_empty() {
+        route.hosts = all_hosts();
+    }
+    if route.paths.is_empty() {
+        route.paths = all_paths();
+    }
+    Some(route)
 }
 
-/// `type` of a condition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ConditionSource {
-    /// A request header.
-    Header,
-    /// A query parameter.
-    Query,
-    /// A cookie. Not in Kalm.
-    Cookie,
+/// Fields that need or exclude each other.
+fn check_fields(cx: &mut Cx, node: &Node<'_>) {
+    let is_true = |name: &str| matches!(node.get(name).map(|n| &n.value), Some(Value::Bool(true)));
+    let has_destinations = node
+        .get("destinations")
+        .is_some_and(|n| !matches!(&n.value, Value::Seq(items) if items.is_empty()));
+    if node.get("redirect").is_some() {
+        if has_destinations {
+            cx.refuse_both(
+                node,
+                "redirect",
+                "destinations",
+                "a route either redirects or forwards; remove one",
+            );
+        }
+        cx.refuse_both(
+            node,
+            "redirect",
+            "rewrite",
+            "write the new host and path into \"redirect\"",
+        );
+        for name in ["mirror", "retries", "timeout", "loadBalancing", "stripPath"] {
+            cx.ignored(node, name, "in a route that redirects");
+        }
+    } else if !has_destinations && !(is_true("httpRedirectToHttps") && only_scheme(node, "http")) {
+        let help = "add for example \"destinations: [{host: my-service:8080}]\", or a \"redirect\"";
+        cx.missing(node, "destinations", help);
+    }
+    if is_true("httpRedirectToHttps") && only_scheme(node, "https") {
+        cx.ignored(node, "httpRedirectToHttps", "in a route that is for https only");
+    }
+    if is_true("stripPath")
+        && let Some(path) = node.get("rewrite").and_then(|rewrite| rewrite.entry("path"))
+    {
+        let message = "\"stripPath\" and \"rewrite.path\" both replace the matched prefix";
+        let help = "keep \"rewrite.path\"; \"/\" strips the prefix too";
+        cx.within("rewrite", |cx| {
+            cx.report_in("path", ProblemKind::ConflictingFields, path.pos, message, help);
+        });
+    }
 }
 
-/// `operator` of a condition. Kalm has the first three.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "named as they are written")]
-pub enum Operator {
-    Equal,
-    WithPrefix,
-    MatchRegexp,
-    NotEqual,
-    WithoutPrefix,
-    NotMatchRegexp,
-    Exists,
-    Absent,
+/// Whether `schemes` names this one and no other.
+fn only_scheme(node: &Node<'_>, scheme: &str) -> bool {
+    match node.get("schemes").map(|n| &n.value) {
+        Some(Value::Seq(items)) => {
+            !items.is_empty() && items.iter().all(|item| item.as_str() == Some(scheme))
+        }
+        _ => false,
+    }
 }
 
-/// One of `destinations`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Destination {
-    /// `service[.namespace[.svc.cluster.local]][:port]`, a DNS name, or an address; not yet taken apart.
-    pub host: Text,
-    /// Default 1.
-    pub weight: Spanned<u32>,
-    /// Labels that a pod must have.
-    pub subset: BTreeMap<Arc<str>, Text>,
-}
-
-/// `retries`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Retries {
-    /// Tries after the first.
-    pub attempts: Spanned<u32>,
-    /// Milliseconds.
-    pub per_try_timeout: Option<Spanned<u64>>,
-    /// Words of Envoy's retry policy, and status codes, as text; checked while decoding.
-    pub retry_on: Vec<Text>,
-}
-
-/// A percentage, in millionths: `10` is 100,000. 0 to 1,000,000.
-pub type Percentage = Spanned<u32>;
-
-/// `mirror`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mirror {
-    /// Default 100.
-    pub percentage: Percentage,
-    /// Its weight does nothing.
-    pub destination: Destination,
-}
-
-/// `fault`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// Default 100.
-    pub percentage: Percentage,
-    /// 200 to 599.
-    pub error_status: Spanned<u16>,
-}
-
-/// `delay`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delay {
-    /// Default 100.
-    pub percentage: Percentage,
-    /// Milliseconds.
-    pub delay: Spanned<u64>,
-}
-
-/// `cors`
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs, reason = "as in the Fetch standard")]
-pub struct Cors {
-    /// `*`, an origin, or an origin with one `*` in its host.
-    pub allow_origins: Vec<Text>,
-    pub allow_methods: Vec<Text>,
-    pub allow_headers: Vec<Text>,
-    pub expose_headers: Vec<Text>,
-    pub allow_credentials: bool,
-    pub max_age_seconds: Option<u64>,
-}
-
-/// `headers`
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Headers {
-    /// On the way to the upstream.
-    pub request: HeaderChange,
-    /// On the way back.
-    pub response: HeaderChange,
-}
-
-/// Changes in one direction. Names as written; checked to be field names, and values to be field values.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HeaderChange {
-    /// Replaces.
-    pub set: BTreeMap<Arc<str>, Text>,
-    /// Adds.
-    pub add: BTreeMap<Arc<str>, Text>,
-    /// Removes.
-    pub remove: Vec<Text>,
-}
-
-/// `rewrite`: `path` and/or `host`, or `regex` with `substitution` (and maybe `host`).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rewrite {
-    /// Replaces the matched prefix, or the whole of an exact or regex match.
-    pub path: Option<Text>,
-    /// Replaces the host.
-    pub host: Option<Text>,
-    /// Replaced wherever it matches; not yet checked.
-    pub regex: Option<Text>,
-    /// By this, with `\1` for groups.
-    pub substitution: Option<Text>,
-}
-
-/// `redirect`
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "what is None stays as in the request")]
-pub struct Redirect {
-    pub host: Option<Text>,
-    /// The whole path; the query stays.
-    pub path: Option<Text>,
-    pub scheme: Option<Spanned<Scheme>>,
-    pub port: Option<Spanned<u16>>,
-    /// 301 (default), 302, 303, 307, 308.
-    pub status: Spanned<u16>,
-}
-
-/// `loadBalancing`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LoadBalancing {
-    /// Default `leastRequest`.
-    pub policy: Spanned<Policy>,
-    /// Required by `consistentHash`, an ignored field otherwise.
-    pub hash_on: Option<Spanned<HashOn>>,
-}
-
-/// `loadBalancing.policy`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "named as they are written")]
-pub enum Policy {
-    LeastRequest,
-    RoundRobin,
-    Random,
-    ConsistentHash,
-}
-
-/// `loadBalancing.hashOn`: `{header: name}`, `{cookie: name}`, `{query: name}` or `{sourceIP: true}`; exactly one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "named as they are written")]
-pub enum HashOn {
-    Header(Text),
-    Cookie(Text),
-    Query(Text),
-    SourceIp,
-}
+#[cfg(test)]
+mod tests;

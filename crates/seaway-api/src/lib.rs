@@ -8,15 +8,21 @@
 //! more here than saving a macro.
 
 pub mod core;
+mod decode;
 pub mod http_route;
 pub mod https_cert;
 pub mod ingress;
+pub mod node;
 mod object;
+mod parse;
 mod problem;
+mod reference;
 mod resource;
 mod spanned;
 
 pub use object::{Meta, Object};
+pub use parse::parse;
 pub use problem::{Problem, ProblemKind};
+pub use reference::{FieldReference, KindReference, ObjectReference, reference, reference_markdown};
 pub use resource::{Resource, Resources};
 pub use spanned::{Pos, Spanned};

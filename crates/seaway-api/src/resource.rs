@@ -6,7 +6,7 @@ use crate::core::{EndpointSlice, Endpoints, Namespace, Pod, Secret, Service};
 use crate::http_route::HttpRoute;
 use crate::https_cert::{HttpsCert, HttpsCertIssuer};
 use crate::ingress::{Ingress, IngressClass};
-use crate::{Object, Problem};
+use crate::{Meta, Object, Problem};
 
 macro_rules! kinds {
     ($($field:ident: $kind:ident),* $(,)?) => {
@@ -14,6 +14,16 @@ macro_rules! kinds {
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum Resource {
             $(#[allow(missing_docs, reason = "the kinds speak for themselves")] $kind(Arc<Object<$kind>>),)*
+        }
+
+        impl Resource {
+            /// What all objects have in common.
+            #[must_use]
+            pub fn meta(&self) -> &Meta {
+                match self {
+                    $(Self::$kind(object) => &object.meta,)*
+                }
+            }
         }
 
         /// All objects, and what was wrong with those that could not be read.
@@ -45,6 +55,14 @@ macro_rules! kinds {
             }
         }
     };
+}
+
+impl Extend<Resource> for Resources {
+    fn extend<I: IntoIterator<Item = Resource>>(&mut self, resources: I) {
+        for resource in resources {
+            self.push(resource);
+        }
+    }
 }
 
 kinds! {

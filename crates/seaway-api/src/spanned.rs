@@ -20,6 +20,21 @@ pub struct Spanned<T> {
     pub pos: Pos,
 }
 
+impl<T> Spanned<T> {
+    /// A value that was written there.
+    pub const fn new(value: T, pos: Pos) -> Self {
+        Self { value, pos }
+    }
+
+    /// A default value, which nobody wrote.
+    pub fn unwritten(value: impl Into<T>) -> Self {
+        Self {
+            value: value.into(),
+            pos: Pos::default(),
+        }
+    }
+}
+
 impl<T> Deref for Spanned<T> {
     type Target = T;
     fn deref(&self) -> &T {

@@ -1,0 +1,316 @@
+//! What decoding carries along: where we are, and what was wrong so far.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
+
+use super::{Group, Shape, suggest};
+use crate::node::{Entry, Node, Value};
+use crate::{Pos, Problem, ProblemKind};
+
+/// What decoding carries along.
+pub(crate) struct Cx {
+    /// The file, as it was named.
+    pub file: Arc<str>,
+    /// Of the object being read.
+    pub group: Group,
+    /// Of the object being read, as far as known; copied into every problem.
+    pub object: Identity,
+    /// What was wrong, in the order of finding.
+    pub problems: Vec<Problem>,
+    /// `spec.destinations[0]`
+    path: String,
+    /// How many problems so far leave their object out.
+    fatal: usize,
+    texts: FxHashSet<Arc<str>>,
+}
+
+/// Which object is being read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Identity {
+    pub api_version: Arc<str>,
+    pub kind: Arc<str>,
+    pub namespace: Arc<str>,
+    pub name: Arc<str>,
+}
+
+/// What became of a field.
+pub(crate) enum Field<T> {
+    /// Not written, or null.
+    Absent,
+    /// Written, wrong, and reported.
+    Bad,
+    /// Written.
+    Good(T),
+}
+
+impl Cx {
+    pub fn new(file: &str) -> Self {
+        Self {
+            file: file.into(),
+            group: Group::default(),
+            object: Identity::default(),
+            problems: Vec::new(),
+            path: String::new(),
+            fatal: 0,
+            texts: FxHashSet::default(),
+        }
+    }
+
+    /// The shared copy of a text that many objects have in common.
+    pub fn intern(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.texts.get(text) {
+            return known.clone();
+        }
+        let new: Arc<str> = text.into();
+        self.texts.insert(new.clone());
+        new
+    }
+
+    /// Starts another object.
+    pub fn begin(&mut self, group: Group, object: Identity) {
+        self.group = group;
+        self.object = object;
+        self.path.clear();
+        self.fatal = 0;
+    }
+
+    /// Whether the object that was begun has to be left out.
+    pub fn is_fatal(&self) -> bool {
+        self.fatal > 0
+    }
+
+    /// Reports a problem with the value at hand.
+    pub fn report(
+        &mut self,
+        kind: ProblemKind,
+        pos: Pos,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.fatal += usize::from(kind.is_fatal());
+        let Identity {
+            api_version,
+            kind: object_kind,
+            namespace,
+            name,
+        } = self.object.clone();
+        self.problems.push(Problem {
+            kind,
+            api_version,
+            object_kind,
+            namespace,
+            name,
+            field: self.path.clone(),
+            file: self.file.clone(),
+            pos,
+            message: message.into(),
+            help: help.into(),
+        });
+    }
+
+    /// Reports a problem with a field of the value at hand.
+    pub fn report_in(
+        &mut self,
+        field: &str,
+        kind: ProblemKind,
+        pos: Pos,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.within(field, |cx| cx.report(kind, pos, message, help));
+    }
+
+    /// Does something one step deeper in the path.
+    pub fn within<T>(&mut self, key: &str, work: impl FnOnce(&mut Self) -> T) -> T {
+        let length = self.path.len();
+        if !key
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        {
+            let _ = write!(self.path, "[{key}]");
+        } else {
+            if length > 0 {
+                self.path.push('.');
+            }
+            self.path.push_str(key);
+        }
+        let result = work(self);
+        self.path.truncate(length);
+        result
+    }
+
+    /// Does something with an item of the list at hand.
+    pub fn within_item<T>(&mut self, index: usize, work: impl FnOnce(&mut Self) -> T) -> T {
+        let length = self.path.len();
+        let _ = write!(self.path, "[{index}]");
+        let result = work(self);
+        self.path.truncate(length);
+        result
+    }
+
+    /// Reports a value of the wrong type.
+    pub fn wrong_type(&mut self, node: &Node<'_>, expected: &str) {
+        let help = match (&node.value, expected) {
+            (Value::Int(_) | Value::Float(_) | Value::Bool(_), "text") => {
+                "put the value in quotes".to_owned()
+            }
+            (Value::String(text), "a number" | "a whole number") if text.trim().parse::<f64>().is_ok() => {
+                "remove the quotes".to_owned()
+            }
+            (_, "a list") => "write one item a line, each after \"- \"".to_owned(),
+            (_, "a mapping") => "write \"key: value\" lines, indented under this field".to_owned(),
+            _ => format!("write {expected} here"),
+        };
+        let message = format!("expected {expected}, found {}", node.describe());
+        self.report(ProblemKind::WrongType, node.pos, message, help);
+    }
+
+    /// The entries of a mapping. Keys that are written twice are reported.
+    pub fn mapping<'n, 'a>(&mut self, node: &'n Node<'a>) -> Option<&'n [Entry<'a>]> {
+        let Value::Map(entries) = &node.value else {
+            self.wrong_type(node, "a mapping");
+            return None;
+        };
+        self.refuse_duplicates(entries);
+        Some(entries)
+    }
+
+    /// Reports keys that are written twice.
+    pub fn refuse_duplicates(&mut self, entries: &[Entry<'_>]) {
+        // Comparing all pairs is the fastest for the few keys that nearly all mappings have.
+        if entries.len() <= 16 {
+            for (index, entry) in entries.iter().enumerate() {
+                if let Some(first) = entries.iter().take(index).find(|e| e.key == entry.key) {
+                    self.duplicate(entry, first.pos);
+                }
+            }
+            return;
+        }
+        let mut seen = rustc_hash::FxHashMap::default();
+        for entry in entries {
+            if let Some(first) = seen.insert(&*entry.key, entry.pos) {
+                self.duplicate(entry, first);
+            }
+        }
+    }
+
+    fn duplicate(&mut self, entry: &Entry<'_>, first: Pos) {
+        let message = format!("\"{}\" is written twice, first on line {}", entry.key, first.line);
+        let help = "keep one of the two";
+        self.report_in(&entry.key, ProblemKind::DuplicateKey, entry.pos, message, help);
+    }
+
+    /// Warns of keys that are none of `known`.
+    pub fn warn_unknown(&mut self, entries: &[Entry<'_>], known: &[&[&str]]) {
+        for entry in entries {
+            if known.iter().any(|names| names.contains(&&*entry.key)) {
+                continue;
+            }
+            let all = known.iter().flat_map(|names| names.iter().copied());
+            let help = match suggest::nearest(&entry.key, all.clone()) {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => format!(
+                    "remove it; the fields here are {}",
+                    suggest::enumerate(all, "and")
+                ),
+            };
+            let message = format!("unknown field \"{}\"", entry.key);
+            self.report_in(&entry.key, ProblemKind::UnknownField, entry.pos, message, help);
+        }
+    }
+
+    /// Reads a field under the first of its names that is written.
+    pub fn field<S: Shape>(&mut self, node: &Node<'_>, names: &[&str], shape: &S) -> Field<S::Out> {
+        let mut written = names.iter().filter_map(|name| node.entry(name));
+        let Some(entry) = written.next() else {
+            return Field::Absent;
+        };
+        if let Some(other) = written.next() {
+            let message = format!("\"{}\" and \"{}\" mean the same", entry.key, other.key);
+            self.report_in(
+                &other.key,
+                ProblemKind::ConflictingFields,
+                other.pos,
+                message,
+                "keep one of the two",
+            );
+        }
+        match self.within(&entry.key, |cx| shape.decode(cx, &entry.value)) {
+            Some(value) => Field::Good(value),
+            None => Field::Bad,
+        }
+    }
+
+    /// A field that has to be there.
+    pub fn required<S: Shape>(&mut self, node: &Node<'_>, names: &[&str], shape: &S) -> Option<S::Out> {
+        match self.field(node, names, shape) {
+            Field::Good(value) => Some(value),
+            Field::Bad => None,
+            Field::Absent => {
+                let name = names.first().copied().unwrap_or_default();
+                self.missing(node, name, &format!("add \"{name}\": {}", shape.words()));
+                None
+            }
+        }
+    }
+
+    /// A field that may be there.
+    #[expect(clippy::option_option, reason = "the outer one says whether it could be read")]
+    pub fn optional<S: Shape>(
+        &mut self,
+        node: &Node<'_>,
+        names: &[&str],
+        shape: &S,
+    ) -> Option<Option<S::Out>> {
+        match self.field(node, names, shape) {
+            Field::Good(value) => Some(Some(value)),
+            Field::Bad => None,
+            Field::Absent => Some(None),
+        }
+    }
+
+    /// A field with a default.
+    pub fn or_default<S: Shape>(
+        &mut self,
+        node: &Node<'_>,
+        names: &[&str],
+        shape: &S,
+        default: impl FnOnce() -> S::Out,
+    ) -> Option<S::Out> {
+        match self.field(node, names, shape) {
+            Field::Good(value) => Some(value),
+            Field::Bad => None,
+            Field::Absent => Some(default()),
+        }
+    }
+
+    /// Reports a field that is not there.
+    pub fn missing(&mut self, node: &Node<'_>, name: &str, help: &str) {
+        let message = format!("\"{name}\" is missing");
+        self.report_in(name, ProblemKind::MissingField, node.pos, message, help);
+    }
+
+    /// Reports a field that excludes another, if both are written.
+    pub fn refuse_both(&mut self, node: &Node<'_>, one: &str, other: &str, help: &str) {
+        if let (Some(one), Some(other)) = (node.entry(one), node.entry(other)) {
+            let message = format!("\"{}\" and \"{}\" exclude each other", one.key, other.key);
+            self.report_in(
+                &other.key,
+                ProblemKind::ConflictingFields,
+                other.pos,
+                message,
+                help,
+            );
+        }
+    }
+
+    /// Warns of a field that does nothing here, if it is written.
+    pub fn ignored(&mut self, node: &Node<'_>, name: &str, because: &str) {
+        if let Some(entry) = node.entry(name) {
+            let message = format!("\"{name}\" does nothing {because}");
+            self.report_in(name, ProblemKind::IgnoredField, entry.pos, message, "remove it");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! A tree of values with the place of each: what YAML and JSON have in common.
+//!
+//! Owns syntax. Knows nothing of kinds and fields. YAML is read with `saphyr-parser`'s events, since its tree forgets
+//! where keys stand; JSON has a small reader of its own, because YAML forbids the tabs that JSON allows, and reads
+//! `"\ud83d\ude00"` as two broken characters.
+//!
+//! A file is cut at its `---` lines before anything is parsed: such a line ends a document whatever stands before it
+//! (YAML 1.2, 9.1.2), so a mistake in one document can never reach the next one.
+
+mod chunks;
+mod json;
+mod scalar;
+mod yaml;
+
+use std::borrow::Cow;
+
+use crate::Pos;
+
+/// How deep values may be nested. Far above any manifest, far below what a stack can bear.
+pub const MAX_DEPTH: usize = 100;
+
+/// A value and where it starts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node<'a> {
+    /// Of its first character: the quote of a quoted text, the first key of a block mapping.
+    pub pos: Pos,
+    /// What it is.
+    pub value: Value<'a>,
+}
+
+/// A value, with plain scalars resolved by YAML's core schema.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value<'a> {
+    /// `null`, `~`, or nothing.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A whole number that fits.
+    Int(i64),
+    /// Any other number.
+    Float(f64),
+    /// Text.
+    String(Cow<'a, str>),
+    /// A list.
+    Seq(Vec<Node<'a>>),
+    /// A mapping in the order written. A key that is written twice stands here twice.
+    Map(Vec<Entry<'a>>),
+}
+
+/// One key of a mapping with its value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry<'a> {
+    /// The key. Numbers and the like are kept as they are written.
+    pub key: Cow<'a, str>,
+    /// Where the key stands.
+    pub pos: Pos,
+    /// Its value.
+    pub value: Node<'a>,
+}
+
+/// Why a document is not YAML or JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyntaxError {
+    /// Where the reader noticed.
+    pub pos: Pos,
+    /// What is wrong, in a sentence without a full stop.
+    pub message: String,
+    /// What to do about it.
+    pub help: String,
+}
+
+impl Node<'_> {
+    /// The entries, if it is a mapping.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry<'_>] {
+        match &self.value {
+            Value::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// The entry of that key, if it has a value other than null.
+    #[must_use]
+    pub fn entry(&self, key: &str) -> Option<&Entry<'_>> {
+        self.entries()
+            .iter()
+            .find(|entry| entry.key == key && !entry.value.is_null())
+    }
+
+    /// The value of that key, if it is not null.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Node<'_>> {
+        self.entry(key).map(|entry| &entry.value)
+    }
+
+    /// The text, if it is text.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.value {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether it is null.
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        self.value == Value::Null
+    }
+
+    /// What it is, for a message: `a number`.
+    #[must_use]
+    pub fn describe(&self) -> &'static str {
+        match &self.value {
+            Value::Null => "nothing",
+            Value::Bool(_) => "true or false",
+            Value::Int(_) | Value::Float(_) => "a number",
+            Value::String(_) => "text",
+            Value::Seq(_) => "a list",
+            Value::Map(_) => "a mapping",
+        }
+    }
+
+    /// About how many bytes a copy takes.
+    fn weight(&self) -> usize {
+        size_of::<Self>()
+            + match &self.value {
+                Value::String(text) => text.len(),
+                Value::Seq(items) => items.iter().map(Node::weight).sum(),
+                Value::Map(entries) => entries
+                    .iter()
+                    .map(|entry| size_of::<Entry<'_>>() + entry.key.len() + entry.value.weight())
+                    .sum(),
+                _ => 0,
+            }
+    }
+}
+
+/// Reads every document of a text. Each stands for itself: one that is broken is an error in its place, and those
+/// before and after it are read. Empty documents are passed over.
+pub fn documents(text: &str) -> Vec<Result<Node<'_>, SyntaxError>> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if !text.trim_start().starts_with(['{', '[']) {
+        return yaml_documents(text);
+    }
+    let (nodes, stopped) = json::documents(text);
+    let Some(json_error) = stopped else {
+        return nodes.into_iter().map(Ok).collect();
+    };
+    // Flow style YAML looks like JSON at first. Where neither works, whoever got further knows better what is wrong.
+    let results = yaml_documents(text);
+    let yaml_error = results.iter().filter_map(|r| r.as_ref().err()).next();
+    match yaml_error {
+        Some(error) if error.pos <= json_error.pos && text.trim_end().ends_with(['}', ']']) => {
+            nodes.into_iter().map(Ok).chain([Err(json_error)]).collect()
+        }
+        _ => results,
+    }
+}
+
+fn yaml_documents(text: &str) -> Vec<Result<Node<'_>, SyntaxError>> {
+    let mut results = Vec::new();
+    for chunk in chunks::chunks(text) {
+        yaml::read(&chunk, &mut results);
+    }
+    results
+}
+
+#[cfg(test)]
+mod tests;

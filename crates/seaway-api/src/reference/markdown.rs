@@ -1,0 +1,75 @@
+//! The reference as a page.
+
+use std::fmt::Write as _;
+
+use super::{FieldReference, KindReference, ObjectReference, reference};
+
+const HEAD: &str = "\
+# Reference: HttpRoute, HttpsCert, HttpsCertIssuer
+
+This page is made from the types that decode the manifests; `cargo xtask` writes it.
+
+All three kinds are read in two groups. In `seaway.dev/v1alpha1` they are namespaced. In `core.kalm.dev/v1alpha1` they
+belong to the whole cluster, a plain path is a prefix of characters instead of path elements, and conditions have the
+operators `equal`, `withPrefix` and `matchRegexp` only.
+
+A field that is null counts as left out, and so does an empty list that has a default. An unknown field is a warning; a
+value that is not allowed is an error, and the object is left out.
+";
+
+/// The reference as Markdown, for `docs/http-route.md`.
+#[must_use]
+pub fn reference_markdown() -> String {
+    let mut page = HEAD.to_owned();
+    for kind in reference() {
+        write_kind(&mut page, &kind);
+    }
+    page
+}
+
+fn write_kind(page: &mut String, kind: &KindReference) {
+    let versions: Vec<String> = kind.api_versions.iter().map(|v| format!("`{v}`")).collect();
+    let _ = write!(page, "\n## {}\n\nIn {}.\n", kind.kind, versions.join(" and "));
+    for object in &kind.objects {
+        write_object(page, object);
+    }
+}
+
+fn write_object(page: &mut String, object: &ObjectReference) {
+    let ObjectReference { paths, doc, fields } = object;
+    let places: Vec<String> = paths.iter().map(|path| format!("`{path}`")).collect();
+    let _ = write!(page, "\n### {}\n\n{doc}\n", places.join(", "));
+    if fields.is_empty() {
+        return;
+    }
+    page.push_str("\n| field | type | default | meaning |\n|---|---|---|---|\n");
+    for field in fields {
+        write_field(page, field);
+    }
+}
+
+fn write_field(page: &mut String, field: &FieldReference) {
+    let default = match (field.is_required, field.default) {
+        (true, _) => "**required**",
+        (false, Some(default)) => default,
+        (false, None) => "",
+    };
+    let mut doc = field.doc.clone();
+    if !field.also.is_empty() {
+        let also: Vec<String> = field.also.iter().map(|name| format!("`{name}`")).collect();
+        let _ = write!(doc, " Also read as {}.", also.join(", "));
+    }
+    let _ = writeln!(
+        page,
+        "| `{}` | {} | {} | {} |",
+        field.name,
+        cell(&field.type_in_words),
+        cell(default),
+        cell(&doc)
+    );
+}
+
+/// A bar would end the cell.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
