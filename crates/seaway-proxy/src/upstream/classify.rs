@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 
+use crate::body::BodyError;
 use crate::error::Failure;
 
 /// A connection could not be made.
@@ -32,17 +33,22 @@ fn is_ours(error: &io::Error) -> bool {
 pub(super) fn connecting(error: &hyper::Error) -> Failure {
     match source::<h2::Error>(error) {
         Some(h2) if h2.is_library() => Failure::UpstreamProtocol,
-        Some(h2) if !h2.is_io() && !h2.is_remote() => Failure::UpstreamProtocol,
         _ => Failure::ConnectFailed,
     }
 }
 
 /// A request was handed to a connection, and no response head came.
 pub(super) fn exchange(error: &hyper::Error) -> Failure {
+    if let Some(body) = source::<BodyError>(error) {
+        return match body {
+            BodyError::Failure(failure) => *failure,
+            // Whoever sent it went away, or gave this copy of it up.
+            _ => Failure::ClientGone,
+        };
+    }
     if let Some(h2) = source::<h2::Error>(error) {
         return stream(h2);
     }
-    // The peer ends the connection with "unexpected message" when it speaks without being asked.
     if error.is_parse() {
         return Failure::UpstreamProtocol;
     }
@@ -58,13 +64,14 @@ fn stream(error: &h2::Error) -> Failure {
     if error.is_reset() && error.is_remote() && error.reason() == Some(h2::Reason::REFUSED_STREAM) {
         return Failure::RefusedStream;
     }
-    if error.is_io() || error.is_remote() {
-        return Failure::UpstreamReset;
+    if error.is_library() {
+        return Failure::UpstreamProtocol;
     }
-    match error.reason() {
-        Some(h2::Reason::CANCEL | h2::Reason::NO_ERROR) | None => Failure::UpstreamReset,
-        Some(_) => Failure::UpstreamProtocol,
+    if error.is_reset() && !error.is_remote() {
+        // hyper resets a stream of its own accord only when the request's body fails.
+        return Failure::ClientGone;
     }
+    Failure::UpstreamReset
 }
 
 fn source<E: Error + 'static>(error: &hyper::Error) -> Option<&E> {

@@ -64,10 +64,6 @@ pub struct SendError {
 ///
 /// # Errors
 /// [`SendError`] says what failed, and gives the request back when nothing of it was sent.
-#[expect(
-    clippy::result_large_err,
-    reason = "the answer is as large, and both are moved once"
-)]
 pub async fn send(attempt: Attempt<'_>, request: Request<Body>) -> Result<Sent, SendError> {
     let cluster = attempt.cluster;
     cluster.resolved().await;
@@ -129,10 +125,6 @@ struct Failed {
 
 type Exchanged = Result<(Response<Incoming>, InFlight, bool), Failed>;
 
-#[expect(
-    clippy::result_large_err,
-    reason = "the answer is as large, and both are moved once"
-)]
 async fn exchange(cluster: &ClusterState, in_flight: InFlight, request: Request<Body>) -> Exchanged {
     match cluster.config().protocol {
         UpstreamProtocol::Http1 => exchange_http1(cluster, in_flight, request).await,
@@ -140,10 +132,6 @@ async fn exchange(cluster: &ClusterState, in_flight: InFlight, request: Request<
     }
 }
 
-#[expect(
-    clippy::result_large_err,
-    reason = "the answer is as large, and both are moved once"
-)]
 async fn exchange_http1(
     cluster: &ClusterState,
     mut in_flight: InFlight,
@@ -176,10 +164,6 @@ async fn exchange_http1(
     }
 }
 
-#[expect(
-    clippy::result_large_err,
-    reason = "the answer is as large, and both are moved once"
-)]
 async fn exchange_http2(
     cluster: &ClusterState,
     mut in_flight: InFlight,
@@ -206,7 +190,7 @@ async fn exchange_http2(
             Err(mut error) => {
                 let failure = classify::exchange(error.error());
                 let back = error.take_message();
-                if back.is_some() || failure == Failure::RefusedStream && sender.is_closed() {
+                if back.is_some() {
                     pool::drop_http2(&in_flight.endpoint().home, guard.link());
                 }
                 match back {

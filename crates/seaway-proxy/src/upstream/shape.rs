@@ -58,12 +58,20 @@ pub(super) fn check_response<B>(response: &mut Response<B>, upgrade_asked: bool)
         return Err(Failure::UpstreamProtocol);
     }
     let headers = response.headers_mut();
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    if let Some(coding) = codings.next() {
+        // Another coding would be forwarded undecoded, with the field that names it removed.
+        let chunked = coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+        let alone = codings.next().is_none() && !headers.contains_key(header::CONTENT_LENGTH);
+        return if chunked && alone {
+            Ok(())
+        } else {
+            Err(Failure::UpstreamProtocol)
+        };
+    }
     let Some(length) = headers.get(header::CONTENT_LENGTH) else {
         return Ok(());
     };
-    if headers.contains_key(header::TRANSFER_ENCODING) {
-        return Err(Failure::UpstreamProtocol);
-    }
     if is_plain_number(length) && headers.get_all(header::CONTENT_LENGTH).iter().nth(1).is_none() {
         return Ok(());
     }

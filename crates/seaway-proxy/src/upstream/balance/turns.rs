@@ -1,7 +1,9 @@
 //! Round robin: whose turn it is, as a sequence that is computed once.
 //!
-//! The k-th turn of an endpoint of weight w is due at (k + ½) / w; the sequence is all turns in the order they are
-//! due. So turns of a heavy endpoint are spread evenly among those of light ones, never in a row.
+//! The k-th turn of an endpoint of weight w is due at (k + p) / w, and the sequence is all turns in the order they are
+//! due, so the turns of a heavy endpoint are spread among those of light ones. The phase p, between 0 and 1, is each
+//! endpoint's own multiple of the golden ratio: with one phase for all, endpoints of equal weight would be due at the
+//! same moments, and heavy ones would have their turns in a row between those moments.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
@@ -73,18 +75,18 @@ fn gcd(a: u32, b: u32) -> u32 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-/// A turn that is due at (2k + 1) / 2w.
+/// A turn that is due at `numerator / weight`, in units of 2⁻³².
 #[derive(PartialEq, Eq)]
 struct Due {
-    odd: u64,
+    numerator: u64,
     weight: u32,
     index: u32,
 }
 
 impl Ord for Due {
     fn cmp(&self, other: &Self) -> Ordering {
-        let mine = u128::from(self.odd) * u128::from(other.weight);
-        let theirs = u128::from(other.odd) * u128::from(self.weight);
+        let mine = u128::from(self.numerator) * u128::from(other.weight);
+        let theirs = u128::from(other.numerator) * u128::from(self.weight);
         mine.cmp(&theirs).then(self.index.cmp(&other.index))
     }
 }
@@ -96,13 +98,17 @@ impl PartialOrd for Due {
 }
 
 fn sequence(weights: &[u32]) -> Vec<u32> {
+    const GOLDEN: u32 = 0x9E37_79B9;
+    let indices = || (0u32..).zip(weights).filter(|(_, weight)| **weight > 0);
+    if weights.iter().all(|weight| *weight <= 1) {
+        return indices().map(|(index, _)| index).collect();
+    }
     let total: usize = weights.iter().map(|weight| *weight as usize).sum();
-    let mut due: BinaryHeap<Reverse<Due>> = (0u32..)
-        .zip(weights)
-        .filter(|(_, weight)| **weight > 0)
+    let mut due: BinaryHeap<Reverse<Due>> = indices()
         .map(|(index, &weight)| {
+            let numerator = u64::from(GOLDEN.wrapping_mul(index.wrapping_add(1)));
             Reverse(Due {
-                odd: 1,
+                numerator,
                 weight,
                 index,
             })
@@ -113,7 +119,7 @@ fn sequence(weights: &[u32]) -> Vec<u32> {
         let Some(Reverse(next)) = due.pop() else { break };
         order.push(next.index);
         due.push(Reverse(Due {
-            odd: next.odd + 2,
+            numerator: next.numerator + (1 << 32),
             ..next
         }));
     }

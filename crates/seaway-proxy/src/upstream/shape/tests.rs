@@ -114,6 +114,24 @@ fn a_response_with_a_length_and_chunks_is_refused() {
 }
 
 #[test]
+fn a_response_in_chunks_passes() {
+    let mut response = response(&[("transfer-encoding", "Chunked")]);
+    assert_eq!(check_response(&mut response, false), Ok(()));
+}
+
+#[test]
+fn a_transfer_coding_that_cannot_be_forwarded_is_refused() {
+    for coding in ["gzip", "gzip, chunked", "chunked, chunked", "xchunked"] {
+        let mut response = response(&[("transfer-encoding", coding)]);
+        assert_eq!(
+            check_response(&mut response, false),
+            Err(Failure::UpstreamProtocol),
+            "{coding}"
+        );
+    }
+}
+
+#[test]
 fn a_response_with_two_lengths_is_refused() {
     for headers in [
         &[("content-length", "5"), ("content-length", "6")][..],

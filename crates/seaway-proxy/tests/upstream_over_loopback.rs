@@ -1,0 +1,12 @@
+//! The upstream half against real sockets on the loopback.
+
+#[path = "upstream_over_loopback/dns.rs"]
+mod dns;
+#[path = "upstream_over_loopback/http1.rs"]
+mod http1;
+#[path = "upstream_over_loopback/http2.rs"]
+mod http2;
+#[path = "upstream_over_loopback/registry.rs"]
+mod registry;
+#[path = "upstream_over_loopback/support.rs"]
+mod support;
