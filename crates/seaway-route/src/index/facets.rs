@@ -17,8 +17,10 @@ const MOST: usize = 16;
 /// Routes by a value that they need.
 #[derive(Debug, Default)]
 pub(crate) struct Facets {
-    groups: Vec<(Facet, FxHashMap<Box<[u8]>, Box<[u32]>>)>,
+    groups: Vec<(Facet, ByValue)>,
 }
+
+type ByValue = FxHashMap<Box<[u8]>, Box<[u32]>>;
 
 /// Where the value stands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

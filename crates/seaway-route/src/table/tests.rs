@@ -211,11 +211,7 @@ fn the_most_specific_certificate_is_presented() {
             .map(|c| c.secret.to_string());
         assert_eq!(found.as_deref(), Some(secret), "{name}");
     }
-    assert!(
-        RouteTable::build(&Arc::default())
-            .listener("https")
-            .is_none()
-    );
+    assert!(RouteTable::build(&Arc::default()).listener("https").is_none());
 }
 
 #[test]

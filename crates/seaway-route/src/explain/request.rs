@@ -1,0 +1,207 @@
+//! The request that is to be explained, as a person or a script writes it.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use http::header::HOST;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use seaway_model::Protocol;
+
+use crate::normalize::{self, Authority, BadHost};
+
+/// A request to explain. Whatever a client could not send was refused when it was made; what a client could send, and
+/// the proxy refuses, is explained.
+#[derive(Clone, Debug)]
+pub struct ExplainRequest<'a> {
+    pub(super) method: &'a str,
+    pub(super) scheme: Scheme,
+    /// Normalised.
+    pub(super) url_host: Cow<'a, str>,
+    /// As written, empty if nothing was.
+    pub(super) path: &'a str,
+    pub(super) query: Option<&'a str>,
+    pub(super) headers: HeaderMap,
+    /// The configured port of the listener.
+    pub(super) port: u16,
+}
+
+/// What the URL says is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// `http`, `ws`
+    Http,
+    /// `https`, `wss`
+    Https,
+}
+
+/// Why a request cannot be explained.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnusableRequest {
+    /// The URL has no scheme that we speak.
+    #[error("the URL must begin with http:// or https://")]
+    Scheme,
+    /// The URL has no host, or a bad one.
+    #[error("the URL's host: {0}")]
+    Host(BadHost),
+    /// The method is no token (RFC 9110, 9.1).
+    #[error("{0:?} is not a method")]
+    Method(String),
+    /// The name of a header is no token (RFC 9110, 5.1).
+    #[error("{0:?} is not the name of a header")]
+    HeaderName(String),
+    /// The value of a header has characters that it must not have (RFC 9110, 5.5).
+    #[error("the value of the header {0} contains a character that is not allowed")]
+    HeaderValue(String),
+}
+
+impl Scheme {
+    /// `http` or `https`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
+    fn own_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+
+    pub(super) fn protocol(self) -> Protocol {
+        match self {
+            Self::Http => Protocol::Http,
+            Self::Https => Protocol::Https,
+        }
+    }
+}
+
+impl<'a> ExplainRequest<'a> {
+    /// A request by its URL (`scheme://host[:port]/path?query`) and headers. `port` is the configured port of the
+    /// listener, by default the URL's. A Host header replaces the URL's host.
+    ///
+    /// # Errors
+    /// What no client could send.
+    pub fn new(
+        method: &'a str,
+        url: &'a str,
+        headers: HeaderMap,
+        port: Option<u16>,
+    ) -> Result<Self, UnusableRequest> {
+        // All of these are tokens; parsing only has to look at others.
+        if !matches!(
+            method,
+            "GET" | "POST" | "PUT" | "DELETE" | "HEAD" | "OPTIONS" | "PATCH"
+        ) && Method::from_bytes(method.as_bytes()).is_err()
+        {
+            return Err(UnusableRequest::Method(method.to_owned()));
+        }
+        let (scheme, rest) = url.split_once("://").ok_or(UnusableRequest::Scheme)?;
+        let scheme = match scheme {
+            s if s.eq_ignore_ascii_case("http") || s.eq_ignore_ascii_case("ws") => Scheme::Http,
+            s if s.eq_ignore_ascii_case("https") || s.eq_ignore_ascii_case("wss") => Scheme::Https,
+            _ => return Err(UnusableRequest::Scheme),
+        };
+        let (written, target) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        let target = target.split_once('#').map_or(target, |(target, _)| target);
+        let (path, query) = target
+            .split_once('?')
+            .map_or((target, None), |(p, q)| (p, Some(q)));
+        let authority = normalize::authority(written).map_err(UnusableRequest::Host)?;
+        if authority.host.is_empty() {
+            return Err(UnusableRequest::Host(BadHost::Empty));
+        }
+        let mut request = Self {
+            method,
+            scheme,
+            port: port.or(authority.port).unwrap_or(scheme.own_port()),
+            url_host: authority.host,
+            path,
+            query,
+            headers,
+        };
+        request.add_host(authority.port);
+        Ok(request)
+    }
+
+    /// The same from names and values as text.
+    ///
+    /// # Errors
+    /// What no client could send.
+    pub fn parse<N: AsRef<str>, V: AsRef<str>>(
+        method: &'a str,
+        url: &'a str,
+        headers: impl IntoIterator<Item = (N, V)>,
+        port: Option<u16>,
+    ) -> Result<Self, UnusableRequest> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            let (name, value) = field(name.as_ref(), value.as_ref())?;
+            map.append(name, value);
+        }
+        Self::new(method, url, map, port)
+    }
+
+    /// A client writes the URL's port into the Host header where it is not the scheme's own. Where it is, the host alone
+    /// says the same and needs no header.
+    fn add_host(&mut self, port: Option<u16>) {
+        let Some(port) = port.filter(|p| *p != self.scheme.own_port()) else {
+            return;
+        };
+        if self.headers.contains_key(HOST) {
+            return;
+        }
+        if let Ok(value) = HeaderValue::from_str(&format!("{}:{port}", self.bracketed())) {
+            self.headers.insert(HOST, value);
+        }
+    }
+
+    fn bracketed(&self) -> Cow<'_, str> {
+        if self.url_host.contains(':') {
+            Cow::Owned(format!("[{}]", self.url_host))
+        } else {
+            Cow::Borrowed(&self.url_host)
+        }
+    }
+
+    /// The Host header as a client sends it.
+    pub(super) fn host_header(&self) -> Cow<'_, str> {
+        match self.headers.get(HOST) {
+            Some(value) => String::from_utf8_lossy(value.as_bytes()),
+            None => self.bracketed(),
+        }
+    }
+
+    /// The host that the proxy sees, or why it refuses it.
+    pub(super) fn authority(&self) -> Result<Authority<'_>, String> {
+        let mut sent = self.headers.get_all(HOST).iter();
+        let Some(value) = sent.next() else {
+            return Ok(Authority {
+                host: Cow::Borrowed(&self.url_host),
+                port: None,
+            });
+        };
+        if sent.next().is_some() {
+            return Err("there are several Host headers".to_owned());
+        }
+        let text = value.to_str().map_err(|_| BadHost::Character.to_string())?;
+        normalize::authority(text).map_err(|e| e.to_string())
+    }
+
+    /// Clients send no server name for an address (RFC 6066, 3).
+    pub(super) fn server_name(&self) -> Option<&str> {
+        (self.scheme == Scheme::Https && self.url_host.parse::<IpAddr>().is_err()).then_some(&*self.url_host)
+    }
+}
+
+/// Parses a header.
+pub(super) fn field(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), UnusableRequest> {
+    let parsed = HeaderName::from_bytes(name.trim_ascii().as_bytes())
+        .map_err(|_| UnusableRequest::HeaderName(name.to_owned()))?;
+    let value = HeaderValue::from_bytes(value.trim_ascii().as_bytes())
+        .map_err(|_| UnusableRequest::HeaderValue(name.to_owned()))?;
+    Ok((parsed, value))
+}

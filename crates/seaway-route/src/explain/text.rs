@@ -1,0 +1,165 @@
+//! An explanation for people.
+
+use std::fmt;
+
+use seaway_model::EndpointSource;
+
+use super::answer::{ActionKind, DestinationShare, Explanation, RouteRef, UpstreamRequest};
+
+/// Several lines, the last without its end.
+impl fmt::Display for Explanation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.action_line(f)?;
+        if let Some(because) = &self.because {
+            line(f, "because", format_args!("{because}"))?;
+        }
+        if let Some(listener) = self.listener {
+            line(f, "listener", format_args!("{listener}"))?;
+        }
+        if let Some(host) = self.virtual_host {
+            line(f, "virtual host", format_args!("{host}"))?;
+        }
+        if let Some(route) = &self.route {
+            line(f, "route", format_args!("{route}"))?;
+        }
+        self.forward_lines(f)?;
+        self.fault_lines(f)?;
+        self.considered_lines(f)
+    }
+}
+
+fn line(f: &mut fmt::Formatter<'_>, label: &str, text: fmt::Arguments<'_>) -> fmt::Result {
+    write!(f, "\n{label:<14}{text}")
+}
+
+impl Explanation<'_> {
+    fn action_line(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<14}", "action")?;
+        match (self.action, &self.respond, &self.redirect) {
+            (ActionKind::Forward, ..) => f.write_str("forward"),
+            (ActionKind::None, ..) => f.write_str("none"),
+            (ActionKind::Redirect, _, Some(to)) => write!(f, "redirect, {} to {}", to.status, to.location),
+            (ActionKind::Fail, Some(answer), _) => write!(f, "fail, {} ({})", answer.status, answer.reason),
+            (_, Some(answer), _) => write!(f, "respond, {} ({})", answer.status, answer.reason),
+            _ => f.write_str("respond"),
+        }
+    }
+
+    fn forward_lines(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for destination in &self.destinations {
+            line(f, "destination", format_args!("{destination}"))?;
+        }
+        if let Some(upstream) = &self.upstream_request {
+            line(f, "upstream gets", format_args!("{upstream}"))?;
+        }
+        for mirror in &self.mirrors {
+            line(
+                f,
+                "mirror",
+                format_args!("{}% to {}", mirror.percentage, mirror.cluster),
+            )?;
+        }
+        if let Some(timeout) = self.timeout_ms {
+            line(f, "timeout", format_args!("{timeout} ms"))?;
+        }
+        if let Some(retries) = &self.retries {
+            line(f, "retries", format_args!("{}", retries.attempts))?;
+            if let Some(timeout) = retries.per_try_timeout_ms {
+                write!(f, ", {timeout} ms each")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn fault_lines(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(fault) = &self.fault else { return Ok(()) };
+        if let Some(delay) = fault.delay {
+            line(
+                f,
+                "delay",
+                format_args!("{}% by {} ms", delay.percentage, delay.delay_ms),
+            )?;
+        }
+        if let Some(abort) = fault.abort {
+            line(
+                f,
+                "abort",
+                format_args!("{}% with {}", abort.percentage, abort.status),
+            )?;
+        }
+        Ok(())
+    }
+
+    fn considered_lines(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for considered in &self.considered {
+            let label = if considered.matched { "taken by" } else { "not by" };
+            line(
+                f,
+                label,
+                format_args!("{}: {}", considered.route, considered.because),
+            )?;
+        }
+        if self.considered_more > 0 {
+            line(f, "not by", format_args!("{} more routes", self.considered_more))?;
+        }
+        Ok(())
+    }
+}
+
+/// `HttpRoute shop/shop, rule 0 (shop.yaml:7)`
+impl fmt::Display for RouteRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, rule {}", self.0.origin, self.0.rule)?;
+        match &self.0.origin.position {
+            Some(position) => write!(f, " ({}:{})", position.file, position.line),
+            None => Ok(()),
+        }
+    }
+}
+
+/// `95% to shop/shop:8080/v1 (10.0.0.1:8080)`
+impl fmt::Display for DestinationShare<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Four decimals tell one in a million, and hide what binary fractions cannot say.
+        write!(f, "{}% ", (self.share * 1_000_000.0).round() / 10_000.0)?;
+        if let Some(fail) = self.fail {
+            return write!(
+                f,
+                "fail with {} ({}): {}",
+                fail.status,
+                fail.reason.as_str(),
+                fail.message
+            );
+        }
+        write!(f, "to {}", self.cluster.unwrap_or_default())?;
+        if let Some(EndpointSource::Dns { .. }) = self.endpoints.0 {
+            return f.write_str(" (by DNS)");
+        }
+        let addresses = self.endpoints.addresses();
+        if addresses.is_empty() {
+            return f.write_str(" (no endpoints)");
+        }
+        f.write_str(" (")?;
+        for (number, address) in addresses.iter().enumerate() {
+            write!(f, "{}{address}", if number > 0 { ", " } else { "" })?;
+        }
+        f.write_str(")")
+    }
+}
+
+/// `GET /cart, host shop.example.com, header x-a set to "1"`
+impl fmt::Display for UpstreamRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}, host {}", self.method, self.path, self.host)?;
+        for name in &self.headers.headers_removed {
+            write!(f, ", header {name} removed")?;
+        }
+        for (name, value) in &self.headers.headers_set {
+            write!(f, ", header {name} set to {value:?}")?;
+        }
+        for (name, value) in &self.headers.headers_added {
+            write!(f, ", header {name} added with {value:?}")?;
+        }
+        Ok(())
+    }
+}
