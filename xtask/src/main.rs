@@ -11,6 +11,7 @@
 
 mod ci;
 mod docs;
+mod fuzzing;
 mod layers;
 mod metadata;
 mod project;
@@ -43,6 +44,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Throws changed manifests and changed requests at the code, on stable Rust.
+    Fuzz(fuzzing::Options),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Task::Test(options) => ci::run(&options),
         Task::Layers => layers::run(),
         Task::Supply => supply::run(),
+        Task::Fuzz(options) => fuzzing::run(&options),
         Task::Docs { check: true } => docs::check(),
         Task::Docs { check: false } => docs::write(),
     };

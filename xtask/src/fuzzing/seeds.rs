@@ -1,0 +1,147 @@
+//! What inputs are made from.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::Target;
+use crate::project;
+
+/// Every seed of a target: real manifests for one, requests for the other, and what `fuzz/corpus` has.
+pub fn load(target: Target) -> Result<Vec<Vec<u8>>> {
+    let mut seeds = Vec::new();
+    if target == Target::Config {
+        for folder in ["testdata/cases", "examples"] {
+            collect(&project::path(folder), &mut seeds)?;
+        }
+    } else {
+        seeds.extend(REQUESTS.iter().map(|request| request.as_bytes().to_vec()));
+    }
+    collect(&project::path("fuzz/corpus").join(target.name()), &mut seeds)?;
+    Ok(seeds)
+}
+
+/// Files below a folder that hold input; goldens and probes do not. A folder that is not there has none.
+fn collect(folder: &Path, seeds: &mut Vec<Vec<u8>>) -> Result<()> {
+    if !folder.is_dir() {
+        return Ok(());
+    }
+    let mut entries = fs::read_dir(folder)?.collect::<std::io::Result<Vec<_>>>()?;
+    // The order of a folder is not the same everywhere, and a seed should repeat a run.
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            collect(&path, seeds)?;
+        } else if !["model.yaml", "status.yaml", "probes.yaml", "README.md"]
+            .iter()
+            .any(|other| path.ends_with(other))
+        {
+            seeds.push(fs::read(&path).with_context(|| path.display().to_string())?);
+        }
+    }
+    Ok(())
+}
+
+/// Words that mean something to a target, so that chance need not spell them.
+pub fn words(target: Target) -> Vec<Vec<u8>> {
+    let words: &[&str] = match target {
+        Target::Config => YAML_WORDS,
+        Target::Guard => HTTP_WORDS,
+    };
+    words.iter().map(|word| word.as_bytes().to_vec()).collect()
+}
+
+const YAML_WORDS: &[&str] = &[
+    "---\n",
+    "\n- ",
+    ": ",
+    "{",
+    "}",
+    "[",
+    "]",
+    "&a ",
+    "*a",
+    "<<: ",
+    "!!binary ",
+    "null",
+    "~",
+    "\"\"",
+    "true",
+    "'*'",
+    "*.example.com",
+    "/",
+    "//",
+    "/../",
+    "%2e",
+    "%2F",
+    "(a|b)*",
+    "[0-9]{1,1000}",
+    "\\1",
+    "apiVersion: core.kalm.dev/v1alpha1\n",
+    "apiVersion: seaway.dev/v1alpha1\n",
+    "kind: HttpRoute\n",
+    "kind: List\n",
+    "namespace: ",
+    "weight: 0",
+    "destinations:\n",
+    "conditions:\n",
+    "stripPath: true\n",
+    "rewrite: {path: /x}\n",
+    "pathType: Prefix\n",
+    "ingressClassName: ",
+    "\u{feff}",
+    "\u{0}",
+    "\t",
+];
+
+const HTTP_WORDS: &[&str] = &[
+    "\r\n",
+    "\r\n\r\n",
+    "\n",
+    "\r",
+    " ",
+    "\t",
+    ":",
+    "GET / HTTP/1.1\r\n",
+    "POST / HTTP/1.1\r\n",
+    "CONNECT a:80 HTTP/1.1\r\n",
+    "OPTIONS * HTTP/1.1\r\n",
+    "HTTP/1.0",
+    "HTTP/2.0",
+    "Host: a\r\n",
+    "Content-Length: 5\r\n",
+    "Content-Length: 0\r\n",
+    "Transfer-Encoding: chunked\r\n",
+    "Transfer-Encoding: gzip, chunked\r\n",
+    "transfer-encoding : chunked\r\n",
+    "Connection: upgrade\r\nUpgrade: websocket\r\n",
+    "Connection: close\r\n",
+    "Expect: 100-continue\r\n",
+    "0\r\n\r\n",
+    "5\r\nhello\r\n",
+    "ffffffffffffffff\r\n",
+    ";x=\"y\"",
+    "http://a/",
+    "..%2f",
+    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "\0",
+    "\u{7f}",
+    "\u{e9}",
+];
+
+const REQUESTS: &[&str] = &[
+    "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "GET /a?b=c HTTP/1.1\r\nHost: a:80\r\nX: y\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhelloGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n0\r\nT: v\r\n\r\n",
+    "GET http://a/x HTTP/1.1\r\nHost: a\r\n\r\n",
+    "OPTIONS * HTTP/1.1\r\nHost:\r\n\r\n",
+    "GET / HTTP/1.0\r\n\r\n",
+    "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\nhello",
+    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
+    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "GET / HTTP/1.1\r\nHost: a\r\nX: b\r\n folded\r\n\r\n",
+    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0",
+];
