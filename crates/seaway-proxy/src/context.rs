@@ -3,8 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::downstream::{Connections, Counters};
 use crate::options::Options;
 use crate::snapshot::{Published, Snapshot};
+use crate::tls::Certificates;
+use crate::upstream::Registry;
 
 /// One per process.
 #[derive(Debug)]
@@ -13,6 +16,14 @@ pub struct Shared {
     pub published: Published,
     /// Settings.
     pub options: Options,
+    /// Clusters' state that outlives versions of the configuration: health, balancers, names.
+    pub registry: Registry,
+    /// What listeners with TLS present.
+    pub certificates: Certificates,
+    /// Downstream connections under way.
+    pub connections: Arc<Connections>,
+    /// What happened on them.
+    pub counters: Counters,
 }
 
 impl Shared {
@@ -21,6 +32,10 @@ impl Shared {
     pub fn new(options: Options) -> Self {
         Self {
             published: Published::default(),
+            registry: Registry::default(),
+            certificates: Certificates::default(),
+            connections: Connections::new(options.limits.connections),
+            counters: Counters::default(),
             options,
         }
     }

@@ -14,5 +14,11 @@ pub mod downstream;
 pub mod error;
 pub mod options;
 pub mod pipeline;
+pub mod proxy;
 pub mod snapshot;
+pub mod tls;
 pub mod upstream;
+pub mod worker;
+
+pub use options::{Limits, Options};
+pub use proxy::{Drained, ListenerStatus, Proxy};

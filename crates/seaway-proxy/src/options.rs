@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Settings of the whole proxy.
@@ -17,6 +19,9 @@ pub struct Options {
     pub trusted_proxies: Vec<(IpAddr, u8)>,
     /// What is refused.
     pub limits: Limits,
+    /// Listening sockets taken over from another process, by the keys that its [`crate::Proxy::listener_fds`] gave.
+    /// Those that the first model does not use are closed.
+    pub inherited: Vec<(String, Arc<OwnedFd>)>,
 }
 
 impl Default for Options {
@@ -27,6 +32,7 @@ impl Default for Options {
             port_map: BTreeMap::new(),
             trusted_proxies: Vec::new(),
             limits: Limits::default(),
+            inherited: Vec::new(),
         }
     }
 }
@@ -44,6 +50,11 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// A stream on which nothing moves in either direction.
     pub stream_idle_timeout: Duration,
+    /// An HTTP/1.1 connection without a request for so long gives its buffers back.
+    pub hibernate_after: Duration,
+    /// A listener that goes away leaves its idle HTTP/1.1 connections open for so long, since a request may be on its
+    /// way that would be lost; it is answered with `connection: close`.
+    pub drain_grace: Duration,
     /// From accept to the end of a TLS handshake.
     pub handshake_timeout: Duration,
     /// Downstream connections of all workers.
@@ -64,6 +75,8 @@ impl Default for Limits {
             head_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
             stream_idle_timeout: Duration::from_secs(300),
+            hibernate_after: Duration::from_secs(1),
+            drain_grace: Duration::from_secs(1),
             handshake_timeout: Duration::from_secs(10),
             connections: 50_000,
             concurrent_streams: 128,

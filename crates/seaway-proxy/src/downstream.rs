@@ -1,0 +1,27 @@
+//! The side that faces clients: accepting, TLS, HTTP/1.1 and HTTP/2, limits, time-outs, farewells.
+//!
+//! The way of a connection: `accept` admits it, `site` takes it through TLS (`crate::tls`) to a protocol, `http1` or
+//! `http2` lets hyper speak it, and each request goes to a [`Handler`]. What hyper hears of HTTP/1.1 has passed the
+//! [`guard`], through the adapter `guarded`. This room knows nothing of routes; what it answers itself is what is no
+//! request at all.
+
+mod accept;
+mod answer;
+mod clock;
+mod closing;
+mod connections;
+pub mod guard;
+mod guarded;
+mod handler;
+mod http1;
+mod http2;
+mod resets;
+mod site;
+mod stats;
+mod wire;
+
+pub(crate) use accept::{Acceptor, Slot};
+pub use connections::{Connections, Permit};
+pub use handler::Handler;
+pub(crate) use site::Site;
+pub use stats::{Counters, Stats};

@@ -1,0 +1,172 @@
+//! What a worker's connections share, and the way of a connection through TLS and protocols.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hyper_util::rt::TokioExecutor;
+use seaway_model::Protocol;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use super::clock::Timeouts;
+use super::closing::Closing;
+use super::connections::Permit;
+use super::guard::{Guard, HeadLimits};
+use super::guarded::Guarded;
+use super::handler::Handler;
+use super::http1::Http1;
+use super::stats::Counters;
+use super::wire::Wire;
+use super::{http1, http2};
+use crate::context::{Connection, Shared, TlsConnection};
+use crate::tls::{self, HandshakeError};
+
+/// One per worker.
+#[derive(Debug)]
+pub(crate) struct Site<H> {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) worker: usize,
+    handler: H,
+    http1: hyper::server::conn::http1::Builder,
+    http2: hyper::server::conn::http2::Builder<TokioExecutor>,
+    timeouts: Timeouts,
+}
+
+/// What is spoken inside a connection, as far as that is settled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Spoken {
+    /// HTTP/1.1, unless it begins with HTTP/2's preface.
+    Either,
+    Http1,
+    Http2,
+}
+
+impl<H: Handler> Site<H> {
+    pub(crate) fn new(shared: Arc<Shared>, worker: usize, handler: H) -> Self {
+        let limits = &shared.options.limits;
+        Self {
+            worker,
+            handler,
+            http1: http1::builder(limits),
+            http2: http2::builder(limits),
+            timeouts: Timeouts::new(limits),
+            shared,
+        }
+    }
+
+    /// Serves a connection until it ends.
+    pub(crate) async fn serve(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        listener: Arc<str>,
+        protocol: Protocol,
+        closing: Closing,
+        permit: Permit,
+    ) {
+        // Neither can fail in a way that the first read or write would not tell, too.
+        let _: std::io::Result<()> = stream.set_nodelay(true);
+        let Ok(local) = stream.local_addr() else { return };
+        let connection = |tls| {
+            Arc::new(Connection {
+                shared: Arc::clone(&self.shared),
+                worker: self.worker,
+                listener: Arc::clone(&listener),
+                peer: canonical(peer),
+                local: canonical(local),
+                tls,
+            })
+        };
+        match protocol {
+            Protocol::Http => {
+                self.speak(stream, &connection(None), Spoken::Either, closing, permit)
+                    .await;
+            }
+            Protocol::Https => {
+                let Some((stream, tls, spoken)) = Box::pin(self.shake_hands(stream, &listener, local)).await
+                else {
+                    return;
+                };
+                self.speak(stream, &connection(Some(tls)), spoken, closing, permit)
+                    .await;
+            }
+        }
+    }
+
+    async fn shake_hands(
+        &self,
+        stream: TcpStream,
+        listener: &str,
+        local: SocketAddr,
+    ) -> Option<(tokio_rustls::server::TlsStream<TcpStream>, TlsConnection, Spoken)> {
+        let counters = &self.shared.counters;
+        let timeout = self.shared.options.limits.handshake_timeout;
+        match tls::accept(stream, &self.shared, listener, canonical(local).ip(), timeout).await {
+            Ok(done) => {
+                Counters::count(&counters.handshakes);
+                if done.is_resumed {
+                    Counters::count(&counters.handshakes_resumed);
+                }
+                let spoken = if done.is_http2 {
+                    Spoken::Http2
+                } else {
+                    Spoken::Http1
+                };
+                Some((done.stream, done.tls, spoken))
+            }
+            Err(error) => {
+                Counters::count(&counters.handshakes_failed);
+                if matches!(error, HandshakeError::UnknownName) {
+                    Counters::count(&counters.server_names_unknown);
+                }
+                None
+            }
+        }
+    }
+
+    async fn speak<IO>(
+        &self,
+        io: IO,
+        connection: &Arc<Connection>,
+        spoken: Spoken,
+        mut closing: Closing,
+        permit: Permit,
+    ) where
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let limits = &self.shared.options.limits;
+        let head = HeadLimits {
+            bytes: limits.head_bytes,
+            fields: limits.head_fields,
+        };
+        let wire = Arc::new(Wire::default());
+        let guard = Guard::new(head, spoken == Spoken::Either);
+        let mut io = Guarded::new(io, guard, Arc::clone(&wire), self.timeouts, permit);
+        if spoken != Spoken::Http2 {
+            let http1 = Http1 {
+                builder: &self.http1,
+                handler: &self.handler,
+                connection,
+                wire: &wire,
+            };
+            match http1.serve(io, &mut closing).await {
+                Some(back) => io = back,
+                None => return,
+            }
+        }
+        // Boxed, so that the many connections that are not HTTP/2 do not carry the room for it.
+        Box::pin(http2::serve(
+            &self.http2,
+            &self.handler,
+            connection,
+            io,
+            &mut closing,
+        ))
+        .await;
+    }
+}
+
+/// IPv4 clients of a dual-stack socket are IPv4 clients.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}

@@ -1,0 +1,321 @@
+//! Bringing the bound sockets in line with a model's listeners.
+//!
+//! A listener's identity is its address, its configured port and its protocol. What stays the same by that is not
+//! touched, whatever else changes; what is gone is closed before anything new is bound.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use seaway_model::{Listener, Model, Protocol, SecretName};
+use serde::Serialize;
+
+use super::bind;
+use crate::downstream::Slot;
+use crate::options::Options;
+use crate::tls::CertificateError;
+use crate::worker::Worker;
+
+/// What became of a listener.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListenerStatus {
+    /// `http-80`
+    pub name: Arc<str>,
+    /// The port that the configuration says; `--map-port` may bind another.
+    pub configured_port: u16,
+    /// Where it serves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bound: Option<SocketAddr>,
+    /// What is spoken on it.
+    pub protocol: Protocol,
+    /// Why it does not serve, and what to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What does not work although it serves: certificates that cannot be used.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    address: Option<IpAddr>,
+    port: u16,
+    protocol: Protocol,
+}
+
+/// `http|*|80`
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let protocol = match self.protocol {
+            Protocol::Http => "http",
+            Protocol::Https => "https",
+        };
+        match self.address {
+            Some(address) => write!(f, "{protocol}|{address}|{}", self.port),
+            None => write!(f, "{protocol}|*|{}", self.port),
+        }
+    }
+}
+
+/// A listener that serves.
+#[derive(Debug)]
+struct Bound {
+    id: u64,
+    slot: Arc<Slot>,
+    address: SocketAddr,
+    /// Duplicates of the workers' sockets, for handing over.
+    sockets: Vec<TcpListener>,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(super) struct Listeners {
+    bound: BTreeMap<Key, Bound>,
+    statuses: Vec<ListenerStatus>,
+    inherited: Vec<(String, Arc<OwnedFd>)>,
+    next_id: u64,
+}
+
+impl Listeners {
+    pub(super) fn new(inherited: Vec<(String, Arc<OwnedFd>)>) -> Self {
+        Self {
+            inherited,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn statuses(&self) -> Vec<ListenerStatus> {
+        self.statuses.clone()
+    }
+
+    pub(super) fn descriptors(&self) -> Vec<(String, RawFd)> {
+        self.bound
+            .iter()
+            .flat_map(|(key, bound)| bound.sockets.iter().map(|s| (key.to_string(), s.as_raw_fd())))
+            .collect()
+    }
+
+    /// Closes what the model does not have, binds what is new, renames what has another name.
+    pub(super) fn reconcile(
+        &mut self,
+        model: &Model,
+        options: &Options,
+        workers: &[Worker],
+        unusable: &[(SecretName, CertificateError)],
+    ) {
+        let wanted: Vec<(Key, &Arc<Listener>)> =
+            model.listeners.iter().map(|l| (key(l, options), l)).collect();
+        self.close(workers, |key| !wanted.iter().any(|(k, _)| k == key));
+        let mut statuses: Vec<ListenerStatus> = Vec::with_capacity(wanted.len());
+        for (index, (key, listener)) in wanted.iter().enumerate() {
+            let earlier = wanted.iter().take(index);
+            let twin = earlier.map(|(_, l)| l).zip(&statuses).find_map(|(l, status)| {
+                (l.port == listener.port && overlaps(l, listener, options) && status.bound.is_some())
+                    .then_some(l)
+            });
+            let result = match twin {
+                Some(twin) => Err(format!(
+                    "listener {} already takes this address and port; give one of them another port",
+                    twin.name
+                )),
+                None => self
+                    .serve(*key, &listener.name, options, workers)
+                    .map_err(|e| explain(&e, port(listener.port, options), listener.port)),
+            };
+            statuses.push(status(listener, result, unusable));
+        }
+        self.statuses = statuses;
+        // Sockets that the first model does not want would keep connections waiting for nobody.
+        self.inherited.clear();
+    }
+
+    pub(super) fn close_all(&mut self, workers: &[Worker]) {
+        self.close(workers, |_| true);
+        self.statuses.clear();
+    }
+
+    fn close(&mut self, workers: &[Worker], is_gone: impl Fn(&Key) -> bool) {
+        let gone = self.bound.extract_if(.., |key, _| is_gone(key));
+        let waits: Vec<_> = gone
+            .flat_map(|(_, bound)| {
+                // A duplicate would keep the socket, and its queue, alive.
+                drop(bound.sockets);
+                workers.iter().map(move |worker| worker.unlisten(bound.id))
+            })
+            .collect();
+        for wait in waits {
+            // An error says that the worker is gone, and its sockets with it.
+            let _: Result<(), std::sync::mpsc::RecvError> = wait.recv();
+        }
+    }
+
+    fn serve(
+        &mut self,
+        key: Key,
+        name: &Arc<str>,
+        options: &Options,
+        workers: &[Worker],
+    ) -> io::Result<SocketAddr> {
+        if let Some(bound) = self.bound.get(&key) {
+            if **bound.slot.name.load() != *name {
+                bound.slot.name.store(Arc::new(Arc::clone(name)));
+            }
+            return Ok(bound.address);
+        }
+        let sockets = self.sockets(key, options, workers.len())?;
+        let address = sockets.first().map_or_else(
+            || Err(io::Error::other("there is no worker to listen")),
+            TcpListener::local_addr,
+        )?;
+        self.next_id += 1;
+        let bound = Bound {
+            id: self.next_id,
+            slot: Arc::new(Slot {
+                name: ArcSwap::from_pointee(Arc::clone(name)),
+                protocol: key.protocol,
+            }),
+            address,
+            sockets,
+        };
+        let result = hand_out(&bound, workers);
+        let id = bound.id;
+        if let Err(error) = result {
+            drop(bound);
+            for worker in workers {
+                let _: Result<(), std::sync::mpsc::RecvError> = worker.unlisten(id).recv();
+            }
+            return Err(error);
+        }
+        self.bound.insert(key, bound);
+        Ok(address)
+    }
+
+    /// Inherited sockets where there are any, and as many new ones as there are workers without one.
+    fn sockets(&mut self, key: Key, options: &Options, workers: usize) -> io::Result<Vec<TcpListener>> {
+        let text = key.to_string();
+        let mut sockets = Vec::new();
+        for (_, descriptor) in self.inherited.extract_if(.., |(k, _)| *k == text) {
+            let socket = match Arc::try_unwrap(descriptor) {
+                Ok(descriptor) => TcpListener::from(descriptor),
+                Err(shared) => TcpListener::from(shared.try_clone()?),
+            };
+            sockets.push(socket);
+        }
+        let Some(first) = sockets.first() else {
+            return bind::bind(key.address, port(key.port, options), workers);
+        };
+        let address = first.local_addr()?;
+        while sockets.len() < workers {
+            sockets.push(bind::listen(address)?);
+        }
+        Ok(sockets)
+    }
+}
+
+/// Gives each worker its share of the sockets.
+fn hand_out(bound: &Bound, workers: &[Worker]) -> io::Result<()> {
+    for (socket, worker) in bound.sockets.iter().zip(workers.iter().cycle()) {
+        worker.listen(bound.id, socket.try_clone()?, Arc::clone(&bound.slot))?;
+    }
+    Ok(())
+}
+
+fn key(listener: &Listener, options: &Options) -> Key {
+    Key {
+        address: options.address.or(listener.address),
+        port: listener.port,
+        protocol: listener.protocol,
+    }
+}
+
+fn port(configured: u16, options: &Options) -> u16 {
+    options.port_map.get(&configured).copied().unwrap_or(configured)
+}
+
+/// Whether two listeners of the same port would take each other's connections.
+fn overlaps(one: &Listener, other: &Listener, options: &Options) -> bool {
+    let (one, other) = (key(one, options).address, key(other, options).address);
+    one == other
+}
+
+fn status(
+    listener: &Listener,
+    result: Result<SocketAddr, String>,
+    unusable: &[(SecretName, CertificateError)],
+) -> ListenerStatus {
+    let certificates = listener.tls.iter().flat_map(|tls| &tls.certificates);
+    let warnings = certificates
+        .filter_map(|c| {
+            let (_, error) = unusable.iter().find(|(name, _)| *name == c.secret)?;
+            Some(format!(
+                "handshakes for {} are refused, since secret {} cannot be used: {error}",
+                c.host, c.secret
+            ))
+        })
+        .collect();
+    let (bound, error) = match result {
+        Ok(address) => (Some(address), None),
+        Err(error) => (None, Some(error)),
+    };
+    ListenerStatus {
+        name: Arc::clone(&listener.name),
+        configured_port: listener.port,
+        bound,
+        protocol: listener.protocol,
+        error,
+        warnings,
+    }
+}
+
+/// Says what to do about a port that cannot be bound.
+fn explain(error: &io::Error, port: u16, configured: u16) -> String {
+    let advice = match error.kind() {
+        io::ErrorKind::AddrInUse => format!(
+            "something else listens there: stop it, or choose another port with --map-port {configured}:8080"
+        ),
+        io::ErrorKind::PermissionDenied if port < 1024 => format!(
+            "ports below 1024 need the capability CAP_NET_BIND_SERVICE: grant it, or choose another port with \
+             --map-port {configured}:8080"
+        ),
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine does not have that address: choose another with --address".to_owned()
+        }
+        _ => format!("choose another port with --map-port {configured}:8080"),
+    };
+    format!("port {port} cannot be bound ({error}); {advice}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_privileged_port_asks_for_a_capability_or_a_mapping() {
+        let text = explain(&io::ErrorKind::PermissionDenied.into(), 80, 80);
+        assert!(
+            text.contains("CAP_NET_BIND_SERVICE") && text.contains("--map-port 80:8080"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_status_reads_as_the_admin_endpoint_promises() {
+        let status = ListenerStatus {
+            name: "http-80".into(),
+            configured_port: 80,
+            bound: Some(SocketAddr::from(([127, 0, 0, 1], 41233))),
+            protocol: Protocol::Http,
+            error: None,
+            warnings: Vec::new(),
+        };
+        assert_eq!(
+            serde_json::to_string(&status).unwrap(),
+            r#"{"name":"http-80","configuredPort":80,"bound":"127.0.0.1:41233","protocol":"http"}"#
+        );
+    }
+}

@@ -1,0 +1,169 @@
+//! A worker: one operating-system thread with a single-threaded runtime, its own accept sockets, its own sink.
+//!
+//! Threads talk to workers by commands and hear back by acknowledgements; no state is shared but what
+//! [`crate::context::Shared`] holds.
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+
+use seaway_telemetry::{RequestRecord, RequestSink, Sinks};
+use tokio::sync::mpsc as commands;
+
+use crate::downstream::{Acceptor, Handler, Site, Slot};
+
+thread_local! {
+    static SINK: RefCell<Option<Rc<dyn RequestSink>>> = const { RefCell::new(None) };
+}
+
+/// Calls `f` with this worker's sink. `None` on a thread that is no worker.
+pub fn with_sink<R>(f: impl FnOnce(&dyn RequestSink) -> R) -> Option<R> {
+    SINK.with_borrow(|sink| sink.as_deref().map(f))
+}
+
+/// The sink as the pipeline holds it; the connections' own refusals go to the same one.
+struct PipelineSink(Rc<dyn RequestSink>);
+
+impl RequestSink for PipelineSink {
+    fn record(&self, record: &RequestRecord<'_>) {
+        self.0.record(record);
+    }
+}
+
+fn install_sink(sink: Box<dyn RequestSink>) {
+    let sink: Rc<dyn RequestSink> = Rc::from(sink);
+    crate::pipeline::install_sink(Box::new(PipelineSink(Rc::clone(&sink))));
+    SINK.set(Some(sink));
+}
+
+/// What a worker is told.
+enum Command {
+    Listen {
+        id: u64,
+        socket: std::net::TcpListener,
+        slot: Arc<Slot>,
+        done: mpsc::Sender<io::Result<()>>,
+    },
+    Unlisten {
+        id: u64,
+        done: mpsc::Sender<()>,
+    },
+}
+
+/// A running worker. Dropping it ends the thread, and with it every connection that is left.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    commands: Option<commands::UnboundedSender<Command>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Listen { id, .. } => write!(f, "Listen({id})"),
+            Self::Unlisten { id, .. } => write!(f, "Unlisten({id})"),
+        }
+    }
+}
+
+impl Worker {
+    /// Starts the thread `seaway-N`.
+    ///
+    /// # Errors
+    /// When the system gives no thread or no event queue.
+    pub(crate) fn start<H: Handler>(site: Site<H>, sinks: Arc<dyn Sinks>) -> io::Result<Self> {
+        let (sender, receiver) = commands::unbounded_channel();
+        let (started, has_started) = mpsc::channel();
+        let thread = std::thread::Builder::new()
+            .name(format!("seaway-{}", site.worker))
+            .spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                match runtime {
+                    Ok(runtime) => {
+                        install_sink(sinks.sink(site.worker));
+                        let _: Result<(), mpsc::SendError<_>> = started.send(Ok(()));
+                        runtime.block_on(obey(site, receiver));
+                        // Connections that are left end here, while the sink is still there to hear of it.
+                        drop(runtime);
+                    }
+                    Err(error) => {
+                        let _: Result<(), mpsc::SendError<_>> = started.send(Err(error));
+                    }
+                }
+            })?;
+        has_started
+            .recv()
+            .unwrap_or_else(|_| Err(io::Error::other("the worker thread ended while it started")))?;
+        Ok(Self {
+            commands: Some(sender),
+            thread: Some(thread),
+        })
+    }
+
+    /// Accepts on a socket from now on.
+    ///
+    /// # Errors
+    /// When the socket cannot be watched, or the worker is gone.
+    pub(crate) fn listen(&self, id: u64, socket: std::net::TcpListener, slot: Arc<Slot>) -> io::Result<()> {
+        let (done, is_done) = mpsc::channel();
+        self.send(Command::Listen {
+            id,
+            socket,
+            slot,
+            done,
+        });
+        is_done
+            .recv()
+            .unwrap_or_else(|_| Err(io::Error::other("the worker thread has ended")))
+    }
+
+    /// Stops accepting on every socket with that number. What the kernel had queued is accepted first; connections
+    /// finish what they are doing. The receiver hears when the sockets are closed.
+    pub(crate) fn unlisten(&self, id: u64) -> mpsc::Receiver<()> {
+        let (done, is_done) = mpsc::channel();
+        self.send(Command::Unlisten { id, done });
+        is_done
+    }
+
+    fn send(&self, command: Command) {
+        if let Some(commands) = &self.commands {
+            let _: Result<(), commands::error::SendError<_>> = commands.send(command);
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.commands = None;
+        if let Some(thread) = self.thread.take() {
+            let _: std::thread::Result<()> = thread.join();
+        }
+    }
+}
+
+async fn obey<H: Handler>(site: Site<H>, mut commands: commands::UnboundedReceiver<Command>) {
+    let site = Arc::new(site);
+    let mut acceptors: Vec<(u64, Acceptor)> = Vec::new();
+    while let Some(command) = commands.recv().await {
+        match command {
+            Command::Listen {
+                id,
+                socket,
+                slot,
+                done,
+            } => {
+                let result = Acceptor::start(socket, slot, Arc::clone(&site));
+                let result = result.map(|acceptor| acceptors.push((id, acceptor)));
+                let _: Result<(), mpsc::SendError<_>> = done.send(result);
+            }
+            Command::Unlisten { id, done } => {
+                for (_, acceptor) in acceptors.extract_if(.., |(i, _)| *i == id) {
+                    acceptor.stop().await;
+                }
+                let _: Result<(), mpsc::SendError<()>> = done.send(());
+            }
+        }
+    }
+}
