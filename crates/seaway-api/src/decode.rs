@@ -16,7 +16,7 @@ pub(crate) mod syntax;
 
 pub(crate) use context::{Cx, Identity};
 pub(crate) use duration::{Duration, Percent};
-pub(crate) use object::{Decode, FieldShape, ObjectShape, object, optional_of, shape_of};
+pub(crate) use object::{Decode, FieldShape, Nested, ObjectShape, object, optional_of, shape_of};
 pub(crate) use shapes::{
     At, Int, Invalid, LabelMap, List, OneOf, Parsed, Quoted, Shape, Str, TEXT, TRUE_FALSE, TextMap, Uint,
     Via, at, obj,

@@ -97,6 +97,7 @@ fn fill_defaults(mut route: HttpRoute, _: &mut Cx, _: &Node<'_>) -> Option<HttpR
 /// Fields that need or exclude each other.
 fn check_fields(cx: &mut Cx, node: &Node<'_>) {
     let is_true = |name: &str| matches!(node.get(name).map(|n| &n.value), Some(Value::Bool(true)));
+    let only_redirects_to_https = || is_true("httpRedirectToHttps") && only_scheme(node, "http");
     let has_destinations = node
         .get("destinations")
         .is_some_and(|n| !matches!(&n.value, Value::Seq(items) if items.is_empty()));
@@ -118,7 +119,7 @@ fn check_fields(cx: &mut Cx, node: &Node<'_>) {
         for name in ["mirror", "retries", "timeout", "loadBalancing", "stripPath"] {
             cx.ignored(node, name, "in a route that redirects");
         }
-    } else if !has_destinations && !(is_true("httpRedirectToHttps") && only_scheme(node, "http")) {
+    } else if !has_destinations && !only_redirects_to_https() {
         let help = "add for example \"destinations: [{host: my-service:8080}]\", or a \"redirect\"";
         cx.missing(node, "destinations", help);
     }

@@ -85,7 +85,7 @@ fn ports_need_names(cx: &mut Cx, node: &Node<'_>) {
             let nameless = matches!(port.value, Value::Map(_)) && port.get("name").is_none();
             if nameless {
                 cx.within_item(index, |cx| {
-                    cx.missing(port, "name", "a Service with several ports names each")
+                    cx.missing(port, "name", "a Service with several ports names each");
                 });
             }
         }

@@ -250,7 +250,8 @@ impl Cx {
             Field::Bad => None,
             Field::Absent => {
                 let name = names.first().copied().unwrap_or_default();
-                self.missing(node, name, &format!("add \"{name}\": {}", shape.words()));
+                let words = shape.words().replace('`', "\"");
+                self.missing(node, name, &format!("add \"{name}\" ({words})"));
                 None
             }
         }

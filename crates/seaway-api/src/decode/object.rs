@@ -5,6 +5,9 @@ use std::marker::PhantomData;
 use super::{Cx, Shape};
 use crate::node::Node;
 
+/// The object in a value: how it is reached (`[]` for items of a list), and what it is.
+pub(crate) type Nested = (&'static str, fn() -> ObjectShape);
+
 /// A type that a mapping is read into.
 pub(crate) trait Decode: Sized {
     /// Reads the mapping. `None` when it could not be read, which was then reported.
@@ -35,8 +38,8 @@ pub(crate) struct FieldShape {
     pub default: Option<&'static str>,
     /// What it does.
     pub doc: String,
-    /// The object in it, if it holds any, and how that is reached: `[]` for items of a list.
-    pub nested: Option<(&'static str, fn() -> ObjectShape)>,
+    /// The object in it, if it holds any.
+    pub nested: Option<Nested>,
 }
 
 /// A shape, where the type of its field is all that says what it reads.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::object::{Decode, ObjectShape};
+use super::object::{Decode, Nested};
 use super::{Cx, suggest};
 use crate::node::{Node, Value};
 use crate::{ProblemKind, Spanned};
@@ -17,8 +17,8 @@ pub(crate) trait Shape {
     fn decode(&self, cx: &mut Cx, node: &Node<'_>) -> Option<Self::Out>;
     /// Its type in words.
     fn words(&self) -> String;
-    /// The object in it, and how it is reached.
-    fn nested(&self) -> Option<(&'static str, fn() -> ObjectShape)> {
+    /// The object in it.
+    fn nested(&self) -> Option<Nested> {
         None
     }
 }
@@ -56,7 +56,7 @@ impl<S: Shape> Shape for At<S> {
     fn words(&self) -> String {
         self.0.words()
     }
-    fn nested(&self) -> Option<(&'static str, fn() -> ObjectShape)> {
+    fn nested(&self) -> Option<Nested> {
         self.0.nested()
     }
 }
@@ -224,7 +224,7 @@ impl<S: Shape> Shape for List<S> {
     fn words(&self) -> String {
         format!("list of: {}", self.0.words())
     }
-    fn nested(&self) -> Option<(&'static str, fn() -> ObjectShape)> {
+    fn nested(&self) -> Option<Nested> {
         self.0.nested().map(|(_, object)| ("[]", object))
     }
 }
@@ -245,7 +245,7 @@ impl<T: Decode> Shape for Obj<T> {
     fn words(&self) -> String {
         "mapping".to_owned()
     }
-    fn nested(&self) -> Option<(&'static str, fn() -> ObjectShape)> {
+    fn nested(&self) -> Option<Nested> {
         Some(("", T::describe))
     }
 }
@@ -273,7 +273,7 @@ impl<S: Shape> Shape for TextMap<S> {
     fn words(&self) -> String {
         self.0.to_owned()
     }
-    fn nested(&self) -> Option<(&'static str, fn() -> ObjectShape)> {
+    fn nested(&self) -> Option<Nested> {
         self.2.nested().map(|(_, object)| (".*", object))
     }
 }
@@ -323,7 +323,7 @@ impl<F: Decode, T> Shape for Via<F, T> {
     fn words(&self) -> String {
         "mapping".to_owned()
     }
-    fn nested(&self) -> Option<(&'static str, fn() -> ObjectShape)> {
+    fn nested(&self) -> Option<Nested> {
         Some(("", F::describe))
     }
 }

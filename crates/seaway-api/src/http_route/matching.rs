@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Text;
 use crate::decode::{
-    At, Cx, Decode as _, Group, Invalid, ObjectShape, OneOf, Parsed, Shape, TEXT, at, object, syntax,
+    At, Cx, Decode as _, Group, Invalid, Nested, OneOf, Parsed, Shape, TEXT, at, object, syntax,
 };
 use crate::node::{Node, Value};
 use crate::{ProblemKind, Spanned};
@@ -66,7 +66,7 @@ impl Shape for PathShape {
     fn words(&self) -> String {
         "path, or `{exact: /x}`, `{prefix: /x}`, `{regex: ...}`".to_owned()
     }
-    fn nested(&self) -> Option<(&'static str, fn() -> ObjectShape)> {
+    fn nested(&self) -> Option<Nested> {
         Some(("", LongPath::describe))
     }
 }

@@ -162,7 +162,7 @@ fn every_field_refuses_what_it_cannot_mean_where_it_stands() {
         ("paths: [{}]", "6:11 spec.paths[0] MissingField"),
         (
             "paths: [{exact: /a, prefix: /b}]",
-            "6:12 spec.paths[0] ConflictingFields",
+            "6:11 spec.paths[0] ConflictingFields",
         ),
         ("paths: [{regex: ''}]", "6:19 spec.paths[0].regex InvalidValue"),
         ("methods: [GE T]", "6:13 spec.methods[0] InvalidValue"),
@@ -194,19 +194,19 @@ fn every_field_refuses_what_it_cannot_mean_where_it_stands() {
         ("timeout: [1s]", "6:12 spec.timeout WrongType"),
         (
             "conditions: [{name: a, operator: equal, value: b}]",
-            "6:17 spec.conditions[0].type MissingField",
+            "6:16 spec.conditions[0].type MissingField",
         ),
         (
             "conditions: [{type: header, operator: equal, value: b}]",
-            "6:17 spec.conditions[0].name MissingField",
+            "6:16 spec.conditions[0].name MissingField",
         ),
         (
             "conditions: [{type: header, name: a, value: b}]",
-            "6:17 spec.conditions[0].operator MissingField",
+            "6:16 spec.conditions[0].operator MissingField",
         ),
         (
             "conditions: [{type: header, name: a, operator: equal}]",
-            "6:17 spec.conditions[0].value MissingField",
+            "6:16 spec.conditions[0].value MissingField",
         ),
         (
             "conditions: [{type: headr, name: a, operator: equal, value: b}]",
@@ -377,7 +377,7 @@ fn every_field_refuses_what_it_cannot_mean_where_it_stands() {
         ),
         (
             "loadBalancing: {policy: consistentHash, hashOn: {header: a, cookie: b}}",
-            "6:52 spec.loadBalancing.hashOn ConflictingFields",
+            "6:51 spec.loadBalancing.hashOn ConflictingFields",
         ),
     ] {
         bad(spec, expected);
@@ -402,7 +402,7 @@ fn destinations_refuse_what_they_cannot_mean() {
         ),
         (
             "destinations: [{weight: 1}]",
-            "5:19 spec.destinations[0].host MissingField",
+            "5:18 spec.destinations[0].host MissingField",
         ),
         (
             "destinations: [{host: ''}]",

@@ -114,7 +114,7 @@ fn warn_of_weight(cx: &mut Cx, node: &Node<'_>) {
         && let Some(destination) = node.get("destination")
     {
         cx.within("destination", |cx| {
-            cx.ignored(destination, "weight", "in a mirror")
+            cx.ignored(destination, "weight", "in a mirror");
         });
     }
 }

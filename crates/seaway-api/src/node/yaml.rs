@@ -107,7 +107,7 @@ impl<'a> Builder<'a> {
         let pos = self.pos(&span.start);
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                self.scalar(text, style, anchor, tag.as_deref(), pos)?
+                self.scalar(text, style, anchor, tag.as_deref(), pos)?;
             }
             Event::Alias(id) => self.alias(id, pos)?,
             Event::SequenceStart(anchor, tag) => {
