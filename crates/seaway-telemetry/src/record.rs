@@ -84,6 +84,55 @@ pub enum Flag {
 }
 
 impl Flag {
+    /// Every flag, in the order in which several are written.
+    pub const ALL: &'static [Self] = &[
+        Self::NoRoute,
+        Self::NoHealthyUpstream,
+        Self::UpstreamConnectionFailure,
+        Self::UpstreamConnectionTermination,
+        Self::UpstreamRequestTimeout,
+        Self::UpstreamRetryLimitExceeded,
+        Self::UpstreamOverflow,
+        Self::UpstreamRemoteReset,
+        Self::UpstreamProtocolError,
+        Self::DownstreamConnectionTermination,
+        Self::DownstreamProtocolError,
+        Self::FaultInjected,
+        Self::DelayInjected,
+        Self::StreamIdleTimeout,
+        Self::DurationTimeout,
+        Self::OverloadManager,
+    ];
+
+    /// A bit of its own, for sets of flags.
+    #[must_use]
+    pub fn bit(self) -> u32 {
+        1 << (self as u32)
+    }
+
+    /// What it means, in a sentence.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::NoRoute => "No route takes the request.",
+            Self::NoHealthyUpstream => "The destination has no healthy endpoint.",
+            Self::UpstreamConnectionFailure => "No connection to the endpoint could be made.",
+            Self::UpstreamConnectionTermination => "The endpoint closed the connection.",
+            Self::UpstreamRequestTimeout => "The endpoint took too long.",
+            Self::UpstreamRetryLimitExceeded => "No tries were left.",
+            Self::UpstreamOverflow => "Too much was under way to that destination.",
+            Self::UpstreamRemoteReset => "The endpoint reset the stream.",
+            Self::UpstreamProtocolError => "The endpoint broke the protocol.",
+            Self::DownstreamConnectionTermination => "The client went away.",
+            Self::DownstreamProtocolError => "The client broke the protocol.",
+            Self::FaultInjected => "The route injected an error.",
+            Self::DelayInjected => "The route injected a delay.",
+            Self::StreamIdleTimeout => "Nothing moved on the stream for too long.",
+            Self::DurationTimeout => "The request took longer than its whole allowance.",
+            Self::OverloadManager => "The gateway shed the request because of overload.",
+        }
+    }
+
     /// `NR`
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -1,0 +1,197 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, SystemTime};
+
+use super::*;
+use crate::catalog::{self, CONFIG_VERSION};
+use crate::{RequestRecord, fixture};
+
+fn telemetry() -> Arc<Telemetry> {
+    Telemetry::new(Config {
+        version: "1.2.3".into(),
+        ..Config::default()
+    })
+}
+
+fn sample(text: &str, name: &str, part: &str) -> Option<f64> {
+    text.lines()
+        .filter(|l| l.starts_with(name) && l.contains(part))
+        .find_map(|l| l.rsplit_once(' ')?.1.parse().ok())
+}
+
+#[test]
+fn a_request_is_counted_under_istios_names() {
+    let telemetry = telemetry();
+    let cluster = fixture::service_cluster("shop", "store", None);
+    telemetry.sink(0).record(&RequestRecord {
+        cluster: Some(&cluster),
+        ..fixture::record()
+    });
+    let text = telemetry.render(Format::Prometheus);
+    let shop = "destination_service=\"shop.store.svc.cluster.local\"";
+    assert_eq!(sample(&text, "istio_requests_total{", shop), Some(1.0));
+    assert_eq!(
+        sample(&text, "istio_request_duration_milliseconds_sum{", shop),
+        Some(12.0)
+    );
+    assert_eq!(
+        sample(&text, "istio_request_duration_milliseconds_bucket{", "le=\"10\""),
+        Some(0.0)
+    );
+    assert_eq!(
+        sample(&text, "istio_request_duration_milliseconds_bucket{", "le=\"25\""),
+        Some(1.0)
+    );
+    assert_eq!(sample(&text, "istio_request_bytes_sum{", shop), Some(10.0));
+    assert_eq!(sample(&text, "istio_response_bytes_sum{", shop), Some(2000.0));
+    assert_eq!(sample(&text, "istio_response_bytes_count{", shop), Some(1.0));
+}
+
+#[test]
+fn retries_are_counted_from_the_requests() {
+    let telemetry = telemetry();
+    telemetry.sink(0).record(&RequestRecord {
+        retries: 2,
+        ..fixture::record()
+    });
+    let text = telemetry.render(Format::Prometheus);
+    assert_eq!(sample(&text, "seaway_upstream_retries_total ", ""), Some(2.0));
+}
+
+#[test]
+fn a_reload_shows_in_the_configurations_metrics() {
+    let telemetry = telemetry();
+    let reload = |version, errors| Reload {
+        version,
+        at: SystemTime::UNIX_EPOCH + Duration::from_millis(1500),
+        errors,
+        warnings: 4,
+        objects: BTreeMap::from([("HttpRoute".into(), 7)]),
+    };
+    telemetry.reloaded(reload(1, 0));
+    telemetry.reloaded(reload(2, 3));
+    let text = telemetry.render(Format::Prometheus);
+    for (line, value) in [
+        ("seaway_config_version ", 2.0),
+        ("seaway_config_last_reload_timestamp_seconds ", 1.5),
+        ("seaway_config_last_reload_success ", 0.0),
+        ("seaway_config_reloads_total{result=\"success\"} ", 1.0),
+        ("seaway_config_reloads_total{result=\"error\"} ", 1.0),
+        ("seaway_config_errors ", 3.0),
+        ("seaway_config_warnings ", 4.0),
+        ("seaway_config_objects{kind=\"HttpRoute\"} ", 7.0),
+        ("seaway_build_info{version=\"1.2.3\"} ", 1.0),
+    ] {
+        assert_eq!(sample(&text, line, ""), Some(value), "{line}");
+    }
+}
+
+#[test]
+fn a_collector_is_asked_at_every_scrape() {
+    let telemetry = telemetry();
+    telemetry.reloaded(Reload::of(
+        1,
+        SystemTime::UNIX_EPOCH,
+        &seaway_model::Report::default(),
+        BTreeMap::new(),
+    ));
+    let count = Counter::default();
+    telemetry.register(Box::new(move |exposition| {
+        count.inc();
+        exposition
+            .family(UPSTREAM_CONNECTIONS)
+            .sample(&["c", "idle"], count.get());
+    }));
+    let _ = telemetry.render(Format::Prometheus);
+    let text = telemetry.render(Format::OpenMetrics);
+    let line = "seaway_upstream_connections{cluster=\"c\",state=\"idle\"} ";
+    assert_eq!(sample(&text, line, ""), Some(2.0));
+    assert_eq!(sample(&text, CONFIG_VERSION.name, " 1"), Some(1.0));
+}
+
+/// Everything that can be counted, counted once.
+fn everything() -> Arc<Telemetry> {
+    let log = AccessLog::start(crate::LogFormat::json(), Box::new(std::io::sink())).unwrap();
+    let telemetry = Telemetry::new(Config {
+        access_log: Some(log),
+        ..Config::default()
+    });
+    telemetry.sink(0).record(&fixture::record());
+    telemetry
+        .tcp(None, &[Flag::UpstreamConnectionFailure])
+        .opened
+        .inc();
+    telemetry.reloaded(Reload {
+        version: 1,
+        at: SystemTime::UNIX_EPOCH,
+        errors: 0,
+        warnings: 0,
+        objects: BTreeMap::from([("HttpRoute".into(), 7)]),
+    });
+    let instruments = telemetry.instruments();
+    instruments.downstream_connections.with(["l"]).inc();
+    instruments.downstream_connections_total.with(["l"]).inc();
+    instruments.downstream_refused.with(["r"]).inc();
+    instruments.upstream_connections.with(["c", "idle"]).inc();
+    instruments.mirror_requests.with(["success"]).inc();
+    telemetry
+}
+
+#[test]
+fn a_scrape_has_every_metric_of_the_catalog_and_no_other() {
+    let text = everything().render(Format::Prometheus);
+    let found: BTreeSet<&str> = text
+        .lines()
+        .filter_map(|l| l.strip_prefix("# TYPE ")?.split_once(' '))
+        .map(|(name, _)| name)
+        .collect();
+    let known: BTreeSet<&str> = catalog::ALL.iter().map(|metric| metric.name).collect();
+    if cfg!(target_os = "linux") {
+        assert_eq!(found, known);
+    } else {
+        assert!(found.is_subset(&known));
+    }
+}
+
+#[test]
+fn every_line_of_a_scrape_is_well_formed() {
+    for format in [Format::Prometheus, Format::OpenMetrics] {
+        for line in everything().render(format).lines() {
+            if line.starts_with('#') {
+                continue;
+            }
+            let (series, value) = line.rsplit_once(' ').unwrap();
+            assert!(value.parse::<f64>().is_ok(), "{line}");
+            let name = series.split('{').next().unwrap();
+            assert!(
+                name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'),
+                "{line}"
+            );
+            assert_eq!(series.contains('{'), series.ends_with('}'), "{line}");
+        }
+    }
+}
+
+#[test]
+fn lines_of_the_access_log_come_out_at_shutdown() {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    struct Tap(std::sync::mpsc::Sender<Vec<u8>>);
+    impl std::io::Write for Tap {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let _ = self.0.send(bytes.to_vec());
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let log = AccessLog::start(crate::LogFormat::text(), Box::new(Tap(sender))).unwrap();
+    let telemetry = Telemetry::new(Config {
+        access_log: Some(log),
+        ..Config::default()
+    });
+    let sink = telemetry.sink(0);
+    sink.record(&fixture::record());
+    telemetry.shutdown();
+    let written: Vec<u8> = receiver.try_iter().flatten().collect();
+    assert!(String::from_utf8(written).unwrap().contains("GET /cart?x=1"));
+}
