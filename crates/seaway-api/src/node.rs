@@ -136,34 +136,39 @@ impl Node<'_> {
     }
 }
 
+/// What a document is read into.
+pub type Document<'a> = Result<Node<'a>, SyntaxError>;
+
 /// Reads every document of a text. Each stands for itself: one that is broken is an error in its place, and those
 /// before and after it are read. Empty documents are passed over.
-pub fn documents(text: &str) -> Vec<Result<Node<'_>, SyntaxError>> {
+///
+/// One document is read at a time, so that a file of many costs the memory of one.
+pub fn documents(text: &str) -> Box<dyn Iterator<Item = Document<'_>> + '_> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if !text.trim_start().starts_with(['{', '[']) {
-        return yaml_documents(text);
+        return Box::new(yaml_documents(text));
     }
     let (nodes, stopped) = json::documents(text);
+    let nodes = nodes.into_iter().map(Ok);
     let Some(json_error) = stopped else {
-        return nodes.into_iter().map(Ok).collect();
+        return Box::new(nodes);
     };
     // Flow style YAML looks like JSON at first. Where neither works, whoever got further knows better what is wrong.
-    let results = yaml_documents(text);
-    let yaml_error = results.iter().filter_map(|r| r.as_ref().err()).next();
+    let yaml_error = yaml_documents(text).find_map(Result::err);
     match yaml_error {
         Some(error) if error.pos <= json_error.pos && text.trim_end().ends_with(['}', ']']) => {
-            nodes.into_iter().map(Ok).chain([Err(json_error)]).collect()
+            Box::new(nodes.chain([Err(json_error)]))
         }
-        _ => results,
+        _ => Box::new(yaml_documents(text)),
     }
 }
 
-fn yaml_documents(text: &str) -> Vec<Result<Node<'_>, SyntaxError>> {
-    let mut results = Vec::new();
-    for chunk in chunks::chunks(text) {
+fn yaml_documents(text: &str) -> impl Iterator<Item = Document<'_>> {
+    chunks::chunks(text).into_iter().flat_map(|chunk| {
+        let mut results = Vec::new();
         yaml::read(&chunk, &mut results);
-    }
-    results
+        results
+    })
 }
 
 #[cfg(test)]

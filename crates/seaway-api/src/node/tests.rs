@@ -23,23 +23,19 @@ fn show(node: &Node<'_>) -> String {
 
 fn shown(text: &str) -> Vec<String> {
     documents(text)
-        .iter()
         .map(|document| match document {
-            Ok(node) => show(node),
+            Ok(node) => show(&node),
             Err(error) => format!("{}:{} {}", error.pos.line, error.pos.column, error.message),
         })
         .collect()
 }
 
 fn value(text: &str) -> Value<'_> {
-    documents(text).remove(0).unwrap().value
+    documents(text).next().unwrap().unwrap().value
 }
 
 fn error(text: &str) -> SyntaxError {
-    documents(text)
-        .into_iter()
-        .find_map(Result::err)
-        .expect("an error")
+    documents(text).find_map(Result::err).expect("an error")
 }
 
 #[test]
