@@ -9,7 +9,7 @@
 )]
 
 pub mod config;
-//pub mod guard;
+pub mod guard;
 pub mod requests;
 pub mod strict;
 

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use xtask::fuzz::{Trace, config};
+use xtask::fuzz::{Trace, config, guard};
 
 use crate::project;
 use mutate::Mutator;
@@ -64,7 +64,7 @@ impl Target {
     fn run(self, input: &[u8]) -> Trace {
         match self {
             Self::Config => config::run(input),
-            Self::Guard => Trace(0),
+            Self::Guard => guard::run(input),
         }
     }
 }

@@ -16,7 +16,10 @@ pub fn run(input: &[u8]) -> Trace {
     let whole = verdict(input, input.len().max(1));
     for piece in [1, 7] {
         let pieces = verdict(input, piece);
-        assert_eq!(whole, pieces, "the verdict changes when the bytes come {piece} at a time");
+        assert_eq!(
+            whole, pieces,
+            "the verdict changes when the bytes come {piece} at a time"
+        );
     }
     if !matches!(whole.stop, Some(Stop::Http2 | Stop::Held)) {
         let released = input.get(..whole.released).unwrap_or_default();

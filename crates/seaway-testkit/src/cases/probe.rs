@@ -9,7 +9,7 @@
 //!     action: forward                                        # forward, redirect, respond, fail, none
 //!     route: shop/shop                                       # namespace/name, or the name of a cluster-scoped object
 //!     cluster: shop/shop:8080/v2                             # the only destination
-//!     destinations: {shop/shop:8080/v1: 0.95, shop/shop:8080/v2: 0.05}
+//!     destinations: {shop/shop:8080/v1: 0.95, fail:service_not_found: 0.05}
 //!     status: 503
 //!     reason: service_not_found
 //!     path: /cart?x=1                                        # as the backend sees it
@@ -80,7 +80,7 @@ pub struct Expect {
     pub rule: Option<u64>,
     /// The only destination.
     pub cluster: Option<String>,
-    /// Every destination with its share of the requests.
+    /// Every destination with its share of the requests; one that fails is `fail:` and the reason.
     pub destinations: Option<BTreeMap<String, f64>>,
     /// Clusters that get a copy.
     pub mirrors: Option<Vec<String>>,
@@ -246,7 +246,7 @@ fn check_destinations(
         .as_array()
         .into_iter()
         .flatten()
-        .filter_map(|d| Some((d["cluster"].as_str()?.to_owned(), d["share"].as_f64()?)))
+        .filter_map(|d| Some((destination_name(d)?, d["share"].as_f64()?)))
         .collect();
     let only = cluster.map(|cluster| BTreeMap::from([(cluster.to_owned(), 1.0)]));
     for expected in only.iter().chain(destinations) {
@@ -260,6 +260,14 @@ fn check_destinations(
                 .wrong
                 .push(format!("destinations: expected {expected:?}, got {shares:?}"));
         }
+    }
+}
+
+/// The cluster, or `fail:` and the reason.
+fn destination_name(destination: &Value) -> Option<String> {
+    match destination["cluster"].as_str() {
+        Some(cluster) => Some(cluster.to_owned()),
+        None => Some(format!("fail:{}", destination.pointer("/fail/reason")?.as_str()?)),
     }
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -51,10 +51,10 @@ pub async fn exchange(address: SocketAddr, bytes: &[u8], deadline: Duration) -> 
     Ok(raw.read_to_close(deadline).await)
 }
 
-/// A TCP connection under the test's full control.
+/// A connection under the test's full control.
 #[derive(Debug)]
-pub struct Raw {
-    stream: TcpStream,
+pub struct Raw<S = TcpStream> {
+    stream: S,
     buffer: Vec<u8>,
 }
 
@@ -77,10 +77,17 @@ impl Raw {
     pub async fn open(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self {
+        Ok(Self::over(stream))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
+    /// Over a stream that is there.
+    pub fn over(stream: S) -> Self {
+        Self {
             stream,
             buffer: Vec::new(),
-        })
+        }
     }
 
     /// Sends bytes.
@@ -116,6 +123,14 @@ impl Raw {
     /// # Errors
     /// When the connection ends first, or what comes is not HTTP/1.1.
     pub async fn read_answer(&mut self) -> io::Result<RawAnswer> {
+        self.read_answer_to("GET").await
+    }
+
+    /// The next answer of the connection, to a request with this method: HEAD has no body.
+    ///
+    /// # Errors
+    /// When the connection ends first, or what comes is not HTTP/1.1.
+    pub async fn read_answer_to(&mut self, method: &str) -> io::Result<RawAnswer> {
         let head_length = loop {
             if let Some(end) = find(&self.buffer, b"\r\n\r\n") {
                 break end + 4;
@@ -128,7 +143,7 @@ impl Raw {
             .strip_prefix("HTTP/1.1 ")
             .and_then(|rest| rest.get(..3)?.parse().ok())
             .ok_or_else(|| not_http(&head))?;
-        let body = if (100..200).contains(&status) || status == 204 || status == 304 {
+        let body = if method == "HEAD" || (100..200).contains(&status) || status == 204 || status == 304 {
             Vec::new()
         } else if let Some(length) = field(&head, "content-length") {
             let length = length.parse().map_err(|_| not_http(&head))?;
@@ -181,6 +196,14 @@ impl Raw {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             _ => Ok(()),
         }
+    }
+}
+
+impl RawAnswer {
+    /// The first value of a header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        field(&self.head, name)
     }
 }
 

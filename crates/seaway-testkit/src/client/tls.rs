@@ -1,9 +1,13 @@
 //! TLS for the clients of tests: trusts the roots that it is given and nothing else.
 
+mod blind;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
@@ -14,10 +18,10 @@ use tokio_rustls::client::TlsStream;
 
 use super::Wire;
 
-/// Which roots are trusted.
+/// Whom a client trusts.
 #[derive(Clone, Debug)]
 pub struct ClientTls {
-    roots: Arc<RootCertStore>,
+    verifier: Arc<dyn ServerCertVerifier>,
 }
 
 /// The certificate that a server presented, in DER.
@@ -34,9 +38,19 @@ impl ClientTls {
             let certificate = certificate.map_err(io::Error::other)?;
             roots.add(certificate).map_err(io::Error::other)?;
         }
-        Ok(Self {
-            roots: Arc::new(roots),
-        })
+        let provider = Arc::new(default_provider());
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .map_err(io::Error::other)?;
+        Ok(Self { verifier })
+    }
+
+    /// Trusts whatever is presented, for tests that look at the certificate themselves or do not care.
+    #[must_use]
+    pub fn blind() -> Self {
+        Self {
+            verifier: Arc::new(blind::Blind::default()),
+        }
     }
 
     /// Shakes hands, offering by ALPN what `wire` says.
@@ -56,7 +70,8 @@ impl ClientTls {
         let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(io::Error::other)?
-            .with_root_certificates(Arc::clone(&self.roots))
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::clone(&self.verifier))
             .with_no_client_auth();
         config.alpn_protocols = vec![offered.to_vec()];
         let name = ServerName::try_from(server_name.to_owned()).map_err(io::Error::other)?;
