@@ -58,14 +58,14 @@ impl Certificates {
 }
 
 /// Compiles the certificates of all objects; the Ingresses are those that Seaway serves.
-pub(crate) fn compile(
-    objects: &Objects<'_>,
+pub(crate) fn compile<'a>(
+    objects: &'a Objects<'a>,
     ingresses: &[&Object<Ingress>],
     options: &Options,
     findings: &mut Findings,
 ) -> Certificates {
     let mut collector = Collector {
-        store: Store::new(&objects.secrets, options.now),
+        store: Store::new(objects, options.now),
         issuers: Issuers::new(&objects.https_cert_issuers),
         made: BTreeMap::new(),
         claims: Vec::new(),
@@ -112,7 +112,7 @@ impl Collector<'_> {
             self.issued(object, &domains, &mut reporter)
         };
         if let Some(secret) = secret.filter(|_| !reporter.left_out()) {
-            self.claim(&ObjectRank::new(&object.meta), secret, domains, &origin);
+            self.claim(&ObjectRank::new(&object.meta), &secret, domains, &origin);
         }
     }
 
@@ -204,12 +204,12 @@ impl Collector<'_> {
             let field = format!("spec.tls[{index}].secretName");
             let reference = Reference::inside(&object.meta.namespace, name, &field);
             if let Some(secret) = self.use_secret(&reference, &domains, &mut reporter) {
-                self.claim(&rank, secret, domains, &origin);
+                self.claim(&rank, &secret, domains, &origin);
             }
         }
     }
 
-    fn claim(&mut self, rank: &ObjectRank, secret: SecretName, domains: Vec<Domain>, origin: &Origin) {
+    fn claim(&mut self, rank: &ObjectRank, secret: &SecretName, domains: Vec<Domain>, origin: &Origin) {
         self.claims.extend(domains.into_iter().map(|domain| Claim {
             rank: rank.clone(),
             secret: secret.clone(),

@@ -124,13 +124,35 @@ fn rule_drafts(
         let action = forward(&path.backend, &format!("{field}.backend"), resolver, reporter);
         let rank = Rank::new(&conditions, rank, number, path_index);
         let origin = place(reporter.origin, &field, path.pos);
-        drafts.push(draft(
-            rank,
-            hosts.clone(),
-            route(origin, number, conditions, action),
-        ));
+        let matches = possible(path, conditions, &field, reporter);
+        drafts.push(draft(rank, hosts.clone(), route(origin, number, matches, action)));
     }
     drafts
+}
+
+/// Only `ImplementationSpecific` may hold a path that no request has.
+fn possible(path: &IngressPath, conditions: Conditions, field: &str, reporter: &mut Reporter<'_>) -> Match {
+    let text = &path.path;
+    if text.is_empty() || text.starts_with('/') {
+        return Match::When(conditions);
+    }
+    let because = format!(
+        "\"{}\" does not start with a slash, and every path does",
+        text.value
+    );
+    reporter.report(
+        Code::IgnoredField,
+        &format!("{field}.path"),
+        text.pos,
+        format!("this rule never matches: {because}"),
+        format!(
+            "write \"/{}\"; ImplementationSpecific means the same as Prefix here",
+            text.value
+        ),
+    );
+    Match::Never {
+        because: because.into(),
+    }
 }
 
 fn path_match(path: &IngressPath) -> PathMatch {
@@ -162,7 +184,7 @@ fn fallback(
     draft(
         Rank::fallback(rank, number),
         claims.into(),
-        route(origin, number, Conditions::default(), action),
+        route(origin, number, Match::When(Conditions::default()), action),
     )
 }
 
@@ -207,11 +229,11 @@ fn forward(
     }
 }
 
-fn route(origin: Origin, rule: u32, conditions: Conditions, action: Action) -> Arc<Route> {
+fn route(origin: Origin, rule: u32, matches: Match, action: Action) -> Arc<Route> {
     Arc::new(Route {
         origin,
         rule,
-        matches: Match::When(conditions),
+        matches,
         cors: None,
         fault: None,
         request_headers: HeaderMutation::default(),

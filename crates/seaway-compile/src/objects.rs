@@ -4,6 +4,7 @@
 //! another when API group, kind, namespace and name agree; an HttpRoute of `seaway.dev` and one of `core.kalm.dev` are
 //! two objects.
 
+use std::collections::HashMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -11,10 +12,11 @@ use seaway_api::core::{EndpointSlice, Endpoints, Namespace, Pod, Secret, Service
 use seaway_api::http_route::HttpRoute;
 use seaway_api::https_cert::{HttpsCert, HttpsCertIssuer};
 use seaway_api::ingress::{Ingress, IngressClass};
-use seaway_api::{Meta, Object, Pos, Resources};
+use seaway_api::{Meta, Object, Pos, Problem, Resources};
 use seaway_model::Code;
 
 use crate::findings::{Findings, origin_of, whereabouts};
+use crate::problem;
 
 /// All objects by kind, sorted by namespace, name and group.
 pub(crate) struct Objects<'a> {
@@ -29,6 +31,7 @@ pub(crate) struct Objects<'a> {
     pub(crate) secrets: Vec<&'a Object<Secret>>,
     pub(crate) namespaces: Vec<&'a Object<Namespace>>,
     pub(crate) pods: Vec<&'a Object<Pod>>,
+    unread: HashMap<(&'a str, &'a str, &'a str), &'a Problem>,
 }
 
 impl<'a> Objects<'a> {
@@ -47,7 +50,7 @@ impl<'a> Objects<'a> {
             secrets,
             namespaces,
             pods,
-            problems: _,
+            problems,
         } = resources;
         Self {
             http_routes: unique(http_routes, findings),
@@ -61,7 +64,17 @@ impl<'a> Objects<'a> {
             secrets: unique(secrets, findings),
             namespaces: unique(namespaces, findings),
             pods: unique(pods, findings),
+            unread: unread(problems),
         }
+    }
+
+    /// Why an object that somebody looks for is not there: it is written, but was left out for an error of its own.
+    pub(crate) fn left_out(&self, kind: &str, namespace: &str, name: &str) -> Option<String> {
+        let problem = self.unread.get(&(kind, namespace, name))?;
+        let at = whereabouts(&problem::origin(problem));
+        Some(format!(
+            "it is written, but was left out for an error in it{at}: mend that"
+        ))
     }
 }
 
@@ -81,6 +94,19 @@ fn identity(meta: &Meta) -> (&str, &str, &str) {
 
 fn place(meta: &Meta) -> (&str, Pos) {
     (&meta.file, meta.pos)
+}
+
+/// The first fatal problem of each object, by place.
+fn unread(problems: &[Problem]) -> HashMap<(&str, &str, &str), &Problem> {
+    let mut unread: HashMap<_, &Problem> = HashMap::new();
+    for problem in problems.iter().filter(|problem| problem.kind.is_fatal()) {
+        let key = (&*problem.object_kind, &*problem.namespace, &*problem.name);
+        let first = unread.entry(key).or_insert(problem);
+        if (&problem.file, problem.pos) < (&first.file, first.pos) {
+            *first = problem;
+        }
+    }
+    unread
 }
 
 /// The first of each identity, by file and line.

@@ -33,6 +33,7 @@ const DEFAULT_PORT: u16 = 80;
 
 /// Resolves references, and collects the clusters they lead to.
 pub(crate) struct Resolver<'a> {
+    objects: &'a Objects<'a>,
     services: Services<'a>,
     clusters: Clusters<'a>,
 }
@@ -62,8 +63,9 @@ struct Missing {
 
 impl<'a> Resolver<'a> {
     /// Over these objects.
-    pub(crate) fn new(objects: &Objects<'a>) -> Self {
+    pub(crate) fn new(objects: &'a Objects<'a>) -> Self {
         Self {
+            objects,
             services: Services::new(objects),
             clusters: Clusters::new(objects),
         }
@@ -258,8 +260,9 @@ impl<'a> Resolver<'a> {
     ) -> Failure {
         let Missing { namespace, name } = missing;
         let message = format!("there is no Service {namespace}/{name}");
-        let help = match self.services.nearest(namespace, name) {
-            Some(near) => format!("did you mean {near}? Otherwise create the Service, or correct its name"),
+        let left_out = self.objects.left_out("Service", namespace, name);
+        let help = match left_out.or_else(|| self.services.nearest(namespace, name)) {
+            Some(help) => help,
             None => "create the Service, or correct its name or namespace".to_owned(),
         };
         reporter.report(Code::ServiceNotFound, field, pos, message.clone(), help);

@@ -1,1 +1,5 @@
+//! What holds of all dialects together: order, merging, reports, and that the order of the input does not matter.
 
+mod order;
+mod report;
+mod shuffled;

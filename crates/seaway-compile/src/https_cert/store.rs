@@ -10,6 +10,7 @@ use seaway_model::{Code, Material, Secret, SecretName};
 use super::Domain;
 use super::key_pair::{self, KeyPairError, Leaf};
 use crate::findings::{Reporter, origin_of, whereabouts};
+use crate::objects::Objects;
 
 const SECONDS_A_DAY: i64 = 86_400;
 
@@ -43,6 +44,7 @@ impl<'r> Reference<'r> {
 
 /// All Secrets.
 pub(super) struct Store<'a> {
+    objects: &'a Objects<'a>,
     by_name: HashMap<&'a str, Vec<&'a Object<ApiSecret>>>,
     checked: HashMap<SecretName, Result<Good, KeyPairError>>,
     now: Option<i64>,
@@ -55,12 +57,13 @@ struct Good {
 }
 
 impl<'a> Store<'a> {
-    pub(super) fn new(secrets: &[&'a Object<ApiSecret>], now: Option<i64>) -> Self {
+    pub(super) fn new(objects: &'a Objects<'a>, now: Option<i64>) -> Self {
         let mut by_name: HashMap<_, Vec<_>> = HashMap::new();
-        for secret in secrets {
+        for secret in &objects.secrets {
             by_name.entry(&**secret.meta.name).or_default().push(*secret);
         }
         Self {
+            objects,
             by_name,
             checked: HashMap::new(),
             now,
@@ -127,7 +130,10 @@ impl<'a> Store<'a> {
             _ => None,
         };
         if found.is_none() {
-            report_missing(all, reference, reporter);
+            let left_out = self
+                .objects
+                .left_out("Secret", reference.namespace, reference.name);
+            report_missing(left_out, all, reference, reporter);
         }
         found.copied()
     }
@@ -168,9 +174,16 @@ fn check(object: &Object<ApiSecret>, name: SecretName) -> Result<Good, KeyPairEr
     })
 }
 
-fn report_missing(all: &[&Object<ApiSecret>], reference: &Reference<'_>, reporter: &mut Reporter<'_>) {
+fn report_missing(
+    left_out: Option<String>,
+    all: &[&Object<ApiSecret>],
+    reference: &Reference<'_>,
+    reporter: &mut Reporter<'_>,
+) {
     let elsewhere: Vec<&str> = all.iter().map(|secret| &*secret.meta.namespace).collect();
-    let help = if elsewhere.is_empty() {
+    let help = if let Some(help) = left_out {
+        help
+    } else if elsewhere.is_empty() {
         "create the Secret, of type kubernetes.io/tls".to_owned()
     } else {
         format!(

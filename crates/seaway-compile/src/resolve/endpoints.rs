@@ -70,12 +70,12 @@ impl<'a> EndpointIndex<'a> {
         let mut found = if let Some(slices) = self.slices.get(&key) {
             slices
                 .iter()
-                .flat_map(|slice| self.from_slice(slice, service, port, findings))
+                .flat_map(|slice| self.in_slice(slice, service, port, findings))
                 .collect()
         } else if let Some(endpoints) = self.endpoints.get(&key) {
-            self.from_endpoints(endpoints, service, port)
+            self.in_endpoints(endpoints, service, port)
         } else {
-            self.from_pods_or_cluster_ip(service, port)
+            self.in_pods_or_cluster_ip(service, port)
         };
         // Healthy sorts before draining, so the better of two entries for one address stays.
         found.sort_by(|a, b| a.endpoint.cmp(&b.endpoint));
@@ -84,7 +84,7 @@ impl<'a> EndpointIndex<'a> {
         found
     }
 
-    fn from_slice(
+    fn in_slice(
         &self,
         slice: &'a Object<EndpointSlice>,
         service: &Object<Service>,
@@ -136,7 +136,7 @@ impl<'a> EndpointIndex<'a> {
         found
     }
 
-    fn from_endpoints(
+    fn in_endpoints(
         &self,
         object: &'a Object<Endpoints>,
         service: &Object<Service>,
@@ -163,11 +163,7 @@ impl<'a> EndpointIndex<'a> {
         found
     }
 
-    fn from_pods_or_cluster_ip(
-        &self,
-        service: &'a Object<Service>,
-        port: ChosenPort<'_>,
-    ) -> Vec<Backend<'a>> {
+    fn in_pods_or_cluster_ip(&self, service: &'a Object<Service>, port: ChosenPort<'_>) -> Vec<Backend<'a>> {
         let pods = self
             .pods
             .selected(&service.meta.namespace, &service.spec.selector);

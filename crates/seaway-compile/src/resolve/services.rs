@@ -112,7 +112,7 @@ impl<'a> Services<'a> {
         chosen.ok_or_else(|| why_no_port(service, wanted))
     }
 
-    /// The Service that was probably meant: of the same name elsewhere, or of nearly that name here.
+    /// A sentence on the Service that was probably meant: of the same name elsewhere, or of nearly that name here.
     pub(super) fn nearest(&mut self, namespace: &str, name: &str) -> Option<String> {
         self.comparisons_left = self.comparisons_left.checked_sub(self.sorted.len())?;
         let allowed = (name.chars().count() / 3).max(1);
@@ -124,7 +124,10 @@ impl<'a> Services<'a> {
                 (distance == 0 || here && distance <= allowed).then_some((distance, service))
             })
             .min_by_key(|(distance, service)| (*distance == 0, *distance, &service.meta.namespace))
-            .map(|(_, service)| format!("\"{}\"", written(namespace, &service.meta)))
+            .map(|(_, service)| {
+                let near = written(namespace, &service.meta);
+                format!("did you mean \"{near}\"? Otherwise create the Service, or correct its name")
+            })
     }
 }
 
