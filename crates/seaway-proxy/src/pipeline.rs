@@ -139,3 +139,18 @@ pub async fn handle(connection: Arc<Connection>, mut request: Request<Incoming>)
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<A, B, F: Future>(_: impl FnOnce(A, B) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn the_future_of_a_request_stays_small() {
+        let size = size_of_future(handle);
+        assert!(size <= 6 * 1024, "{size} bytes");
+    }
+}

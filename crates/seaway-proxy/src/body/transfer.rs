@@ -3,10 +3,13 @@
 //! The body itself is handed to the upstream connection, which may live in another task; the exchange keeps this to
 //! count it, to see that it moves, and to know whether it ended. Only made for requests that have a body.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::error::Failure;
 
 /// Counters of one request body. Relaxed: each stands alone, and both sides run on one thread.
 #[derive(Debug)]
@@ -14,8 +17,8 @@ pub(crate) struct Transfer {
     began: Instant,
     moved_millis: AtomicU64,
     bytes: AtomicU64,
-    ended: AtomicBool,
-    polled: AtomicBool,
+    awaited: AtomicBool,
+    broken: OnceLock<Failure>,
 }
 
 impl Transfer {
@@ -25,8 +28,8 @@ impl Transfer {
             began,
             moved_millis: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
-            ended: AtomicBool::new(false),
-            polled: AtomicBool::new(false),
+            awaited: AtomicBool::new(false),
+            broken: OnceLock::new(),
         }
     }
 
@@ -37,14 +40,19 @@ impl Transfer {
         self.moved_millis.store(millis, Ordering::Relaxed);
     }
 
-    /// The whole body was read.
-    pub(crate) fn end(&self) {
-        self.ended.store(true, Ordering::Relaxed);
+    /// Whether the upstream waits for more of the body.
+    pub(crate) fn set_awaited(&self, awaited: bool) {
+        self.awaited.store(awaited, Ordering::Relaxed);
     }
 
-    /// Somebody has asked for the body.
-    pub(crate) fn poll(&self) {
-        self.polled.store(true, Ordering::Relaxed);
+    /// The client's side of it failed; the first reason stays.
+    pub(crate) fn set_broken(&self, failure: Failure) {
+        let _earlier = self.broken.set(failure);
+    }
+
+    /// Why the client's side failed, if it did. Whatever went wrong upstream went wrong because of that.
+    pub(crate) fn broken(&self) -> Option<Failure> {
+        self.broken.get().copied()
     }
 
     /// When something last moved.
@@ -57,8 +65,8 @@ impl Transfer {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Whether the upstream waits for a body that the client does not finish.
+    /// Whether it is the client that keeps everybody waiting.
     pub(crate) fn is_awaited(&self) -> bool {
-        self.polled.load(Ordering::Relaxed) && !self.ended.load(Ordering::Relaxed)
+        self.awaited.load(Ordering::Relaxed)
     }
 }

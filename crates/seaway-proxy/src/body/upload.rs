@@ -1,5 +1,6 @@
 //! The client's body on its way up: counted, copied to mirrors, held back while the upstream has not said "continue".
 
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -10,6 +11,7 @@ use hyper::body::Incoming;
 use smallvec::SmallVec;
 
 use super::{BodyError, Gate, Tee, Transfer};
+use crate::error::Failure;
 
 /// A request body, read once.
 #[derive(Debug)]
@@ -60,7 +62,6 @@ impl Upload {
     }
 
     fn end(&mut self) {
-        self.transfer.end();
         self.tees.drain(..).for_each(Tee::end);
     }
 }
@@ -78,8 +79,11 @@ impl http_body::Body for Upload {
             ready!(gate.poll_open(cx));
             this.gate = None;
         }
-        this.transfer.poll();
-        let frame = ready!(Pin::new(&mut this.source).poll_frame(cx)).transpose()?;
+        let polled = Pin::new(&mut this.source).poll_frame(cx);
+        this.transfer.set_awaited(polled.is_pending());
+        let frame = ready!(polled)
+            .transpose()
+            .inspect_err(|error| this.transfer.set_broken(blame(error)))?;
         this.note(frame.as_ref());
         Poll::Ready(frame.map(Ok))
     }
@@ -91,4 +95,21 @@ impl http_body::Body for Upload {
     fn size_hint(&self) -> SizeHint {
         self.source.size_hint()
     }
+}
+
+/// Whether the client left in the middle, or sent what is no body.
+fn blame(error: &hyper::Error) -> Failure {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(here) = source {
+        if let Some(io) = here.downcast_ref::<io::Error>()
+            && matches!(
+                io.kind(),
+                io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
+            )
+        {
+            return Failure::BadRequest("the body is not framed as HTTP says");
+        }
+        source = here.source();
+    }
+    Failure::ClientGone
 }

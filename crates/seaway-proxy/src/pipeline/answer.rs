@@ -32,6 +32,11 @@ pub(crate) fn answer(
     answer: Answer<'_>,
     finish: Option<&Finish<'_>>,
 ) -> Response<Body> {
+    if let Answer::Failure(Failure::ClientGone) = answer {
+        // Nobody will read this. The exchange records itself as it would if hyper had dropped it first.
+        drop(exchange);
+        return plain(StatusCode::BAD_REQUEST, Bytes::new());
+    }
     let mut refused_connect = false;
     let is_head = exchange.method == Method::HEAD;
     let mut response = match answer {

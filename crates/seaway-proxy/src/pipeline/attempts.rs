@@ -72,6 +72,9 @@ pub(crate) async fn run(
         let (next, outcome) = match tries.once(exchange, request).await {
             Ok(sent) => (tries.after_answer(exchange, &sent, outgoing), Ok(sent)),
             Err(mut error) => {
+                if let Some(failure) = exchange.upload.as_ref().and_then(|upload| upload.broken()) {
+                    return Err(failure);
+                }
                 back = error.request.take();
                 (
                     tries.after_failure(exchange, &error, back.is_some(), outgoing),

@@ -177,18 +177,25 @@ fn outgoing(
         identity.query,
         identity.authority,
     );
-    let uri = path_and_query(&exchange.uri, target.path_and_query)?;
-    let host = HeaderValue::from_str(target.host)
-        .map_err(|_| Failure::BadRequest("the host is not a field value"))?;
     let (parts, body) = request.into_parts();
     let mut headers = parts.headers;
     hop::strip_request(&mut headers, upgrade);
     forwarded::announce(&exchange.connection, &mut headers);
-    headers.insert(HOST, host);
+    if headers
+        .get(HOST)
+        .is_none_or(|sent| sent.as_bytes() != target.host.as_bytes())
+    {
+        let host = HeaderValue::from_str(target.host);
+        headers.insert(
+            HOST,
+            host.map_err(|_| Failure::BadRequest("the host is not a field value"))?,
+        );
+    }
     matched.route.request_headers.apply(&mut headers);
     chosen.destination.request_headers.apply(&mut headers);
     exchange.request_id = headers.get(forwarded::X_REQUEST_ID).cloned();
     exchange.forwarded_for = headers.get(forwarded::X_FORWARDED_FOR).cloned();
+    let uri = path_and_query(&exchange.uri, target.path_and_query)?;
     let outgoing = Outgoing::new(parts.method, uri, headers);
     if body.is_end_stream() {
         return Ok(outgoing);

@@ -6,7 +6,7 @@
 //! `via` is not added: caches and compressing servers change their behaviour when they see it, and loops are found
 //! faster by the length of `x-forwarded-for`.
 
-use std::fmt::Write as _;
+use std::io::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
 
 use http::header::{FORWARDED, HeaderName};
@@ -90,16 +90,22 @@ pub(crate) fn announce(connection: &Connection, headers: &mut HeaderMap) {
 
 /// All fields joined, the peer last.
 fn append(headers: &HeaderMap, peer: IpAddr) -> Option<HeaderValue> {
-    let mut text = String::with_capacity(64);
+    let mut address = io::Cursor::new([0_u8; 64]);
+    write!(address, "{peer}").ok()?;
+    let end = usize::try_from(address.position()).ok()?;
+    let peer = address.get_ref().get(..end)?;
+    if !headers.contains_key(X_FORWARDED_FOR) {
+        return HeaderValue::from_bytes(peer).ok();
+    }
+    let mut text = Vec::with_capacity(128);
     for field in headers.get_all(X_FORWARDED_FOR) {
-        let Ok(field) = field.to_str() else { continue };
         if !field.is_empty() {
-            text.push_str(field);
-            text.push_str(", ");
+            text.extend_from_slice(field.as_bytes());
+            text.extend_from_slice(b", ");
         }
     }
-    write!(text, "{peer}").ok()?;
-    HeaderValue::from_maybe_shared(bytes::Bytes::from(text)).ok()
+    text.extend_from_slice(peer);
+    HeaderValue::from_bytes(&text).ok()
 }
 
 /// A random UUID (version 4) in text.

@@ -1,4 +1,5 @@
-//! Where finished requests go: the sink of the thread they finished on.
+//! Where finished requests go: the sink of the thread they finished on. Workers install theirs when they start; so do
+//! tests.
 
 use std::cell::RefCell;
 
