@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use seaway_model::{Action, Cluster, Match, Model, PathRewrite, Route, Target};
+use seaway_model::{Action, Cluster, Model, PathRewrite, Route, Target};
 
 use crate::conditions::{Miss, Ready};
 use crate::cors::CompiledCors;
@@ -86,14 +86,7 @@ impl CompiledRoute {
 
     /// How many bytes of the path were matched, or the first condition that does not hold.
     pub(crate) fn evaluate(&self, request: &RequestHead<'_>) -> Result<usize, Miss> {
-        self.conditions.evaluate(&self.route.matches, request)
-    }
-
-    pub(crate) fn methods(&self) -> &[Arc<str>] {
-        match &self.route.matches {
-            Match::When(conditions) => &conditions.methods,
-            Match::Never { .. } => &[],
-        }
+        self.conditions.evaluate(request)
     }
 }
 

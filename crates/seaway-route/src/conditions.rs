@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use seaway_model::{Conditions, Match, PathMatch, StringMatch, ValueMatch};
+use seaway_model::{Match, PathMatch, StringMatch, ValueMatch};
 
 use crate::RequestHead;
 use crate::expression::{Expression, Expressions};
@@ -50,21 +50,35 @@ pub(crate) enum Miss {
     Check(usize),
 }
 
-/// What of a route's conditions had to be made ready; path and methods are read from the model.
-#[derive(Debug, Default)]
+/// A route's conditions, made ready. Nothing of the model's route is touched while deciding: what is read here lies
+/// together, and that is what a decision among many routes costs.
+#[derive(Debug)]
 pub(crate) struct Ready {
-    path: Option<Arc<Expression>>,
+    path: Path,
+    pub(crate) methods: Box<[Arc<str>]>,
     pub(crate) checks: Box<[Check]>,
+}
+
+/// A condition on the path.
+#[derive(Debug)]
+enum Path {
+    Any,
+    Exact(Arc<str>),
+    Elements(Arc<str>),
+    Prefix(Arc<str>),
+    Regex(Arc<Expression>),
+    /// No path will do.
+    Never,
 }
 
 impl Ready {
     pub(crate) fn new(matches: &Match, expressions: &mut Expressions) -> Self {
         let Match::When(conditions) = matches else {
-            return Self::default();
-        };
-        let path = match &conditions.path {
-            PathMatch::Regex(pattern) => Some(expressions.whole(pattern)),
-            _ => None,
+            return Self {
+                path: Path::Never,
+                methods: Box::default(),
+                checks: Box::default(),
+            };
         };
         let headers = conditions
             .headers
@@ -85,18 +99,18 @@ impl Ready {
                 name: Arc::clone(name),
                 source,
                 expected: Expected::new(value, expressions),
-            })
-            .collect();
-        Self { path, checks }
+            });
+        Self {
+            checks: checks.collect(),
+            methods: conditions.methods.iter().cloned().collect(),
+            path: Path::new(&conditions.path, expressions),
+        }
     }
 
     /// Whether all conditions hold: how many bytes of the path were matched, or the first condition that does not hold.
-    pub(crate) fn evaluate(&self, matches: &Match, request: &RequestHead<'_>) -> Result<usize, Miss> {
-        let Match::When(conditions) = matches else {
-            return Err(Miss::Never);
-        };
-        let matched = self.path(conditions, request.path).ok_or(Miss::Path)?;
-        if !conditions.methods.is_empty() && !conditions.methods.iter().any(|m| **m == *request.method) {
+    pub(crate) fn evaluate(&self, request: &RequestHead<'_>) -> Result<usize, Miss> {
+        let matched = self.path.matched(request.path)?;
+        if !self.methods.is_empty() && !self.methods.iter().any(|m| **m == *request.method) {
             return Err(Miss::Method);
         }
         match self.checks.iter().position(|check| !check.holds(request)) {
@@ -104,22 +118,34 @@ impl Ready {
             None => Ok(matched),
         }
     }
+}
 
-    fn path(&self, conditions: &Conditions, path: &str) -> Option<usize> {
-        match &conditions.path {
-            PathMatch::Any => Some(0),
-            PathMatch::Exact(exact) => (**exact == *path).then_some(path.len()),
-            PathMatch::Elements(prefix) => {
-                let prefix = elements(prefix);
-                let rest = path.strip_prefix(prefix)?;
-                (rest.is_empty() || rest.starts_with('/')).then_some(prefix.len())
-            }
-            PathMatch::Prefix(prefix) => path.starts_with(&**prefix).then_some(prefix.len()),
-            PathMatch::Regex(_) => {
-                let expression = self.path.as_ref()?;
-                expression.is_match(path.as_bytes()).then_some(path.len())
-            }
+impl Path {
+    fn new(path: &PathMatch, expressions: &mut Expressions) -> Self {
+        match path {
+            PathMatch::Any => Self::Any,
+            PathMatch::Exact(exact) => Self::Exact(Arc::clone(exact)),
+            PathMatch::Elements(prefix) => Self::Elements(Arc::clone(prefix)),
+            PathMatch::Prefix(prefix) => Self::Prefix(Arc::clone(prefix)),
+            PathMatch::Regex(pattern) => Self::Regex(expressions.whole(pattern)),
         }
+    }
+
+    fn matched(&self, path: &str) -> Result<usize, Miss> {
+        let matched = match self {
+            Self::Any => Some(0),
+            Self::Exact(exact) => (**exact == *path).then_some(path.len()),
+            Self::Elements(prefix) => {
+                let prefix = elements(prefix);
+                let rest = path.strip_prefix(prefix);
+                rest.filter(|rest| rest.is_empty() || rest.starts_with('/'))
+                    .map(|_| prefix.len())
+            }
+            Self::Prefix(prefix) => path.starts_with(&**prefix).then_some(prefix.len()),
+            Self::Regex(expression) => expression.is_match(path.as_bytes()).then_some(path.len()),
+            Self::Never => return Err(Miss::Never),
+        };
+        matched.ok_or(Miss::Path)
     }
 }
 

@@ -1,5 +1,5 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
-use seaway_model::{CookieMatch, HeaderMatch, Pattern, QueryMatch};
+use seaway_model::{Conditions, CookieMatch, HeaderMatch, Pattern, QueryMatch};
 
 use super::*;
 
@@ -34,7 +34,7 @@ fn evaluate(conditions: Conditions, target: &str, headers: &[(&str, &[u8])]) -> 
         server_name: None,
     };
     let matches = Match::When(conditions);
-    Ready::new(&matches, &mut Expressions::default()).evaluate(&matches, &request)
+    Ready::new(&matches, &mut Expressions::default()).evaluate(&request)
 }
 
 fn path(path: PathMatch, target: &str) -> Option<usize> {
@@ -157,7 +157,10 @@ fn a_route_that_can_never_match_does_not() {
         headers: &headers,
         server_name: None,
     };
-    assert_eq!(Ready::default().evaluate(&matches, &request), Err(Miss::Never));
+    assert_eq!(
+        Ready::new(&matches, &mut Expressions::default()).evaluate(&request),
+        Err(Miss::Never)
+    );
 }
 
 #[test]

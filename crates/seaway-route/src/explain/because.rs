@@ -24,7 +24,7 @@ pub(super) fn because(
         (Some(Miss::Method), _) => Cow::Owned(format!(
             "method is {}, not {}",
             request.method,
-            route.methods().join(" or ")
+            route.conditions.methods.join(" or ")
         )),
         (Some(Miss::Check(number)), _) => match route.conditions.checks.get(number) {
             Some(failed) => Cow::Owned(check(failed, request)),

@@ -48,7 +48,10 @@ impl Facets {
             let rarest = needs(found).min_by_key(|key| frequency.get(key).copied().unwrap_or_default());
             let (facet, values): (_, Vec<&str>) = match rarest {
                 Some((source, value)) => (Facet::Value(source.clone()), vec![value]),
-                None => (Facet::Method, found.methods().iter().map(AsRef::as_ref).collect()),
+                None => (
+                    Facet::Method,
+                    found.conditions.methods.iter().map(AsRef::as_ref).collect(),
+                ),
             };
             if values.is_empty() || (growing.len() >= MOST && !growing.contains_key(&facet)) {
                 plain.push(*position);
