@@ -17,15 +17,10 @@ pub(super) fn connect(error: &io::Error) -> Failure {
     }
 }
 
-/// We ran out of files, ports or memory: no endpoint is to blame.
+/// We ran out of files or memory: no endpoint is to blame. Running out of ports looks the same as a host without
+/// IPv6 (`EADDRNOTAVAIL`), and is far rarer.
 fn is_ours(error: &io::Error) -> bool {
-    let ours = [
-        libc::EMFILE,
-        libc::ENFILE,
-        libc::ENOMEM,
-        libc::ENOBUFS,
-        libc::EADDRNOTAVAIL,
-    ];
+    let ours = [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOBUFS];
     error.raw_os_error().is_some_and(|code| ours.contains(&code))
 }
 
@@ -83,4 +78,35 @@ fn source<E: Error + 'static>(error: &hyper::Error) -> Option<&E> {
         next = here.source();
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn running_out_of_files_is_not_the_endpoints_fault() {
+        assert_eq!(
+            connect(&io::Error::from_raw_os_error(libc::EMFILE)),
+            Failure::Overload
+        );
+    }
+
+    #[test]
+    fn an_address_family_that_is_not_there_is_the_endpoints_fault() {
+        for code in [libc::EADDRNOTAVAIL, libc::EAFNOSUPPORT, libc::ENETUNREACH] {
+            assert_eq!(
+                connect(&io::Error::from_raw_os_error(code)),
+                Failure::ConnectFailed
+            );
+        }
+    }
+
+    #[test]
+    fn the_systems_own_time_out_is_a_time_out() {
+        assert_eq!(
+            connect(&io::Error::from_raw_os_error(libc::ETIMEDOUT)),
+            Failure::ConnectTimeout
+        );
+    }
 }

@@ -125,8 +125,8 @@ async fn follow(resolver: Arc<dyn Resolve>, mut name: Name) {
         };
         let Some(live) = name.live.upgrade() else { return };
         let wait = match &answer {
-            Ok(answer) => schedule.answered(answer.ttl),
-            Err(_) => schedule.failed(),
+            Ok(answer) if !answer.addresses.is_empty() => schedule.answered(answer.ttl),
+            _ => schedule.failed(),
         };
         take(&live, answer, name.port);
         drop(live);
@@ -139,6 +139,7 @@ async fn follow(resolver: Arc<dyn Resolve>, mut name: Name) {
 
 fn take(live: &Live, answer: Result<Answer, ResolveError>, port: u16) {
     let resolution = match answer {
+        Ok(answer) if answer.addresses.is_empty() => Resolution::Failed("the name has no address".into()),
         Ok(answer) => {
             let mut addresses = answer.addresses;
             addresses.sort_unstable();

@@ -59,7 +59,7 @@ impl Link {
     }
 
     /// A place for one stream whatever the peer allows: it is queued until there is one.
-    fn queue_stream(link: &Arc<Self>) -> StreamGuard {
+    pub(super) fn queue_stream(link: &Arc<Self>) -> StreamGuard {
         link.streams.fetch_add(1, Ordering::Relaxed);
         StreamGuard(Arc::clone(link))
     }

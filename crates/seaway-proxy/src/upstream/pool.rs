@@ -186,3 +186,6 @@ impl Pool {
         self.http1.is_empty() && self.http2.is_empty() && Arc::strong_count(&self.connecting) == 1
     }
 }
+
+#[cfg(test)]
+mod tests;

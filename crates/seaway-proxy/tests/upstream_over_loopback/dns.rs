@@ -170,8 +170,32 @@ async fn an_address_in_the_place_of_a_name_is_not_looked_up() {
 #[tokio::test]
 async fn localhost_needs_no_name_server() {
     let server = serve(Kind::http1("a")).await;
-    let cluster = named(&Registry::new(), "localhost", server.address.port());
+    let registry = Registry::new();
+    let cluster = named(&registry, "localhost", server.address.port());
     assert_eq!(fetch(&cluster).await.0, "a");
+}
+
+#[tokio::test]
+async fn an_answer_without_addresses_does_not_take_the_last_good_one_away() {
+    let server = serve(Kind::http1("a")).await;
+    let (registry, script) = scripted();
+    let cluster = named(&registry, "shop.test", server.address.port());
+    script.send(answer(&[V4])).unwrap();
+    fetch(&cluster).await;
+    script.send(answer(&[])).unwrap();
+    let failed = async {
+        while registry.status()[0]
+            .dns
+            .as_ref()
+            .is_none_or(|dns| dns.state != DnsState::Failed)
+        {
+            assert_eq!(fetch(&cluster).await.0, "a");
+        }
+    };
+    tokio::time::timeout(SOON, failed)
+        .await
+        .expect("the failure is seen");
+    assert_eq!(registry.status()[0].endpoints.len(), 1);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use seaway_model::{Balancing, Fraction, RetryBudget, UpstreamProtocol};
-use seaway_proxy::upstream::Registry;
+use seaway_proxy::upstream::{Attempt, Registry, send};
 
 use crate::support::*;
 
@@ -104,4 +104,16 @@ async fn draining_endpoints_serve_only_when_no_healthy_one_is_left() {
     }
     config.endpoints = seaway_model::EndpointSource::Static(vec![drained]);
     assert_eq!(fetch(&apply(&registry, config)).await.0, "a");
+}
+
+#[test]
+fn the_future_of_an_attempt_stays_small() {
+    let cluster = apply(&Registry::new(), static_cluster(HTTP1, &[]));
+    let attempt = Attempt {
+        cluster: &cluster,
+        hash: None,
+        avoid: &[],
+    };
+    let size = size_of_val(&send(attempt, get("/")));
+    assert!(size <= 4096, "{size} bytes");
 }

@@ -178,6 +178,7 @@ async fn serve_connection(
     requests: Arc<watch::Sender<usize>>,
     mut told: watch::Receiver<()>,
 ) {
+    told.mark_unchanged();
     let name = kind.name;
     let service = service_fn(move |_request: Request<Incoming>| {
         let (barrier, requests) = (Arc::clone(&barrier), Arc::clone(&requests));
