@@ -1,1 +1,20 @@
-//! Placeholder.
+//! Certificate issuers: who fills in the secrets that a model awaits.
+//!
+//! Compiling never waits for a certificate: it leaves [`seaway_model::Material::Awaited`] in the model. [`fulfil`] replaces
+//! what an issuer has by key pairs, before the model is handed to an engine; what stays awaited gets no handshake.
+//!
+//! There is one issuer today, the local test authority ([`TestCa`]). ACME has its place behind [`Issuer`] and in
+//! [`fulfil`], and until it is there it is refused in words: a self-signed certificate in its stead would look like
+//! success. The time is passed in; keys come from the cryptographic library's own random source.
+
+mod disk;
+mod error;
+mod fulfil;
+mod leaf;
+mod store;
+mod test_ca;
+
+pub use error::CertError;
+pub use fulfil::{Problem, fulfil};
+pub use store::{CertStore, Issued, Issuer};
+pub use test_ca::TestCa;
