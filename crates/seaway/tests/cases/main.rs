@@ -1,0 +1,127 @@
+//! Every case of `testdata/cases` through every hop: compiled and compared with its goldens, explained, and served over
+//! real sockets. Equal answers everywhere are what proves that the hops agree.
+#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
+mod sockets;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use seaway_api::Resources;
+use seaway_compile::{Options, compile};
+use seaway_model::{Code, Model, Report};
+use seaway_route::{RouteTable, explain};
+use seaway_testkit::cases::{Bless, Case, Probe, check_goldens, list};
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/cases")
+}
+
+fn cases() -> Vec<Case> {
+    list(&root()).expect("testdata/cases").0
+}
+
+/// Messages name the file without its folder, so that goldens are the same everywhere.
+fn compiled(case: &Case) -> (Model, Report) {
+    let text = std::fs::read(case.input()).expect("input.yaml");
+    let mut resources = Resources::default();
+    resources.parse_into("input.yaml", &String::from_utf8_lossy(&text));
+    compile(&resources, &Options::default())
+}
+
+fn headers(probe: &Probe) -> HeaderMap {
+    probe
+        .header_pairs()
+        .map(|(name, value)| {
+            let name: HeaderName = name.parse().expect("the name of a header");
+            (name, HeaderValue::from_str(value).expect("the value of a header"))
+        })
+        .collect()
+}
+
+/// What `explain` says, as its JSON has it.
+fn explained(table: &RouteTable, probe: &Probe) -> Value {
+    let (method, url) = probe.method_and_url().expect("METHOD URL");
+    let request = explain::ExplainRequest::new(method, url, headers(probe), probe.port);
+    let request = request.unwrap_or_else(|error| panic!("{}: {error}", probe.title()));
+    serde_json::to_value(explain::explain(table, &request)).expect("JSON")
+}
+
+/// Fails with everything that is wrong, not only the first.
+fn assert_none(wrong: &[String]) {
+    if !wrong.is_empty() {
+        let mut text = format!("{} failures\n", wrong.len());
+        for one in wrong {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "\n{one}");
+        }
+        panic!("{text}");
+    }
+}
+
+#[test]
+fn compiling_every_case_gives_its_goldens() {
+    assert_none(&check_goldens(&root(), Bless::from_env(), compiled).expect("testdata/cases"));
+}
+
+#[test]
+fn every_probe_is_explained_as_expected() {
+    let mut wrong = Vec::new();
+    for case in cases() {
+        let table = RouteTable::build(&Arc::new(compiled(&case).0));
+        for probe in case.probes().expect("probes.yaml") {
+            let differences = probe.check_explanation(&explained(&table, &probe));
+            wrong.extend(
+                differences
+                    .iter()
+                    .map(|d| format!("{}: {}: {d}", case.id, probe.title())),
+            );
+        }
+    }
+    assert_none(&wrong);
+}
+
+#[test]
+fn every_probe_is_served_as_it_is_explained() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let wrong = runtime.block_on(async {
+        let mut wrong = Vec::new();
+        for case in cases() {
+            let probes = case.probes().expect("probes.yaml");
+            if !probes.is_empty() {
+                wrong.extend(sockets::run(&case, &probes).await);
+            }
+        }
+        wrong
+    });
+    assert_none(&wrong);
+}
+
+#[test]
+fn there_are_cases_for_every_diagnostic_that_manifests_can_cause() {
+    // The first two are about files on a disk, the third about time, of which goldens know nothing: they have tests in
+    // the crates that say them.
+    let elsewhere = [Code::Unreadable, Code::NotWatched, Code::CertificateExpired];
+    let said: BTreeSet<Code> = cases()
+        .iter()
+        .flat_map(|case| compiled(case).1.diagnostics)
+        .map(|diagnostic| diagnostic.code)
+        .collect();
+    let missing: Vec<_> = Code::ALL
+        .iter()
+        .filter(|code| !said.contains(code) && !elsewhere.contains(code))
+        .collect();
+    assert!(missing.is_empty(), "no case has {missing:?}");
+}
+
+#[test]
+fn there_are_at_least_sixty_cases() {
+    assert!(cases().len() >= 60, "{}", cases().len());
+}

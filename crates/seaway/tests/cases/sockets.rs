@@ -1,0 +1,384 @@
+//! A case, served: the real proxy on ports that the system picks, an echo backend for every cluster, and the probes'
+//! requests over real connections. What comes back is compared with what `explain` says, field by field.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use seaway_model::{
+    Cluster, ClusterName, EndpointHealth, EndpointSource, Fault, KeyPair, Listener, Material, Millis, Model,
+    PrivateKey, Protocol, Route, Secret,
+};
+use seaway_proxy::{ListenerStatus, Options, Proxy};
+use seaway_route::RouteTable;
+use seaway_telemetry::{RequestRecord, RequestSink, Sinks};
+use seaway_testkit::cases::{Case, Probe};
+use seaway_testkit::certs::Ca;
+use seaway_testkit::client::{ClientTls, Raw, RawAnswer, Wire};
+use seaway_testkit::echo::{Backend, Received};
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// Serves the case and sends its probes; one line for each thing that is not as explained.
+pub async fn run(case: &Case, probes: &[Probe]) -> Vec<String> {
+    let served = Served::start(super::compiled(case).0);
+    let mut wrong = Vec::new();
+    for probe in probes {
+        let explanation = super::explained(&served.table, probe);
+        let differences = match served.check(probe, &explanation).await {
+            Ok(differences) => differences,
+            Err(error) => vec![error.to_string()],
+        };
+        let title = probe.title();
+        wrong.extend(differences.iter().map(|d| format!("{}: {title}: {d}", case.id)));
+    }
+    wrong
+}
+
+struct Served {
+    table: RouteTable,
+    _proxy: Proxy,
+    listeners: Vec<ListenerStatus>,
+    /// By cluster; a cluster without endpoints has none.
+    backends: BTreeMap<String, Backend>,
+}
+
+impl Served {
+    fn start(model: Model) -> Self {
+        let (model, backends) = with_backends(model);
+        let model = Arc::new(model);
+        let options = Options {
+            workers: 1,
+            address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            port_map: model.listeners.iter().map(|l| (l.port, 0)).collect(),
+            ..Options::default()
+        };
+        let sinks: Arc<dyn Sinks> = Arc::new(Silent);
+        let proxy = Proxy::start(options, sinks).expect("a proxy");
+        let listeners = proxy.apply(&model);
+        Self {
+            table: RouteTable::build(&model),
+            _proxy: proxy,
+            listeners,
+            backends,
+        }
+    }
+
+    async fn check(&self, probe: &Probe, explanation: &Value) -> io::Result<Vec<String>> {
+        let before = self.counts();
+        let answer = self.send(probe).await;
+        if explanation["action"] == "none" {
+            return Ok(match answer {
+                Ok(answer) => vec![format!("expected no connection, got status {}", answer.status)],
+                Err(_) => Vec::new(),
+            });
+        }
+        let answer = answer?;
+        let mut wrong = Vec::new();
+        for (name, value) in probe.expect.response_headers.iter().flatten() {
+            let got = answer.header(name);
+            if got != Some(value) {
+                wrong.push(format!("answer's header {name}: expected {value:?}, got {got:?}"));
+            }
+        }
+        let injected = explanation
+            .pointer("/fault/abort/percentage")
+            .and_then(Value::as_f64);
+        if injected == Some(100.0) {
+            let status = explanation.pointer("/fault/abort/status").unwrap_or(&Value::Null);
+            wrong.extend(differs("status", status, answer.status));
+            return Ok(wrong);
+        }
+        match explanation["action"].as_str() {
+            Some("redirect") => {
+                let redirect = &explanation["redirect"];
+                wrong.extend(differs("status", &redirect["status"], answer.status));
+                wrong.extend(differs(
+                    "location",
+                    &redirect["location"],
+                    answer.header("location"),
+                ));
+            }
+            Some("forward") => {
+                wrong.extend(self.forwarded(explanation, &answer));
+                wrong.extend(self.mirrored(explanation, &before).await?);
+            }
+            _ => wrong.extend(differs(
+                "status",
+                &explanation["respond"]["status"],
+                answer.status,
+            )),
+        }
+        Ok(wrong)
+    }
+
+    fn counts(&self) -> BTreeMap<String, usize> {
+        self.backends
+            .iter()
+            .map(|(name, backend)| (name.clone(), backend.count()))
+            .collect()
+    }
+
+    /// The backend of one of the destinations answered, and got what the explanation says.
+    fn forwarded(&self, explanation: &Value, answer: &RawAnswer) -> Vec<String> {
+        let destinations = explanation["destinations"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let Some(backend) = answer.header("x-echo-backend") else {
+            return self.unanswered(destinations, answer.status);
+        };
+        let takes = |d: &&Value| d["cluster"] == backend && d["share"].as_f64() > Some(0.0);
+        if !destinations.iter().any(|d| takes(&d)) {
+            return vec![format!("{backend} answered, which is none of the destinations")];
+        }
+        let newest = self
+            .backends
+            .get(backend)
+            .and_then(|backend| backend.requests().pop());
+        let Some(received) = newest else {
+            return vec![format!("{backend} answered but remembers nothing")];
+        };
+        as_received(&explanation["upstreamRequest"], &received)
+    }
+
+    /// No backend answered: only right where a destination cannot be reached, and then with its status.
+    fn unanswered(&self, destinations: &[Value], status: u16) -> Vec<String> {
+        let expected: Vec<u64> = destinations
+            .iter()
+            .filter(|d| d["share"].as_f64() > Some(0.0))
+            .filter_map(|d| match d["cluster"].as_str() {
+                Some(cluster) if self.backends.contains_key(cluster) => None,
+                Some(_) => Some(503),
+                None => d["fail"]["status"].as_u64(),
+            })
+            .collect();
+        if expected.contains(&u64::from(status)) {
+            return Vec::new();
+        }
+        vec![format!(
+            "status {status} from the gateway itself; only {expected:?} could be"
+        )]
+    }
+
+    async fn mirrored(
+        &self,
+        explanation: &Value,
+        before: &BTreeMap<String, usize>,
+    ) -> io::Result<Vec<String>> {
+        for mirror in explanation["mirrors"].as_array().into_iter().flatten() {
+            let always = mirror["percentage"].as_f64() == Some(100.0);
+            let name = mirror["cluster"].as_str().unwrap_or_default();
+            if let (true, Some(backend)) = (always, self.backends.get(name)) {
+                let seen = before.get(name).copied().unwrap_or_default();
+                backend.wait_for(seen + 1).await?;
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    async fn send(&self, probe: &Probe) -> io::Result<RawAnswer> {
+        let (method, url) = probe.method_and_url().ok_or(io::ErrorKind::InvalidInput)?;
+        let url = Url::parse(url).ok_or(io::ErrorKind::InvalidInput)?;
+        let port = probe.port.unwrap_or(url.port);
+        let bound = self.bound(port, url.tls)?;
+        let host = probe
+            .header_pairs()
+            .find(|(name, _)| name.eq_ignore_ascii_case("host"));
+        let host = host.map_or_else(|| url.host_header(), |(_, host)| host.to_owned());
+        let mut request = format!("{method} {} HTTP/1.1\r\nHost: {host}\r\n", url.path);
+        for (name, value) in probe.header_pairs() {
+            if !name.eq_ignore_ascii_case("host") {
+                request.push_str(&format!("{name}: {value}\r\n"));
+            }
+        }
+        request.push_str("\r\n");
+        if url.tls {
+            let stream = ClientTls::blind()
+                .connect(bound, url.server_name(), Wire::Http1)
+                .await?;
+            ask(Raw::over(stream), method, &request).await
+        } else {
+            ask(Raw::open(bound).await?, method, &request).await
+        }
+    }
+
+    fn bound(&self, port: u16, tls: bool) -> io::Result<SocketAddr> {
+        let protocol = if tls { Protocol::Https } else { Protocol::Http };
+        self.listeners
+            .iter()
+            .find(|l| l.configured_port == port && l.protocol == protocol)
+            .and_then(|l| l.bound)
+            .ok_or_else(|| io::Error::other(format!("nothing listens on {port}: {:?}", self.listeners)))
+    }
+}
+
+async fn ask<S>(mut raw: Raw<S>, method: &str, request: &str) -> io::Result<RawAnswer>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    raw.write(request.as_bytes()).await?;
+    let answer = raw.read_answer_to(method);
+    tokio::time::timeout(std::time::Duration::from_secs(30), answer)
+        .await
+        .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no answer in half a minute"))?
+}
+
+/// `scheme://host:port/path?query`
+struct Url<'a> {
+    tls: bool,
+    /// An IPv6 address in brackets.
+    host: &'a str,
+    port: u16,
+    path: &'a str,
+}
+
+impl<'a> Url<'a> {
+    fn parse(url: &'a str) -> Option<Self> {
+        let (scheme, rest) = url.split_once("://")?;
+        let tls = scheme == "https";
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') => (host, port.parse().ok()?),
+            _ => (authority, if tls { 443 } else { 80 }),
+        };
+        Some(Self {
+            tls,
+            host,
+            port,
+            path: if path.is_empty() { "/" } else { path },
+        })
+    }
+
+    /// What clients make of a URL: lower case, no trailing dot, the port only where it is not the scheme's own.
+    fn host_header(&self) -> String {
+        let host = self.host.trim_end_matches('.').to_ascii_lowercase();
+        match (self.tls, self.port) {
+            (false, 80) | (true, 443) => host,
+            (_, port) => format!("{host}:{port}"),
+        }
+    }
+
+    fn server_name(&self) -> &'a str {
+        self.host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .trim_end_matches('.')
+    }
+}
+
+fn differs<T: serde::Serialize>(what: &str, expected: &Value, got: T) -> Option<String> {
+    let got = serde_json::to_value(got).expect("JSON");
+    (*expected != got).then(|| format!("{what}: explained {expected}, got {got}"))
+}
+
+/// Compares what a backend got with what the explanation says that it gets.
+fn as_received(upstream: &Value, received: &Received) -> Vec<String> {
+    let mut wrong = Vec::new();
+    wrong.extend(differs("method", &upstream["method"], &received.method));
+    wrong.extend(differs("path", &upstream["path"], &received.path));
+    wrong.extend(differs("host", &upstream["host"], &received.host));
+    let map = |field: &str| upstream[field].as_object().cloned().unwrap_or_default();
+    for (name, value) in map("headersSet") {
+        wrong.extend(differs(
+            &name,
+            &Value::Array(vec![value]),
+            received.headers.get(&name),
+        ));
+    }
+    for (name, value) in map("headersAdded") {
+        let all = received
+            .headers
+            .get(&name)
+            .map(|values| values.join(", "))
+            .unwrap_or_default();
+        if !all.ends_with(value.as_str().unwrap_or_default()) {
+            wrong.push(format!("{name}: explained that {value} is added, got {all:?}"));
+        }
+    }
+    for name in upstream["headersRemoved"].as_array().into_iter().flatten() {
+        let name = name.as_str().unwrap_or_default();
+        if received.headers.contains_key(name) && !map("headersAdded").contains_key(name) {
+            wrong.push(format!("{name}: explained as removed, but it was received"));
+        }
+    }
+    wrong
+}
+
+/// Replaces endpoints by backends, awaited certificates by real ones, and long delays by short ones.
+fn with_backends(mut model: Model) -> (Model, BTreeMap<String, Backend>) {
+    let mut backends = BTreeMap::new();
+    for (name, cluster) in &mut model.clusters {
+        let cluster = Arc::make_mut(cluster);
+        if let Some(backend) = backend_for(name, cluster) {
+            backends.insert(name.0.to_string(), backend);
+        }
+    }
+    let ca = Ca::new("cases");
+    for secret in model.secrets.values_mut() {
+        issue(&ca, Arc::make_mut(secret));
+    }
+    for listener in &mut model.listeners {
+        shorten(Arc::make_mut(listener));
+    }
+    (model, backends)
+}
+
+fn backend_for(name: &ClusterName, cluster: &mut Cluster) -> Option<Backend> {
+    let endpoint = match &cluster.endpoints {
+        EndpointSource::Static(endpoints) => endpoints.first()?.clone(),
+        EndpointSource::Dns { .. } => seaway_model::Endpoint {
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            weight: 1,
+            health: EndpointHealth::Healthy,
+            zone: None,
+        },
+    };
+    let backend = Backend::start(&*name.0).expect("a port");
+    cluster.endpoints = EndpointSource::Static(vec![seaway_model::Endpoint {
+        address: backend.addr(),
+        ..endpoint
+    }]);
+    Some(backend)
+}
+
+fn issue(ca: &Ca, secret: &mut Secret) {
+    if let Material::Awaited { domains, .. } = &secret.material {
+        let domains: Vec<&str> = domains.iter().map(|domain| &**domain).collect();
+        let leaf = ca.leaf(&domains);
+        secret.material = Material::KeyPair(KeyPair {
+            certificate_chain: leaf.certificate.into(),
+            private_key: PrivateKey::new(leaf.key),
+        });
+    }
+}
+
+fn shorten(listener: &mut Listener) {
+    let routes = listener
+        .virtual_hosts
+        .iter_mut()
+        .flat_map(|host| &mut host.routes);
+    for route in routes {
+        let Some(Fault { delay: Some(_), .. }) = &route.fault else {
+            continue;
+        };
+        let route: &mut Route = Arc::make_mut(route);
+        if let Some(delay) = route.fault.as_mut().and_then(|fault| fault.delay.as_mut()) {
+            delay.duration = Millis(1);
+        }
+    }
+}
+
+/// Nobody reads what happened.
+struct Silent;
+
+impl Sinks for Silent {
+    fn sink(&self, _: usize) -> Box<dyn RequestSink> {
+        Box::new(Self)
+    }
+}
+
+impl RequestSink for Silent {
+    fn record(&self, _: &RequestRecord<'_>) {}
+}
