@@ -22,7 +22,10 @@ type Owner<'a> = (&'a str, &'a str, &'a str);
 pub(crate) fn shared_hosts(wanted: &Wanted, findings: &mut Findings) {
     let drafts = || wanted.drafts.iter().chain(&wanted.fallbacks);
     report_shared(drafts().filter(|draft| draft.http.is_some()), findings);
-    report_shared(drafts().filter(|draft| draft.https.is_some()), findings);
+    // Where every route is on both listeners, the second has nothing to add.
+    if drafts().any(|draft| draft.http.is_none() || draft.https.is_none()) {
+        report_shared(drafts().filter(|draft| draft.https.is_some()), findings);
+    }
     report_default_backends(&wanted.fallbacks, findings);
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use seaway_api::Pos;
 use seaway_model::{HostMatch, Origin, Route};
 
 use crate::order::Rank;
@@ -19,6 +20,8 @@ pub(crate) struct Draft {
     pub(crate) https: Option<Arc<Route>>,
     /// What it is for.
     pub(crate) purpose: Purpose,
+    /// Where the field that its origin names was written. The origin itself may stand where the object starts.
+    pub(crate) pos: Pos,
 }
 
 /// What a draft is for.

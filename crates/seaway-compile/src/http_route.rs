@@ -16,8 +16,8 @@ mod tests;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use seaway_api::Object;
 use seaway_api::http_route::{HttpRoute, Scheme};
+use seaway_api::{Object, Pos};
 use seaway_model::{
     Action, Code, Conditions, Cors, Fault, HeaderMutation, HostMatch, Match, Mirror, Origin, PathMatch, Route,
 };
@@ -65,7 +65,7 @@ pub(crate) fn compile(
         return Vec::new();
     }
     let listeners = Listeners::new(route, options);
-    let rank = ObjectRank::new(&object.meta);
+    let rank = Arc::new(ObjectRank::new(&object.meta));
     let mut drafts = Vec::with_capacity(matches.len());
     for (index, conditions) in matches {
         let made = Made {
@@ -74,6 +74,7 @@ pub(crate) fn compile(
             conditions,
             hosts: &hosts,
             listeners: &listeners,
+            pos: route.paths.get(index).map(|path| path.pos).unwrap_or_default(),
         };
         drafts.extend(made.preflight(&policies, &action));
         drafts.push(made.draft(&policies, &action));
@@ -108,6 +109,7 @@ struct Made<'a> {
     conditions: Conditions,
     hosts: &'a Arc<[Claim]>,
     listeners: &'a Listeners,
+    pos: Pos,
 }
 
 impl Made<'_> {
@@ -133,6 +135,7 @@ impl Made<'_> {
             http: self.listeners.http.then_some(plain),
             https: self.listeners.https.then_some(real),
             purpose: Purpose::Rule,
+            pos: self.pos,
         }
     }
 
@@ -163,6 +166,7 @@ impl Made<'_> {
             conditions,
             hosts: self.hosts,
             listeners: self.listeners,
+            pos: self.pos,
         };
         let draft = sibling.draft(policies, action);
         Some(Draft {

@@ -15,7 +15,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use seaway_api::ingress::{Backend, Ingress, IngressPath, IngressRule, PathType};
-use seaway_api::{Object, Spanned};
+use seaway_api::{Object, Pos, Spanned};
 use seaway_model::{
     Action, Code, Conditions, Destination, Failure, FailureReason, Forward, HeaderMutation, HostMatch, Match,
     Origin, PathMatch, Route, Target,
@@ -46,7 +46,7 @@ pub(crate) fn compile(
 ) -> Compiled {
     let origin = origin_of(&object.meta);
     let mut reporter = Reporter::new(&origin, findings);
-    let rank = ObjectRank::new(&object.meta);
+    let rank = Arc::new(ObjectRank::new(&object.meta));
     let mut drafts = Vec::new();
     let mut claims: Vec<Claim> = Vec::new();
     for (index, rule) in object.spec.rules.iter().enumerate() {
@@ -108,7 +108,7 @@ fn rule_drafts(
     rule: &IngressRule,
     index: usize,
     claim: &Claim,
-    rank: &ObjectRank,
+    rank: &Arc<ObjectRank>,
     resolver: &mut Resolver<'_>,
     reporter: &mut Reporter<'_>,
 ) -> Vec<Draft> {
@@ -167,7 +167,7 @@ fn fallback(
     object: &Object<Ingress>,
     backend: &Spanned<Backend>,
     mut claims: Vec<Claim>,
-    rank: &ObjectRank,
+    rank: &Arc<ObjectRank>,
     resolver: &mut Resolver<'_>,
     reporter: &mut Reporter<'_>,
 ) -> Draft {
@@ -250,6 +250,7 @@ fn draft(rank: Rank, hosts: Arc<[Claim]>, route: Arc<Route>) -> Draft {
         http: Some(route.clone()),
         https: Some(route),
         purpose: Purpose::Rule,
+        pos: Pos::default(),
     }
 }
 

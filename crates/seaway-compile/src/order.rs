@@ -28,7 +28,7 @@ pub(crate) struct Rank {
     any_method: bool,
     headers: Reverse<usize>,
     query: Reverse<usize>,
-    object: ObjectRank,
+    object: Arc<ObjectRank>,
     rule: u32,
     index: usize,
     /// The preflight sibling of a route goes right before it.
@@ -72,7 +72,7 @@ impl ObjectRank {
 
 impl Rank {
     /// Of a route: `rule` and `index` count inside its object.
-    pub(crate) fn new(conditions: &Conditions, object: &ObjectRank, rule: u32, index: usize) -> Self {
+    pub(crate) fn new(conditions: &Conditions, object: &Arc<ObjectRank>, rule: u32, index: usize) -> Self {
         Self {
             fallback: false,
             path: PathRank::new(&conditions.path),
@@ -95,7 +95,7 @@ impl Rank {
     }
 
     /// Of a default backend.
-    pub(crate) fn fallback(object: &ObjectRank, rule: u32) -> Self {
+    pub(crate) fn fallback(object: &Arc<ObjectRank>, rule: u32) -> Self {
         Self {
             fallback: true,
             ..Self::new(&Conditions::default(), object, rule, 0)

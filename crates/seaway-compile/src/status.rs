@@ -4,6 +4,7 @@
 //! status, since it is not ours to touch.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use seaway_api::Problem;
 use seaway_model::{
@@ -42,13 +43,14 @@ pub(crate) fn statuses(
         .filter(|secret| matches!(secret.material, Material::Awaited { .. }))
         .map(|secret| (&secret.origin).into())
         .collect();
+    let mut words = Words::default();
     let mut statuses: Vec<ObjectStatus> = known
         .into_iter()
         .filter(|object| !conditions_of(object).is_empty())
         .map(|object| {
             let errors = findings.get(&object).map_or(&[][..], Vec::as_slice);
             ObjectStatus {
-                conditions: conditions(&object, errors, awaited.contains(&object)),
+                conditions: conditions(&object, errors, awaited.contains(&object), &mut words),
                 object,
             }
         })
@@ -76,13 +78,18 @@ fn by_object(diagnostics: &[Diagnostic]) -> BTreeMap<ObjectRef, Vec<&Diagnostic>
     findings
 }
 
-fn conditions(object: &ObjectRef, errors: &[&Diagnostic], awaited: bool) -> Vec<Condition> {
+fn conditions(
+    object: &ObjectRef,
+    errors: &[&Diagnostic],
+    awaited: bool,
+    words: &mut Words,
+) -> Vec<Condition> {
     conditions_of(object)
         .iter()
         .map(|kind| match *kind {
-            "Ready" => ready(errors, awaited),
-            "Programmed" => follow("Programmed", failing(errors, "Accepted")),
-            kind => follow(kind, failing(errors, kind)),
+            "Ready" => ready(errors, awaited, words),
+            "Programmed" => follow("Programmed", failing(errors, "Accepted"), words),
+            kind => follow(kind, failing(errors, kind), words),
         })
         .collect()
 }
@@ -95,36 +102,56 @@ fn failing<'a>(errors: &[&'a Diagnostic], kind: &str) -> Option<(&'a Diagnostic,
     })
 }
 
-fn follow(kind: &str, failing: Option<(&Diagnostic, &str)>) -> Condition {
+fn follow(kind: &'static str, failing: Option<(&Diagnostic, &'static str)>, words: &mut Words) -> Condition {
     match failing {
-        Some((diagnostic, reason)) => condition(kind, ConditionStatus::False, reason, &diagnostic.message),
-        None => condition(kind, ConditionStatus::True, kind, ""),
+        Some((diagnostic, reason)) => {
+            words.condition(kind, ConditionStatus::False, reason, &diagnostic.message)
+        }
+        None => words.condition(kind, ConditionStatus::True, kind, ""),
     }
 }
 
 /// A certificate is ready when nothing is wrong with it; one that an issuer has still to make may become so.
-fn ready(errors: &[&Diagnostic], awaited: bool) -> Condition {
+fn ready(errors: &[&Diagnostic], awaited: bool, words: &mut Words) -> Condition {
     let wrong = errors
         .iter()
         .find(|diagnostic| diagnostic.severity() == Severity::Error)
         .and_then(|diagnostic| Some((diagnostic, diagnostic.code.info().condition?.1)));
     match wrong {
-        Some((diagnostic, reason)) => condition("Ready", ConditionStatus::False, reason, &diagnostic.message),
-        None if awaited => condition(
+        Some((diagnostic, reason)) => {
+            words.condition("Ready", ConditionStatus::False, reason, &diagnostic.message)
+        }
+        None if awaited => words.condition(
             "Ready",
             ConditionStatus::Unknown,
             "Issuing",
             "the test CA makes the certificate when the gateway runs",
         ),
-        None => condition("Ready", ConditionStatus::True, "Ready", ""),
+        None => words.condition("Ready", ConditionStatus::True, "Ready", ""),
     }
 }
 
-fn condition(kind: &str, status: ConditionStatus, reason: &str, message: &str) -> Condition {
-    Condition {
-        kind: kind.into(),
-        status,
-        reason: reason.into(),
-        message: message.to_owned(),
+/// Every condition and every reason is one of a few words, so ten thousand objects share them.
+#[derive(Default)]
+struct Words(BTreeMap<&'static str, Arc<str>>);
+
+impl Words {
+    fn word(&mut self, text: &'static str) -> Arc<str> {
+        self.0.entry(text).or_insert_with(|| text.into()).clone()
+    }
+
+    fn condition(
+        &mut self,
+        kind: &'static str,
+        status: ConditionStatus,
+        reason: &'static str,
+        message: &str,
+    ) -> Condition {
+        Condition {
+            kind: self.word(kind),
+            status,
+            reason: self.word(reason),
+            message: message.to_owned(),
+        }
     }
 }

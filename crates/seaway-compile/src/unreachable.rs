@@ -11,13 +11,14 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use seaway_api::Pos;
 use seaway_model::{
     Code, Conditions, CookieMatch, HeaderMatch, HostMatch, Match, PathMatch, QueryMatch, Route, StringMatch,
     ValueMatch,
 };
 
 use crate::draft::{Draft, Purpose};
-use crate::findings::{Findings, whereabouts};
+use crate::findings::{Findings, place, whereabouts};
 use crate::gateway::Wanted;
 
 /// With more conditions than this, only the empty and the equal set of them are looked up.
@@ -29,6 +30,15 @@ const EVERYTHING: [&str; 4] = [".*", "/.*", "(.*)", "/(.*)"];
 pub(crate) fn report(wanted: &Wanted, findings: &mut Findings) {
     let mut said = HashSet::new();
     for (scheme, on_http) in [("http", true), ("https", false)] {
+        // Where every route is on both listeners, the second has nothing to add.
+        if !on_http
+            && wanted
+                .drafts
+                .iter()
+                .all(|draft| draft.http.is_some() && draft.https.is_some())
+        {
+            break;
+        }
         let mut hosts: HashMap<&HostMatch, Seen<'_>> = HashMap::new();
         let drafts = wanted
             .drafts
@@ -43,7 +53,7 @@ pub(crate) fn report(wanted: &Wanted, findings: &mut Findings) {
                 if let Some(earlier) = seen.hides(route)
                     && said.insert((&route.origin, &claim.host))
                 {
-                    report_hidden(route, earlier, scheme, &claim.host, findings);
+                    report_hidden(draft.pos, route, earlier, scheme, &claim.host, findings);
                 }
                 seen.insert(route);
             }
@@ -157,7 +167,14 @@ fn includes(earlier: &Route, later: &Conditions) -> bool {
         && earlier.cookies.iter().all(|part| later.cookies.contains(part))
 }
 
-fn report_hidden(route: &Route, earlier: &Route, scheme: &str, host: &HostMatch, findings: &mut Findings) {
+fn report_hidden(
+    pos: Pos,
+    route: &Route,
+    earlier: &Route,
+    scheme: &str,
+    host: &HostMatch,
+    findings: &mut Findings,
+) {
     let example = match &route.matches {
         Match::When(conditions) => example(conditions, scheme, host),
         Match::Never { .. } => None,
@@ -172,7 +189,7 @@ fn report_hidden(route: &Route, earlier: &Route, scheme: &str, host: &HostMatch,
     );
     findings.report(
         Code::Unreachable,
-        route.origin.clone(),
+        place(&route.origin, &route.origin.field, pos),
         message,
         "remove one of the two, or give this one a longer path, a method or a condition that the other lacks",
     );

@@ -209,6 +209,7 @@ fn an_unreachable_route_is_told_with_a_request_that_shows_it() {
     let (_, report) = compiled(&format!("{}{SHOP}", manifests.concat()));
     let diagnostic = only(&report, Code::Unreachable);
     assert_eq!(&*diagnostic.origin.name, "second");
+    assert_eq!(at(diagnostic), "spec.paths[0] 10:42");
     let example = "for example PUT http://x.example.com/a?user=1 with x-beta: x";
     assert!(diagnostic.message.ends_with(example), "{}", diagnostic.message);
     assert!(
