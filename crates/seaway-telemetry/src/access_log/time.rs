@@ -1,6 +1,5 @@
 //! `2026-01-31T08:15:30.123Z` from the system's time, without a calendar library for one format.
 
-use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
 /// Appends a time as RFC 3339 in UTC, with milliseconds. Before 1970 it is 1970.
@@ -11,11 +10,29 @@ pub(super) fn write_rfc3339(time: SystemTime, out: &mut String) {
     let seconds = since.as_secs();
     let (year, month, day) = civil(seconds / 86_400);
     let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-    let millis = since.subsec_millis();
-    let _ = write!(
-        out,
-        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z"
-    );
+    let millis = u64::from(since.subsec_millis());
+    for (number, digits, after) in [
+        (year, 4, '-'),
+        (month, 2, '-'),
+        (day, 2, 'T'),
+        (hour, 2, ':'),
+        (minute, 2, ':'),
+        (second, 2, '.'),
+        (millis, 3, 'Z'),
+    ] {
+        write_padded(number, digits, out);
+        out.push(after);
+    }
+}
+
+/// With zeros in front. The formatting machinery of the standard library takes longer than all the rest of a line.
+fn write_padded(number: u64, digits: usize, out: &mut String) {
+    let mut buffer = itoa::Buffer::new();
+    let text = buffer.format(number);
+    for _ in text.len()..digits {
+        out.push('0');
+    }
+    out.push_str(text);
 }
 
 /// Year, month and day of a number of days since 1970-01-01, in the Gregorian calendar.
