@@ -8,6 +8,7 @@
 //! Rooms: `downstream` accepts and speaks to clients, `pipeline` is what happens to a request in order,
 //! `upstream` finds endpoints and speaks to them, `admin` answers operators.
 
+pub mod admin;
 pub mod body;
 pub mod context;
 pub mod downstream;
