@@ -209,5 +209,4 @@ impl Check {
 }
 
 #[cfg(test)]
-#[path = "conditions/tests.rs"]
 mod tests;

@@ -196,5 +196,4 @@ fn joined(names: &[std::sync::Arc<str>]) -> Option<HeaderValue> {
 }
 
 #[cfg(test)]
-#[path = "cors/tests.rs"]
 mod tests;

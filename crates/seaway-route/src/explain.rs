@@ -203,5 +203,4 @@ impl<'t> Watch<'t> {
 }
 
 #[cfg(test)]
-#[path = "explain/tests.rs"]
 mod tests;

@@ -154,5 +154,4 @@ impl Builder<'_> {
 }
 
 #[cfg(test)]
-#[path = "table/tests.rs"]
 mod tests;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use http::header::COOKIE;
+use http::header::{AsHeaderName, COOKIE, HOST};
 use http::{HeaderMap, HeaderName};
 use percent_encoding::percent_decode;
 
@@ -36,8 +36,7 @@ impl Source {
     pub(crate) fn value<'r>(&self, request: &RequestHead<'r>) -> Option<Cow<'r, [u8]>> {
         match self {
             Self::Header(name) => header(request.headers, name),
-            Self::Host => header(request.headers, &http::header::HOST)
-                .or_else(|| (!request.host.is_empty()).then_some(Cow::Borrowed(request.host.as_bytes()))),
+            Self::Host => host(request),
             Self::Query(name) => query(request.query?, name.as_bytes()),
             Self::Cookie(name) => cookie(request.headers, name.as_bytes()).map(Cow::Borrowed),
             Self::Nowhere => None,
@@ -45,8 +44,14 @@ impl Source {
     }
 }
 
+/// The Host header as sent, or the normalised host where there is none.
+pub(crate) fn host<'r>(request: &RequestHead<'r>) -> Option<Cow<'r, [u8]>> {
+    let normalised = || (!request.host.is_empty()).then_some(Cow::Borrowed(request.host.as_bytes()));
+    header(request.headers, HOST).or_else(normalised)
+}
+
 /// All fields of a name as one value, joined by commas (RFC 9110, 5.2).
-pub(crate) fn header<'r>(headers: &'r HeaderMap, name: &HeaderName) -> Option<Cow<'r, [u8]>> {
+pub(crate) fn header(headers: &HeaderMap, name: impl AsHeaderName) -> Option<Cow<'_, [u8]>> {
     let mut values = headers.get_all(name).iter();
     let first = values.next()?.as_bytes();
     let Some(second) = values.next() else {
@@ -106,14 +111,14 @@ mod tests {
     fn several_fields_of_one_name_are_one_value() {
         let map = headers(&[("x-a", "1"), ("x-a", "2"), ("x-b", "3")]);
         assert_eq!(
-            header(&map, &HeaderName::from_static("x-a")).unwrap().as_ref(),
+            header(&map, HeaderName::from_static("x-a")).unwrap().as_ref(),
             b"1,2"
         );
         assert_eq!(
-            header(&map, &HeaderName::from_static("x-b")).unwrap().as_ref(),
+            header(&map, HeaderName::from_static("x-b")).unwrap().as_ref(),
             b"3"
         );
-        assert_eq!(header(&map, &HeaderName::from_static("x-c")), None);
+        assert_eq!(header(&map, HeaderName::from_static("x-c")), None);
     }
 
     #[test]

@@ -6,13 +6,14 @@ use std::net::IpAddr;
 use seaway_model::HashOn;
 
 use crate::RequestHead;
-use crate::values::{Source, cookie, query};
+use crate::values::{cookie, header, host, query};
 
 /// The value of the first of these that the request has. `None`: nothing to hash, and the choice is random.
 #[must_use]
 pub fn hash_input<'r>(on: &[HashOn], request: &RequestHead<'r>, client: IpAddr) -> Option<Cow<'r, [u8]>> {
     on.iter().find_map(|on| match on {
-        HashOn::Header(name) => Source::header(name).value(request),
+        HashOn::Header(name) if matches!(&**name, "host" | ":authority") => host(request),
+        HashOn::Header(name) => header(request.headers, &**name),
         HashOn::Cookie(name) => cookie(request.headers, name.as_bytes()).map(Cow::Borrowed),
         HashOn::Query(name) => query(request.query?, name.as_bytes()),
         HashOn::SourceIp => Some(Cow::Owned(match client.to_canonical() {

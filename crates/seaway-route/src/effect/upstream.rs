@@ -93,5 +93,4 @@ fn substitute(captures: &Captures, path: &str, substitution: &str, out: &mut Str
 }
 
 #[cfg(test)]
-#[path = "upstream/tests.rs"]
 mod tests;

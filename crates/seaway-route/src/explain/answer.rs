@@ -39,7 +39,8 @@ pub struct Explanation<'a> {
     pub retries: Option<Retries<'a>>,
     /// Faults on purpose, which come before the action.
     pub fault: Option<FaultShares>,
-    /// The routes that came into question, in order, the one that took the request last.
+    /// The routes that came into question by their path, in order, the one that took the request last. Where dozens share
+    /// one path, the index passes over those whose exact header, parameter, cookie or method the request lacks.
     pub considered: Vec<Considered<'a>>,
     /// How many more did not match than are listed.
     pub considered_more: usize,

@@ -1,0 +1,138 @@
+//! What comes before a route: listener, certificate, host, path.
+
+use super::*;
+
+#[test]
+fn no_route_is_404() {
+    let told = get(&responding(), "http://unknown.example.com/");
+    assert_eq!(told["action"], "respond");
+    assert_eq!(told["respond"], json!({"status": 404, "reason": "no_route"}));
+    assert_eq!(
+        (&told["virtualHost"], &told["route"]),
+        (&Value::Null, &Value::Null)
+    );
+}
+
+#[test]
+fn a_port_that_nobody_listens_on_is_told() {
+    let told = get(&responding(), "http://shop.example.com:8080/");
+    assert_eq!(
+        (&told["action"], &told["listener"]),
+        (&json!("none"), &Value::Null)
+    );
+    assert_eq!(told["because"], "no listener on port 8080");
+}
+
+#[test]
+fn the_port_asked_for_goes_before_the_urls() {
+    let table = responding();
+    let request =
+        ExplainRequest::parse("GET", "http://shop.example.com:8080/", [("", ""); 0], Some(80)).unwrap();
+    let told = explain(&table, &request);
+    assert_eq!(
+        (told.action, told.listener),
+        (ActionKind::Respond, Some("http-80"))
+    );
+}
+
+#[test]
+fn a_scheme_that_the_listener_does_not_speak_comes_to_nothing() {
+    for url in ["http://shop.example.com:443/", "https://shop.example.com:80/"] {
+        let told = get(&responding(), url);
+        assert_eq!(told["action"], "none", "{url}");
+        assert!(
+            told["because"].is_string() && told["listener"].is_string(),
+            "{url}"
+        );
+    }
+}
+
+#[test]
+fn without_a_certificate_the_handshake_is_refused() {
+    let told = get(&responding(), "https://unknown.example.com/");
+    assert_eq!(
+        (&told["action"], &told["listener"]),
+        (&json!("none"), &json!("https-443"))
+    );
+    assert_eq!(
+        told["because"],
+        "no certificate for unknown.example.com, so the TLS handshake is refused"
+    );
+}
+
+#[test]
+fn an_address_sends_no_server_name_and_is_not_misdirected() {
+    let told = ask(
+        &responding(),
+        "GET",
+        "https://10.0.0.9/",
+        &[("host", "shop.example.com")],
+    );
+    assert_eq!(
+        (&told["virtualHost"], &told["respond"]["status"]),
+        (&json!("shop.example.com"), &json!(418))
+    );
+}
+
+#[test]
+fn another_host_than_the_connections_is_421() {
+    let told = ask(
+        &responding(),
+        "GET",
+        "https://shop.example.com/",
+        &[("host", "other.example.com")],
+    );
+    assert_eq!(told["respond"], json!({"status": 421, "reason": "misdirected"}));
+    assert_eq!(
+        get(&responding(), "https://shop.example.com/")["respond"]["status"],
+        418
+    );
+}
+
+#[test]
+fn the_host_header_replaces_the_urls_host() {
+    let told = ask(
+        &responding(),
+        "GET",
+        "http://10.1.1.1/",
+        &[("Host", "Shop.Example.com.:80")],
+    );
+    assert_eq!(told["virtualHost"], "shop.example.com");
+}
+
+#[test]
+fn an_ipv6_address_is_a_host() {
+    assert_eq!(
+        get(&responding(), "http://[2001:DB8::1]/")["virtualHost"],
+        "2001:db8::1"
+    );
+}
+
+#[test]
+fn what_the_proxy_refuses_is_400() {
+    for (url, headers) in [
+        ("http://shop.example.com/..%2fa", &[][..]),
+        ("http://shop.example.com/a b", &[]),
+        ("http://shop.example.com/?a b", &[]),
+        ("http://shop.example.com/", &[("host", "a b")]),
+        ("http://shop.example.com/", &[("host", "a"), ("host", "b")]),
+    ] {
+        let told = ask(&responding(), "GET", url, headers);
+        assert_eq!(
+            told["respond"],
+            json!({"status": 400, "reason": "bad_request"}),
+            "{url} {headers:?}"
+        );
+        assert!(told["because"].is_string());
+    }
+}
+
+#[test]
+fn the_path_is_normalised_as_the_proxy_does() {
+    let told = get(&canary(), "http://shop.example.com//a/./b/../c#fragment");
+    assert_eq!(told["upstreamRequest"]["path"], "/a/c");
+    assert_eq!(
+        get(&canary(), "http://shop.example.com")["upstreamRequest"]["path"],
+        "/"
+    );
+}
