@@ -8,7 +8,7 @@ use seaway_model::RetryBudget;
 
 /// What a cluster has under way. On cache lines of its own: every request of every thread writes here.
 #[derive(Debug, Default)]
-#[repr(align(128))]
+#[repr(align(64))]
 pub struct Load {
     requests: AtomicU64,
     retries: AtomicU64,

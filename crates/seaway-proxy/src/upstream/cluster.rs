@@ -8,11 +8,10 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use rustc_hash::{FxHashMap, FxHashSet};
 use seaway_model::{Balancing, Cluster, Endpoint, EndpointHealth, EndpointSource};
-use tokio::sync::watch;
 
 use super::balance::{Balancer, Rng};
 use super::budget::{Load, RetryPermit};
-use super::dns::Resolution;
+use super::dns::{Naming, Resolution};
 use super::endpoint::{EndpointState, Home, Homes};
 use super::outlier::Crowd;
 
@@ -78,11 +77,14 @@ impl ClusterState {
 
     /// Waits for the first answer of a name that was never resolved, but not longer than a connection may take.
     pub(super) async fn resolved(&self) {
-        if !matches!(*self.live.resolution.borrow(), Resolution::Pending) {
+        let Some(naming) = self.live.naming.as_deref() else {
+            return;
+        };
+        if *naming.resolution.borrow() != Resolution::Pending {
             return;
         }
-        let mut resolution = self.live.resolution.subscribe();
-        let answered = resolution.wait_for(|now| !matches!(now, Resolution::Pending));
+        let mut resolution = naming.resolution.subscribe();
+        let answered = resolution.wait_for(|now| *now != Resolution::Pending);
         // Without an answer the cluster has no endpoints, which is what the caller then reports.
         let _ = tokio::time::timeout(self.config.connect_timeout.duration(), answered).await;
     }
@@ -98,9 +100,8 @@ impl ClusterState {
 pub(super) struct Live {
     pub(super) load: Arc<Load>,
     pub(super) set: ArcSwap<EndpointSet>,
-    pub(super) resolution: watch::Sender<Resolution>,
-    /// Dropped with the cluster; its resolver then stops.
-    pub(super) alive: watch::Sender<()>,
+    /// Of a cluster whose name has to be looked up.
+    pub(super) naming: Option<Box<Naming>>,
     turn: AtomicU64,
     homes: Arc<Homes>,
     epoch: Instant,
@@ -109,12 +110,11 @@ pub(super) struct Live {
 }
 
 impl Live {
-    pub(super) fn new(homes: Arc<Homes>, epoch: Instant, resolution: Resolution) -> Self {
+    pub(super) fn new(homes: Arc<Homes>, epoch: Instant, naming: Option<Box<Naming>>) -> Self {
         Self {
             load: Arc::default(),
             set: ArcSwap::from_pointee(EndpointSet::default()),
-            resolution: watch::Sender::new(resolution),
-            alive: watch::Sender::new(()),
+            naming,
             turn: AtomicU64::new(0),
             homes,
             epoch,

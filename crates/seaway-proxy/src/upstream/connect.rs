@@ -1,7 +1,7 @@
 //! Making connections.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hyper::client::conn::http1;
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::classify;
 use super::cluster::ClusterState;
-use super::endpoint::{EndpointState, Key};
+use super::endpoint::{EndpointState, Place};
 use super::http2::{self, StreamGuard};
 use super::pool::{self, Http1Sender, Http2Sender};
 use crate::error::Failure;
@@ -31,7 +31,7 @@ pub(super) async fn http1(cluster: &ClusterState, endpoint: &EndpointState) -> R
             .handshake(TokioIo::new(stream))
             .await
             .map_err(|error| classify::connecting(&error))?;
-        let counted = Counted::new(&endpoint.home);
+        let counted = Counted::new(&endpoint.place);
         tokio::spawn(async move {
             let _counted = counted;
             // How it ends is told to the request on it; between requests nobody needs to know.
@@ -49,18 +49,18 @@ pub(super) async fn http2(
     cluster: &ClusterState,
     endpoint: &EndpointState,
 ) -> Result<(Http2Sender, StreamGuard, bool), Failure> {
-    if let Some((sender, guard)) = pool::take_http2(&endpoint.home) {
+    if let Some((sender, guard)) = pool::take_http2(&endpoint.place) {
         return Ok((sender, guard, true));
     }
     let made = async {
-        let connecting = pool::connecting(&endpoint.home);
+        let connecting = pool::connecting(&endpoint.place);
         let _only_one = connecting.lock().await;
-        if let Some((sender, guard)) = pool::take_http2(&endpoint.home) {
+        if let Some((sender, guard)) = pool::take_http2(&endpoint.place) {
             return Ok((sender, guard, true));
         }
         let stream = tcp(endpoint).await?;
-        let (sender, guard) = http2::handshake(stream, Counted::new(&endpoint.home)).await?;
-        pool::add_http2(&endpoint.home, &sender, guard.link());
+        let (sender, guard) = http2::handshake(stream, Counted::new(&endpoint.place)).await?;
+        pool::add_http2(&endpoint.place, &sender, guard.link());
         Ok((sender, guard, false))
     };
     let made = timeout(cluster.config().connect_timeout.duration(), made).await;
@@ -96,17 +96,17 @@ async fn tcp(endpoint: &EndpointState) -> Result<TcpStream, Failure> {
 }
 
 /// Counts a connection among the open ones of its address.
-struct Counted(Arc<AtomicU64>);
+struct Counted(Arc<Place>);
 
 impl Counted {
-    fn new(home: &Key) -> Self {
-        home.connections.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(&home.connections))
+    fn new(place: &Arc<Place>) -> Self {
+        place.connections.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(place))
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }

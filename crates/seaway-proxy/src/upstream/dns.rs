@@ -43,17 +43,32 @@ pub trait Resolve: fmt::Debug + Send + Sync + 'static {
     fn resolve<'a>(&'a self, host: &'a str) -> Lookup<'a>;
 }
 
-/// How a cluster came by its endpoints.
+/// How the lookups of a name went.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Resolution {
-    /// They were listed.
-    Static,
     /// Not yet: the first lookup is under way.
     Pending,
     /// By the last lookup.
     Answered,
     /// The last lookup failed; an earlier one may have succeeded.
     Failed(Arc<str>),
+}
+
+/// What a cluster has because it is a name.
+#[derive(Debug)]
+pub(super) struct Naming {
+    pub(super) resolution: watch::Sender<Resolution>,
+    /// Dropped with the cluster; its lookups then stop.
+    alive: watch::Sender<()>,
+}
+
+impl Default for Naming {
+    fn default() -> Self {
+        Self {
+            resolution: watch::Sender::new(Resolution::Pending),
+            alive: watch::Sender::new(()),
+        }
+    }
 }
 
 /// The thread of lookups.
@@ -81,18 +96,21 @@ impl Lookups {
 
     /// Resolves a name for as long as the cluster lives.
     pub(super) fn start(&self, live: &Arc<Live>, host: &Arc<str>, port: u16) {
+        let Some(naming) = live.naming.as_deref() else {
+            return;
+        };
         let names = self
             .names
             .get_or_init(|| start_thread(Arc::clone(&self.resolver)));
         let name = Name {
             live: Arc::downgrade(live),
-            gone: live.alive.subscribe(),
+            gone: naming.alive.subscribe(),
             host: Arc::clone(host),
             port,
         };
         if names.send(name).is_err() {
             let error = "the thread of DNS lookups could not be started; the limit of threads may be too low";
-            live.resolution.send_replace(Resolution::Failed(error.into()));
+            naming.resolution.send_replace(Resolution::Failed(error.into()));
         }
     }
 }
@@ -151,5 +169,7 @@ fn take(live: &Live, answer: Result<Answer, ResolveError>, port: u16) {
         Err(error) => Resolution::Failed(error.0.into()),
     };
     // Endpoints first, then those who wait for them.
-    live.resolution.send_replace(resolution);
+    if let Some(naming) = live.naming.as_deref() {
+        naming.resolution.send_replace(resolution);
+    }
 }

@@ -5,19 +5,19 @@
 //! of it, every thread's pool hears of it and closes what idles there.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 use seaway_model::OutlierDetection;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use super::outlier::{Crowd, Outlier};
 
 /// What a cluster knows of one of its endpoints. Survives every change that keeps the address.
 #[derive(Debug)]
-#[repr(align(128))]
+#[repr(align(64))]
 pub(super) struct EndpointState {
     in_flight: AtomicU64,
     requests: AtomicU64,
@@ -30,20 +30,43 @@ pub(super) struct EndpointState {
     ejections: AtomicU64,
     outlier: Mutex<Outlier>,
     pub(super) address: SocketAddr,
-    pub(super) home: Key,
+    pub(super) place: Arc<Place>,
 }
 
-/// Finds, on any thread, the pool of an address, without keeping its [`Home`] alive.
-#[derive(Clone, Debug)]
-pub(super) struct Key {
+/// What everybody who uses an address shares, also after its [`Home`] is gone.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// Unique in the process, so that the pools of a thread may serve several registries.
     pub(super) id: u64,
-    pub(super) removed: watch::Receiver<()>,
-    pub(super) connections: Arc<AtomicU64>,
+    /// Open connections of all threads.
+    pub(super) connections: AtomicU64,
+    gone: AtomicBool,
+    leaving: Notify,
 }
 
-impl Key {
-    pub(super) fn is_removed(&self) -> bool {
-        self.removed.has_changed().is_err()
+impl Place {
+    fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            connections: AtomicU64::new(0),
+            gone: AtomicBool::new(false),
+            leaving: Notify::new(),
+        }
+    }
+
+    /// Whether no cluster lists the address any more.
+    pub(super) fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Acquire)
+    }
+
+    /// Waits until no cluster lists the address any more.
+    pub(super) async fn gone(&self) {
+        // Made before looking, so that what happens in between is not missed.
+        let leaving = self.leaving.notified();
+        if !self.is_gone() {
+            leaving.await;
+        }
     }
 }
 
@@ -58,11 +81,7 @@ impl EndpointState {
             ejections: AtomicU64::new(0),
             outlier: Mutex::default(),
             address: home.address,
-            home: Key {
-                id: home.id,
-                removed: home.alive.subscribe(),
-                connections: Arc::clone(&home.connections),
-            },
+            place: Arc::clone(&home.place),
         }
     }
 
@@ -121,15 +140,18 @@ impl EndpointState {
     }
 }
 
-/// An address that some cluster lists.
+/// An address that some cluster lists. Everybody at its [`Place`] hears when it is dropped.
 #[derive(Debug)]
 pub(super) struct Home {
-    id: u64,
     address: SocketAddr,
-    /// Open connections of all threads.
-    connections: Arc<AtomicU64>,
-    /// Nothing is ever sent on it: its receivers wait for it to be dropped.
-    alive: watch::Sender<()>,
+    place: Arc<Place>,
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        self.place.gone.store(true, Ordering::Release);
+        self.place.leaving.notify_waiters();
+    }
 }
 
 /// The homes of a registry, one for each address.
@@ -142,12 +164,8 @@ impl Homes {
         if let Some(home) = homes.get(&address).and_then(Weak::upgrade) {
             return home;
         }
-        let home = Arc::new(Home {
-            id: next_id(),
-            address,
-            connections: Arc::default(),
-            alive: watch::Sender::new(()),
-        });
+        let place = Arc::new(Place::new());
+        let home = Arc::new(Home { address, place });
         homes.insert(address, Arc::downgrade(&home));
         home
     }
@@ -157,10 +175,4 @@ impl Homes {
         let mut homes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         homes.retain(|_, home| home.strong_count() > 0);
     }
-}
-
-/// Unique in the process, so that the pools of a thread may serve several registries.
-fn next_id() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    NEXT.fetch_add(1, Ordering::Relaxed)
 }

@@ -53,7 +53,7 @@ impl Drop for InFlight {
         self.live.load.leave();
         self.endpoint.leave();
         if let Lease::Http1(sender) = std::mem::replace(&mut self.lease, Lease::None) {
-            pool::give_back(&self.endpoint.home, sender);
+            pool::give_back(&self.endpoint.place, sender);
         }
     }
 }

@@ -1,9 +1,9 @@
-//! The connections of one worker thread, by the home of their address.
+//! The connections of one worker thread, by the place of their address.
 //!
 //! HTTP/1.1: a stack of idle connections; the one used last is used next, so that spare ones grow old and are
 //! closed. HTTP/2: the connections of an address, each shared by many streams.
 //!
-//! A *keeper* task for each home of a thread closes what idled too long, and everything when the home is gone. It
+//! A *keeper* task for each place of a thread closes what idled too long, and everything when the address is gone. It
 //! counts its own ticks, so that giving a connection back reads no clock. It ends when its pool is empty.
 
 use std::cell::RefCell;
@@ -14,7 +14,7 @@ use hyper::client::conn::{http1, http2};
 use rustc_hash::FxHashMap;
 use tokio::runtime::Handle;
 
-use super::endpoint::Key;
+use super::endpoint::Place;
 use super::http2::{Link, StreamGuard};
 use crate::body::Body;
 
@@ -49,12 +49,12 @@ struct Shared {
     used: u64,
 }
 
-/// Touches this thread's pool of a home, making it if need be. `None` while the thread ends.
-fn with_pool<T>(home: &Key, touch: impl FnOnce(&mut Pool) -> T) -> Option<T> {
+/// Touches this thread's pool of a place, making it if need be. `None` while the thread ends.
+fn with_pool<T>(place: &Arc<Place>, touch: impl FnOnce(&mut Pool) -> T) -> Option<T> {
     let with = |pools: &RefCell<FxHashMap<u64, Pool>>| {
         let mut pools = pools.try_borrow_mut().ok()?;
-        let pool = pools.entry(home.id).or_insert_with(|| {
-            start_keeper(home.clone());
+        let pool = pools.entry(place.id).or_insert_with(|| {
+            start_keeper(Arc::clone(place));
             Pool::default()
         });
         Some(touch(pool))
@@ -63,40 +63,40 @@ fn with_pool<T>(home: &Key, touch: impl FnOnce(&mut Pool) -> T) -> Option<T> {
 }
 
 /// An idle HTTP/1.1 connection.
-pub(super) fn take_http1(home: &Key) -> Option<Http1Sender> {
+pub(super) fn take_http1(place: &Arc<Place>) -> Option<Http1Sender> {
     let take = |pools: &RefCell<FxHashMap<u64, Pool>>| {
         let mut pools = pools.try_borrow_mut().ok()?;
-        let idle = &mut pools.get_mut(&home.id)?.http1;
+        let idle = &mut pools.get_mut(&place.id)?.http1;
         std::iter::from_fn(|| idle.pop()).find_map(|(sender, _)| sender.is_ready().then_some(sender))
     };
     POOLS.try_with(take).ok().flatten()
 }
 
 /// Takes an HTTP/1.1 connection back, once it is ready for another request; one that never gets there is closed.
-pub(super) fn give_back(home: &Key, mut sender: Http1Sender) {
+pub(super) fn give_back(place: &Arc<Place>, mut sender: Http1Sender) {
     if sender.is_closed() {
         return;
     }
     if sender.is_ready() {
-        keep_http1(home, sender);
+        keep_http1(place, sender);
         return;
     }
     let Ok(runtime) = Handle::try_current() else {
         return;
     };
-    let home = home.clone();
+    let place = Arc::clone(place);
     runtime.spawn(async move {
         if sender.ready().await.is_ok() {
-            keep_http1(&home, sender);
+            keep_http1(&place, sender);
         }
     });
 }
 
-fn keep_http1(home: &Key, sender: Http1Sender) {
-    if home.is_removed() {
+fn keep_http1(place: &Arc<Place>, sender: Http1Sender) {
+    if place.is_gone() {
         return;
     }
-    with_pool(home, |pool| {
+    with_pool(place, |pool| {
         if pool.http1.len() < MAX_IDLE {
             pool.http1.push((sender, pool.tick));
         }
@@ -104,8 +104,8 @@ fn keep_http1(home: &Key, sender: Http1Sender) {
 }
 
 /// A place on an HTTP/2 connection that has one free.
-pub(super) fn take_http2(home: &Key) -> Option<(Http2Sender, StreamGuard)> {
-    with_pool(home, |pool| {
+pub(super) fn take_http2(place: &Arc<Place>) -> Option<(Http2Sender, StreamGuard)> {
+    with_pool(place, |pool| {
         pool.http2.retain(|shared| !shared.sender.is_closed());
         let tick = pool.tick;
         pool.http2.iter_mut().find_map(|shared| {
@@ -118,11 +118,11 @@ pub(super) fn take_http2(home: &Key) -> Option<(Http2Sender, StreamGuard)> {
 }
 
 /// Adds an HTTP/2 connection. One to an address that is gone serves only who made it.
-pub(super) fn add_http2(home: &Key, sender: &Http2Sender, link: &Arc<Link>) {
-    if home.is_removed() {
+pub(super) fn add_http2(place: &Arc<Place>, sender: &Http2Sender, link: &Arc<Link>) {
+    if place.is_gone() {
         return;
     }
-    with_pool(home, |pool| {
+    with_pool(place, |pool| {
         pool.http2.push(Shared {
             sender: sender.clone(),
             link: Arc::clone(link),
@@ -132,34 +132,33 @@ pub(super) fn add_http2(home: &Key, sender: &Http2Sender, link: &Arc<Link>) {
 }
 
 /// Forgets an HTTP/2 connection that takes no more streams.
-pub(super) fn drop_http2(home: &Key, link: &Arc<Link>) {
-    with_pool(home, |pool| {
+pub(super) fn drop_http2(place: &Arc<Place>, link: &Arc<Link>) {
+    with_pool(place, |pool| {
         pool.http2.retain(|shared| !Arc::ptr_eq(&shared.link, link));
     });
 }
 
 /// What to hold while an HTTP/2 connection is made.
-pub(super) fn connecting(home: &Key) -> Arc<tokio::sync::Mutex<()>> {
-    with_pool(home, |pool| Arc::clone(&pool.connecting)).unwrap_or_default()
+pub(super) fn connecting(place: &Arc<Place>) -> Arc<tokio::sync::Mutex<()>> {
+    with_pool(place, |pool| Arc::clone(&pool.connecting)).unwrap_or_default()
 }
 
-fn start_keeper(home: Key) {
+fn start_keeper(place: Arc<Place>) {
     if let Ok(runtime) = Handle::try_current() {
-        runtime.spawn(keep(home));
+        runtime.spawn(keep(place));
     }
 }
 
-async fn keep(mut home: Key) {
+async fn keep(place: Arc<Place>) {
     loop {
-        // Nothing is ever sent on this channel: it changes by closing.
-        let removed = tokio::time::timeout(TICK, home.removed.changed()).await.is_ok();
+        let removed = tokio::time::timeout(TICK, place.gone()).await.is_ok();
         let done = POOLS.try_with(|pools| {
             let Ok(mut pools) = pools.try_borrow_mut() else {
                 return false;
             };
-            let empty = pools.get_mut(&home.id).is_none_or(Pool::tick);
+            let empty = pools.get_mut(&place.id).is_none_or(Pool::tick);
             if removed || empty {
-                pools.remove(&home.id);
+                pools.remove(&place.id);
             }
             removed || empty
         });

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use seaway_model::{Cluster, ClusterName, Endpoint, EndpointHealth, EndpointSource, Model};
 
 use super::cluster::{ClusterState, Live};
-use super::dns::{Lookups, Resolution, Resolve, SystemResolver};
+use super::dns::{Lookups, Resolve, SystemResolver};
 use super::endpoint::Homes;
 use super::status::{self, ClusterStatus};
 
@@ -24,7 +24,7 @@ pub struct Registry {
 
 /// The clusters of one version. Immutable, and found without a lock.
 #[derive(Clone, Debug, Default)]
-pub struct ClusterMap(FxHashMap<ClusterName, Arc<ClusterState>>);
+pub struct ClusterMap(Arc<FxHashMap<ClusterName, Arc<ClusterState>>>);
 
 impl ClusterMap {
     /// A cluster of this version.
@@ -76,7 +76,7 @@ impl Registry {
             .iter()
             .map(|(name, config)| (name.clone(), self.bring_up(clusters.get(name), config)))
             .collect();
-        *clusters = ClusterMap(next);
+        *clusters = ClusterMap(Arc::new(next));
         self.homes.prune();
         clusters.clone()
     }
@@ -118,12 +118,8 @@ impl Registry {
 
     fn create(&self, config: &Arc<Cluster>) -> Arc<ClusterState> {
         let listed = listed(&config.endpoints);
-        let resolution = if listed.is_some() {
-            Resolution::Static
-        } else {
-            Resolution::Pending
-        };
-        let live = Arc::new(Live::new(Arc::clone(&self.homes), self.epoch, resolution));
+        let naming = listed.is_none().then(Box::default);
+        let live = Arc::new(Live::new(Arc::clone(&self.homes), self.epoch, naming));
         live.set_policy(config.balancing);
         match (listed, &config.endpoints) {
             (Some(endpoints), _) => live.set_endpoints(&endpoints),

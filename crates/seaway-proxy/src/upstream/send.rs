@@ -140,7 +140,7 @@ async fn exchange_http1(
     shape::for_http1(&mut request);
     let upgrade = shape::is_upgrade(&request);
     loop {
-        let pooled = pool::take_http1(&in_flight.endpoint().home);
+        let pooled = pool::take_http1(&in_flight.endpoint().place);
         let reused = pooled.is_some();
         let mut sender = match pooled {
             Some(sender) => sender,
@@ -191,7 +191,7 @@ async fn exchange_http2(
                 let failure = classify::exchange(error.error());
                 let back = error.take_message();
                 if back.is_some() {
-                    pool::drop_http2(&in_flight.endpoint().home, guard.link());
+                    pool::drop_http2(&in_flight.endpoint().place, guard.link());
                 }
                 match back {
                     Some(back) if reused => request = back,

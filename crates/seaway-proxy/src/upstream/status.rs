@@ -97,7 +97,10 @@ pub(super) fn of(cluster: &ClusterState) -> ClusterStatus {
             .iter()
             .map(|m| endpoint(m, live))
             .collect(),
-        dns: dns(&live.resolution.borrow()),
+        dns: live
+            .naming
+            .as_deref()
+            .map(|naming| dns(&naming.resolution.borrow())),
     }
 }
 
@@ -116,16 +119,15 @@ fn endpoint(member: &Member, live: &Live) -> EndpointStatus {
         requests: state.requests(),
         connect_failures: state.connect_failures(),
         ejections: state.ejections(),
-        connections: state.home.connections.load(Ordering::Relaxed),
+        connections: state.place.connections.load(Ordering::Relaxed),
     }
 }
 
-fn dns(resolution: &Resolution) -> Option<DnsStatus> {
+fn dns(resolution: &Resolution) -> DnsStatus {
     let (state, last_error) = match resolution {
-        Resolution::Static => return None,
         Resolution::Pending => (DnsState::Pending, None),
         Resolution::Answered => (DnsState::Answered, None),
         Resolution::Failed(error) => (DnsState::Failed, Some(Arc::clone(error))),
     };
-    Some(DnsStatus { state, last_error })
+    DnsStatus { state, last_error }
 }
