@@ -14,7 +14,7 @@ use std::time::Instant;
 use seaway_api::{Pos, Problem, ProblemKind, Resources};
 
 use crate::discover::{Broken, Found, FoundFile, discover};
-use crate::state::{FileState, Parsed, Policy, Reading, file_problem};
+use crate::state::{FileState, Outline, Parsed, Policy, Reading, file_problem};
 
 /// The resources of some files and folders.
 #[derive(Debug)]
@@ -102,6 +102,12 @@ impl Files {
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
         self.known.values().filter_map(|known| known.state.due()).min()
+    }
+
+    /// How patient it is.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        self.policy
     }
 
     /// Folders in which a change may change the resources.
@@ -239,15 +245,20 @@ fn reading(name: &str, read: io::Result<Vec<u8>>) -> Reading {
         Ok(bytes) => bytes,
         Err(error) => return Reading::Unreadable(unreadable(name, &error)),
     };
-    let ends_a_line = bytes.last().is_none_or(|last| *last == b'\n');
-    let (resources, problems) = match str::from_utf8(&bytes) {
-        Ok(text) => seaway_api::parse(name, text),
-        Err(error) => (Vec::new(), vec![not_text(name, &bytes, error.valid_up_to())]),
+    let (resources, problems, outline) = match str::from_utf8(&bytes) {
+        Ok(text) => {
+            let (resources, problems) = seaway_api::parse(name, text);
+            (resources, problems, Outline::of(text))
+        }
+        Err(error) => {
+            let problem = not_text(name, &bytes, error.valid_up_to());
+            (Vec::new(), vec![problem], Outline::default())
+        }
     };
     Reading::Text(Parsed {
         resources,
         problems,
-        ends_a_line,
+        outline,
     })
 }
 

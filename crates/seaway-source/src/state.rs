@@ -9,7 +9,7 @@
 //! | is fine and loses no object | serves at once |
 //! | is not YAML, or cannot be read | the last good state of the whole file keeps serving, until the file is mended; reported at once |
 //! | has an object with an error | the last good version of that object keeps serving, if the file had one; reported at once |
-//! | loses objects, or ends in the middle of a line | maybe half written: the last good state serves on until nothing has changed for [`Policy::settle`] |
+//! | loses objects, or ends in the middle of a line, or lost its end | maybe half written: the last good state serves on until nothing has changed for [`Policy::settle`] |
 //! | is empty, or the file is gone | maybe being replaced: the same for [`Policy::vanish`]; then its objects go |
 //!
 //! When a file is read for the first time there is no last good state, and what can be used of it is used.
@@ -23,13 +23,15 @@ use std::time::{Duration, Instant};
 
 use seaway_api::{Pos, Problem, ProblemKind, Resource};
 
-/// How long a reading that may be half of something is not believed.
+/// How long a reading that may be half of something is not believed, and other patience.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// For a reading that loses objects, or ends in the middle of a line.
+    /// For a reading that loses objects, or ends in the middle of a line, or lost its end.
     pub settle: Duration,
     /// For a file that is empty or gone.
     pub vanish: Duration,
+    /// How often files are read when their changes cannot be watched.
+    pub poll: Duration,
 }
 
 impl Default for Policy {
@@ -37,6 +39,7 @@ impl Default for Policy {
         Self {
             settle: Duration::from_millis(500),
             vanish: Duration::from_secs(2),
+            poll: Duration::from_secs(2),
         }
     }
 }
@@ -57,8 +60,33 @@ pub(crate) enum Reading {
 pub(crate) struct Parsed {
     pub resources: Vec<Resource>,
     pub problems: Vec<Problem>,
-    /// Whether it ends where a line ends, as nearly all files do that somebody finished writing.
-    pub ends_a_line: bool,
+    pub outline: Outline,
+}
+
+/// What of a text tells whether somebody has finished writing it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outline {
+    /// As nearly all files do that are whole.
+    ends_a_line: bool,
+    lines: usize,
+    last_line: Box<str>,
+}
+
+impl Outline {
+    pub fn of(text: &str) -> Self {
+        Self {
+            ends_a_line: text.is_empty() || text.ends_with('\n'),
+            lines: text.lines().count(),
+            last_line: text.lines().next_back().unwrap_or_default().into(),
+        }
+    }
+
+    /// Whether this may be the first part of something like `before`. A person who takes lines out seldom changes the
+    /// last one; a writer who is half done always does.
+    fn may_be_cut(&self, before: &Self) -> bool {
+        let lost_its_end = self.lines < before.lines && self.last_line != before.last_line;
+        lost_its_end || (before.ends_a_line && !self.ends_a_line)
+    }
 }
 
 /// One file over time.
@@ -68,7 +96,8 @@ pub(crate) struct FileState {
     problems: Vec<Problem>,
     /// Whether what serves is all of a file without syntax errors.
     is_good: bool,
-    ends_a_line: bool,
+    /// Of the text that serves.
+    outline: Outline,
     held: Option<Held>,
 }
 
@@ -132,7 +161,7 @@ impl FileState {
                 policy.vanish
             }
             Reading::Text(parsed) if self.is_good && has_syntax_error(parsed) => Duration::ZERO,
-            Reading::Text(parsed) if self.ends_a_line && !parsed.ends_a_line => policy.settle,
+            Reading::Text(parsed) if parsed.outline.may_be_cut(&self.outline) => policy.settle,
             Reading::Text(parsed) if self.loses_objects(parsed) => policy.settle,
             Reading::Text(_) => Duration::ZERO,
         }
@@ -185,7 +214,7 @@ impl FileState {
         self.keep_broken_objects(&mut parsed);
         self.serving = parsed.resources;
         self.problems = parsed.problems;
-        self.ends_a_line = parsed.ends_a_line;
+        self.outline = parsed.outline;
         self.is_good = !is_broken;
     }
 

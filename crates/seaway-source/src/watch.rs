@@ -17,9 +17,6 @@ use self::debounce::Debounce;
 use self::folders::Folders;
 use crate::Files;
 
-/// How often files are read when their changes cannot be watched.
-const POLL: Duration = Duration::from_secs(2);
-
 /// Watches files from a thread of its own, until it is dropped.
 #[derive(Debug)]
 pub struct Watcher {
@@ -42,7 +39,7 @@ enum Command {
 pub enum Update {
     /// What serves now, whole.
     Resources(Box<Resources>),
-    /// Changes cannot be watched, for this reason. Files are read every other second instead.
+    /// Not all changes can be watched, for this reason. Files are read every [`crate::Policy::poll`] instead.
     NotWatched(String),
 }
 
@@ -57,7 +54,12 @@ impl Watcher {
         let events = commands.clone();
         let thread = std::thread::Builder::new()
             .name("seaway-files".to_owned())
-            .spawn(move || Loop::new(files, &events, on_update).run(&received))?;
+            .spawn(move || {
+                let folders = Folders::new(move || {
+                    let _ = events.send(Command::Changed);
+                });
+                Loop::new(files, folders, on_update).run(&received);
+            })?;
         Ok(Self {
             commands,
             thread: Some(thread),
@@ -90,11 +92,7 @@ struct Loop<F> {
 }
 
 impl<F: FnMut(Update)> Loop<F> {
-    fn new(files: Files, events: &Sender<Command>, on_update: F) -> Self {
-        let events = events.clone();
-        let folders = Folders::new(move || {
-            let _ = events.send(Command::Changed);
-        });
+    fn new(files: Files, folders: Folders, on_update: F) -> Self {
         Self {
             files,
             folders,
@@ -121,7 +119,7 @@ impl<F: FnMut(Update)> Loop<F> {
 
     /// How long there is nothing to do unless something is received.
     fn patience(&self, now: Instant) -> Duration {
-        let poll = self.folders.failure().map(|_| now + POLL);
+        let poll = self.folders.failure().map(|_| now + self.files.policy().poll);
         [self.debounce.due(), self.files.due(), poll]
             .into_iter()
             .flatten()

@@ -3,6 +3,7 @@ use super::*;
 const POLICY: Policy = Policy {
     settle: Duration::from_millis(500),
     vanish: Duration::from_millis(2000),
+    poll: Duration::MAX,
 };
 
 /// A file whose clock is turned by hand.
@@ -26,7 +27,7 @@ impl File {
         self.read(Reading::Text(Parsed {
             resources,
             problems,
-            ends_a_line: text.ends_with('\n'),
+            outline: Outline::of(text),
         }));
     }
 
@@ -153,6 +154,29 @@ fn half_a_file_that_happens_to_be_valid_loses_nothing() {
         (file.serving().as_str(), file.state.due()),
         ("a=a.com b=b.com", None)
     );
+}
+
+#[test]
+fn half_an_object_that_happens_to_be_valid_changes_nothing_until_it_has_settled() {
+    let whole = "apiVersion: seaway.dev/v1alpha1\nkind: HttpRoute\nmetadata: {name: a}\nspec:\n  destinations:\n  - host: a\n  \
+                 hosts:\n  - a.com\n  conditions:\n  - {type: query, name: beta, operator: exists}\n";
+    let mut file = File::with(whole);
+    let before = file.state.resources().to_vec();
+    for (end, _) in whole.match_indices('\n') {
+        file.write(&whole[..=end]);
+        assert_eq!(file.state.resources(), before, "after {:?}", &whole[..=end]);
+    }
+    let half = whole.split_inclusive('\n').take(8).collect::<String>();
+    file.write(&half);
+    file.wait(500);
+    assert_ne!(file.state.resources(), before);
+}
+
+#[test]
+fn lines_that_are_taken_out_of_the_middle_serve_at_once() {
+    let mut file = File::with(&(route("a", "a.com") + "# a note\n" + &route("b", "b.com")));
+    file.write(&(route("a", "new.com") + &route("b", "b.com")));
+    assert_eq!(file.serving(), "a=new.com b=b.com");
 }
 
 #[test]

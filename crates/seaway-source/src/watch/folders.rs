@@ -39,6 +39,16 @@ impl Folders {
         }
     }
 
+    /// As on a system that cannot watch.
+    #[cfg(test)]
+    pub fn unable(reason: &str) -> Self {
+        Self {
+            watcher: None,
+            watched: BTreeMap::new(),
+            failure: Some(reason.to_owned()),
+        }
+    }
+
     /// Why not everything is watched.
     pub fn failure(&self) -> Option<&str> {
         self.failure.as_deref()

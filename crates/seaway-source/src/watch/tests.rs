@@ -36,6 +36,7 @@ impl Watched {
         let policy = Policy {
             settle: Duration::from_millis(50),
             vanish: Duration::from_millis(100),
+            poll: PATIENCE,
         };
         let files = Files::with_policy(vec![path.display().to_string()], policy);
         let (sender, updates) = channel();
@@ -175,4 +176,30 @@ fn dropping_the_watcher_ends_its_thread() {
         }
     };
     assert_eq!(ended, RecvTimeoutError::Disconnected);
+}
+
+#[test]
+fn where_nothing_can_be_watched_files_are_read_again_and_again() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("a.yaml");
+    fs::write(&path, route("a", "a.com")).unwrap();
+    let policy = Policy {
+        poll: Duration::from_millis(5),
+        ..Policy::default()
+    };
+    let files = Files::with_policy(vec![path.display().to_string()], policy);
+    let (commands, received) = channel();
+    let mut shown_so_far = Vec::new();
+    let on_update = |update| match update {
+        Update::NotWatched(reason) => shown_so_far.push(reason),
+        Update::Resources(resources) => {
+            shown_so_far.push(shown(&resources));
+            fs::write(&path, route("a", "b.com")).unwrap();
+            if shown(&resources) == "a=b.com" {
+                commands.send(Command::Stop).unwrap();
+            }
+        }
+    };
+    Loop::new(files, Folders::unable("no watches left"), on_update).run(&received);
+    assert_eq!(shown_so_far, ["no watches left", "a=a.com", "a=b.com"]);
 }
