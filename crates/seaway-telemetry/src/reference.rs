@@ -27,7 +27,8 @@ pub fn reference_markdown() -> String {
 fn istio(out: &mut String) {
     out.push_str(
         "\n## Requests and connections, under Istio's names\n\n\
-         Dashboards and alerts made for Istio's standard metrics work unchanged.\n\n\
+         Dashboards and alerts made for Istio's standard metrics by service work unchanged. Those by workload show\n\
+         `unknown`, since endpoints do not name the workload that made them.\n\n\
          | metric | type | meaning |\n|---|---|---|\n",
     );
     for metric in ALL.iter().filter(|m| m.name.starts_with("istio_")) {
@@ -52,7 +53,7 @@ fn istio(out: &mut String) {
     let _ = writeln!(
         out,
         "\nTCP metrics have the first {} of these {} labels.\n\n\
-         No label comes from a request, so clients cannot make series. The number of label sets is bounded (10,000); what\n\
+         Labels come from the configuration and from the codes of answers, never from what a client sends. The number of label sets is bounded (10,000); what\n\
          comes after that is counted in one series whose labels say `overflow`, and in `seaway_metrics_overflow_total`.",
         ISTIO_TCP_LABELS.len(),
         ISTIO_LABELS.len()
