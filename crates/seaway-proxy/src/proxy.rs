@@ -8,7 +8,6 @@ mod bind;
 mod listeners;
 
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,13 +27,14 @@ use crate::worker::Worker;
 #[derive(Debug)]
 pub struct Proxy {
     shared: Arc<Shared>,
-    /// One change at a time.
+    /// One change at a time; readers never wait for it.
     state: Mutex<State>,
-    version: AtomicU64,
+    statuses: Mutex<Vec<ListenerStatus>>,
 }
 
 #[derive(Debug)]
 struct State {
+    version: u64,
     workers: Vec<Worker>,
     listeners: Listeners,
 }
@@ -51,7 +51,7 @@ impl Proxy {
     ///
     /// # Errors
     /// When the system gives no threads or event queues.
-    pub fn start(options: Options, sinks: &Arc<dyn Sinks>) -> std::io::Result<Self> {
+    pub fn start(options: Options, sinks: Arc<dyn Sinks>) -> std::io::Result<Self> {
         Self::start_with(options, sinks, crate::pipeline::handle)
     }
 
@@ -59,9 +59,10 @@ impl Proxy {
     ///
     /// # Errors
     /// When the system gives no threads or event queues.
+    #[expect(clippy::needless_pass_by_value, reason = "the sinks are the workers' from now on")]
     pub fn start_with<H: Handler>(
         mut options: Options,
-        sinks: &Arc<dyn Sinks>,
+        sinks: Arc<dyn Sinks>,
         handler: H,
     ) -> std::io::Result<Self> {
         options.workers = options.workers.max(1);
@@ -70,38 +71,43 @@ impl Proxy {
         let workers = (0..shared.options.workers)
             .map(|worker| {
                 let site = Site::new(Arc::clone(&shared), worker, handler.clone());
-                Worker::start(site, Arc::clone(sinks))
+                Worker::start(site, Arc::clone(&sinks))
             })
             .collect::<std::io::Result<Vec<_>>>()?;
         Ok(Self {
             shared,
             state: Mutex::new(State {
+                version: 0,
                 workers,
                 listeners: Listeners::new(inherited),
             }),
-            version: AtomicU64::new(0),
+            statuses: Mutex::default(),
         })
     }
 
     /// Serves a model from now on, and says what became of its listeners. Blocks for as long as building takes; requests
     /// are served meanwhile. A listener that cannot be bound is tried again with the next model.
     pub fn apply(&self, model: &Arc<Model>) -> Vec<ListenerStatus> {
-        let mut state = self.state();
-        let version = self.version.load(Ordering::SeqCst) + 1;
+        let mut state = lock(&self.state);
+        let State {
+            version,
+            workers,
+            listeners,
+        } = &mut *state;
+        *version += 1;
         let unusable = self.shared.certificates.add(model);
-        let snapshot = Arc::new(Snapshot::build(version, model, &self.shared.registry));
-        self.shared.published.store(snapshot);
+        let snapshot = Snapshot::build(*version, model, &self.shared.registry);
+        self.shared.published.store(Arc::new(snapshot));
         self.shared.certificates.keep_only(model);
-        self.version.store(version, Ordering::SeqCst);
-        let State { workers, listeners } = &mut *state;
-        listeners.reconcile(model, &self.shared.options, workers, &unusable);
-        listeners.statuses()
+        let statuses = listeners.reconcile(model, &self.shared.options, workers, &unusable);
+        lock(&self.statuses).clone_from(&statuses);
+        statuses
     }
 
     /// What became of the listeners of the last model.
     #[must_use]
     pub fn listeners(&self) -> Vec<ListenerStatus> {
-        self.state().listeners.statuses()
+        lock(&self.statuses).clone()
     }
 
     /// The configuration that is served.
@@ -133,7 +139,7 @@ impl Proxy {
     /// valid while this proxy neither applies another model nor drains.
     #[must_use]
     pub fn listener_fds(&self) -> Vec<(String, RawFd)> {
-        self.state().listeners.descriptors()
+        lock(&self.state).listeners.descriptors()
     }
 
     /// Stops accepting, lets every connection finish, and stops the workers. Connections that are in the kernel's
@@ -141,16 +147,20 @@ impl Proxy {
     /// Blocks for at most about `timeout`.
     pub fn drain(&self, timeout: Duration) -> Drained {
         let start = Instant::now();
-        let mut state = self.state();
-        let State { workers, listeners } = &mut *state;
-        listeners.close_all(workers);
+        {
+            let mut state = lock(&self.state);
+            let State { workers, listeners, .. } = &mut *state;
+            listeners.close_all(workers);
+            lock(&self.statuses).clear();
+        }
         let left = timeout.saturating_sub(start.elapsed());
         let cut_off = self.shared.connections.wait_for_none(left);
-        workers.clear();
+        let workers = std::mem::take(&mut lock(&self.state).workers);
+        drop(workers);
         Drained { cut_off }
     }
+}
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

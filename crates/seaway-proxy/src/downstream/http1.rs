@@ -13,6 +13,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -133,13 +134,30 @@ impl<H: Handler> Http1<'_, H> {
                 () = closing.begun() => self.wire.close(),
             }
         };
-        hyper.into_parts().map(|parts| (parts.io.into_inner(), result))
+        match hyper.into_parts() {
+            Some(parts) => Some((parts.io.into_inner(), result)),
+            None if self.wire.is_switched() => None,
+            None => Some((self.take_back().await?, result)),
+        }
+    }
+
+    /// The socket of a connection that hyper believes to be upgraded, because a request had asked for that.
+    async fn take_back<IO>(&self) -> Option<Guarded<IO>>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let upgraded = self.wire.offered()?.await.ok()?;
+        let parts = upgraded.downcast::<TokioIo<Guarded<IO>>>().ok()?;
+        Some(parts.io.into_inner())
     }
 
     fn answer(
         &self,
         mut request: Request<Incoming>,
     ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + use<H> {
+        if let Some(offer) = request.extensions().get::<OnUpgrade>() {
+            self.wire.offer(offer.clone());
+        }
         forget_h2c(&mut request);
         let is_connect = request.method() == Method::CONNECT;
         let wire = Arc::clone(self.wire);
@@ -176,6 +194,6 @@ fn forget_h2c(request: &mut Request<Incoming>) {
     if request.headers().get_all(header::UPGRADE).iter().any(asks) {
         request.headers_mut().remove(header::UPGRADE);
         request.headers_mut().remove("http2-settings");
-        request.extensions_mut().remove::<hyper::upgrade::OnUpgrade>();
+        request.extensions_mut().remove::<OnUpgrade>();
     }
 }

@@ -76,7 +76,6 @@ struct Bound {
 #[derive(Debug, Default)]
 pub(super) struct Listeners {
     bound: BTreeMap<Key, Bound>,
-    statuses: Vec<ListenerStatus>,
     inherited: Vec<(String, Arc<OwnedFd>)>,
     next_id: u64,
 }
@@ -87,10 +86,6 @@ impl Listeners {
             inherited,
             ..Self::default()
         }
-    }
-
-    pub(super) fn statuses(&self) -> Vec<ListenerStatus> {
-        self.statuses.clone()
     }
 
     pub(super) fn descriptors(&self) -> Vec<(String, RawFd)> {
@@ -107,7 +102,7 @@ impl Listeners {
         options: &Options,
         workers: &[Worker],
         unusable: &[(SecretName, CertificateError)],
-    ) {
+    ) -> Vec<ListenerStatus> {
         let wanted: Vec<(Key, &Arc<Listener>)> =
             model.listeners.iter().map(|l| (key(l, options), l)).collect();
         self.close(workers, |key| !wanted.iter().any(|(k, _)| k == key));
@@ -129,14 +124,13 @@ impl Listeners {
             };
             statuses.push(status(listener, result, unusable));
         }
-        self.statuses = statuses;
         // Sockets that the first model does not want would keep connections waiting for nobody.
         self.inherited.clear();
+        statuses
     }
 
     pub(super) fn close_all(&mut self, workers: &[Worker]) {
         self.close(workers, |_| true);
-        self.statuses.clear();
     }
 
     fn close(&mut self, workers: &[Worker], is_gone: impl Fn(&Key) -> bool) {
@@ -167,9 +161,12 @@ impl Listeners {
             }
             return Ok(bound.address);
         }
+        if workers.is_empty() {
+            return Err(io::Error::other("the proxy has been drained"));
+        }
         let sockets = self.sockets(key, options, workers.len())?;
         let address = sockets.first().map_or_else(
-            || Err(io::Error::other("there is no worker to listen")),
+            || Err(io::ErrorKind::NotFound.into()),
             TcpListener::local_addr,
         )?;
         self.next_id += 1;

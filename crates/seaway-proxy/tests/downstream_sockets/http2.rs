@@ -1,0 +1,130 @@
+//! HTTP/2 by prior knowledge on a clear-text listener.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+
+use super::support::*;
+
+type Sender = h2::client::SendRequest<Bytes>;
+
+/// A connection that is driven by a task; the task's result is how the connection ended.
+async fn connect(gate: &Gate) -> (Sender, tokio::task::JoinHandle<Result<(), h2::Error>>) {
+    let stream = TcpStream::connect(gate.address("http-80")).await.unwrap();
+    let (sender, connection) = h2::client::handshake(stream).await.unwrap();
+    (sender, tokio::spawn(connection))
+}
+
+fn request(path: &str) -> Request<()> {
+    Request::get(format!("http://a{path}")).body(()).unwrap()
+}
+
+async fn ask(sender: &mut Sender, path: &str) -> String {
+    let mut ready = sender.clone().ready().await.unwrap();
+    let (response, _) = ready.send_request(request(path), true).unwrap();
+    let mut body = response.await.unwrap().into_body();
+    let mut text = Vec::new();
+    while let Some(chunk) = body.data().await {
+        text.extend_from_slice(&chunk.unwrap());
+    }
+    String::from_utf8(text).unwrap()
+}
+
+async fn within<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(PATIENCE, future).await.expect("it happens in time")
+}
+
+#[tokio::test]
+async fn prior_knowledge_is_heard_on_the_same_port() {
+    let gate = Gate::http();
+    let (mut sender, _task) = connect(&gate).await;
+    assert_eq!(within(ask(&mut sender, "/x")).await, "http-80 GET /x 0");
+    let mut http1 = gate.connect();
+    http1.send(get("/y"));
+    assert_eq!(http1.response().1, "http-80 GET /y 0");
+}
+
+#[tokio::test]
+async fn the_preface_may_come_in_pieces() {
+    let gate = Gate::http();
+    let mut stream = TcpStream::connect(gate.address("http-80")).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    for byte in b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" {
+        stream.write_all(&[*byte]).await.unwrap();
+    }
+    // An empty SETTINGS frame; the server's own comes first.
+    stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
+    let mut head = [0; 4];
+    within(tokio::io::AsyncReadExt::read_exact(&mut stream, &mut head)).await.unwrap();
+    assert_eq!(head[3], 4, "a SETTINGS frame");
+}
+
+#[tokio::test]
+async fn a_flood_of_resets_closes_the_connection() {
+    let mut options = options();
+    options.limits.reset_streams = 5;
+    let gate = Gate::with(options);
+    let (sender, task) = connect(&gate).await;
+    for _ in 0..6 {
+        let mut ready = within(sender.clone().ready()).await.unwrap();
+        let (_response, mut stream) = ready.send_request(request("/hold"), false).unwrap();
+        gate.next_async().await;
+        stream.send_reset(h2::Reason::CANCEL);
+    }
+    // How it ends is up to the timing of the last frames; that it ends is not.
+    let _how = within(task).await.unwrap();
+    assert_eq!(gate.proxy.stats().reset_floods, 1);
+}
+
+#[tokio::test]
+async fn a_drain_says_goodbye_and_lets_streams_finish() {
+    let gate = Gate::http();
+    let (sender, task) = connect(&gate).await;
+    let mut asker = sender.clone();
+    let held = tokio::spawn(async move { ask(&mut asker, "/hold").await });
+    gate.next_async().await;
+    let proxy = std::sync::Arc::clone(&gate.proxy);
+    let drain = tokio::task::spawn_blocking(move || proxy.drain(PATIENCE));
+    // The farewell has arrived when no new stream can be opened.
+    within(async {
+        while let Ok(mut ready) = sender.clone().ready().await {
+            let Ok((response, _)) = ready.send_request(request("/ignore"), true) else { break };
+            if response.await.is_err() {
+                break;
+            }
+        }
+    })
+    .await;
+    drop(sender);
+    gate.release.add_permits(1);
+    assert_eq!(within(held).await.unwrap(), "http-80 GET /hold 0");
+    assert_eq!(within(drain).await.unwrap().cut_off, 0);
+    within(task).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_without_streams_is_closed_after_a_while() {
+    let mut options = options();
+    options.limits.idle_timeout = Duration::from_millis(30);
+    let gate = Gate::with(options);
+    let (mut sender, task) = connect(&gate).await;
+    within(ask(&mut sender, "/x")).await;
+    within(task).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_large_is_answered_431() {
+    let mut options = options();
+    options.limits.head_bytes = 1024;
+    let gate = Gate::with(options);
+    let (sender, _task) = connect(&gate).await;
+    let mut request = request("/");
+    request.headers_mut().insert("x", "y".repeat(2000).parse().unwrap());
+    let mut ready = within(sender.ready()).await.unwrap();
+    let (response, _) = ready.send_request(request, true).unwrap();
+    assert_eq!(within(response).await.unwrap().status(), 431);
+    assert!(gate.is_untouched());
+}
