@@ -10,7 +10,7 @@ use std::sync::Arc;
 use seaway_model::{HostMatch, Listener, ListenerTls, Origin, Protocol, Route, VirtualHost};
 
 use crate::Options;
-use crate::draft::Draft;
+use crate::draft::{Claim, Draft};
 use crate::https_cert::Certificates;
 
 /// Everything that wants to be served, in the order of precedence.
@@ -31,12 +31,46 @@ impl Wanted {
         mut fallbacks: Vec<Draft>,
         ingress_hosts: HashSet<HostMatch>,
     ) -> Self {
+        join_wildcards(&mut drafts);
         drafts.sort_by(|a, b| a.rank.cmp(&b.rank));
         fallbacks.sort_by(|a, b| a.rank.cmp(&b.rank));
         Self {
             drafts,
             fallbacks,
             ingress_hosts,
+        }
+    }
+}
+
+/// `*.example.com` covers one label in an Ingress and many in an HttpRoute, so the two are two virtual hosts, and a request
+/// for one label goes to the first. What the second one holds was written for that request too, under the same text, so
+/// its routes are in both.
+fn join_wildcards(drafts: &mut [Draft]) {
+    let one_label: HashSet<Arc<str>> = drafts
+        .iter()
+        .flat_map(|draft| &*draft.hosts)
+        .filter_map(|claim| match &claim.host {
+            HostMatch::OneLabel(suffix) => Some(suffix.clone()),
+            _ => None,
+        })
+        .collect();
+    if one_label.is_empty() {
+        return;
+    }
+    for draft in drafts {
+        let more: Vec<Claim> = draft
+            .hosts
+            .iter()
+            .filter_map(|claim| match &claim.host {
+                HostMatch::Suffix(suffix) if one_label.contains(suffix) => Some(Claim {
+                    host: HostMatch::OneLabel(suffix.clone()),
+                    origin: claim.origin.clone(),
+                }),
+                _ => None,
+            })
+            .collect();
+        if !more.is_empty() {
+            draft.hosts = draft.hosts.iter().cloned().chain(more).collect();
         }
     }
 }

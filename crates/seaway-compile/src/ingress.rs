@@ -130,29 +130,54 @@ fn rule_drafts(
     drafts
 }
 
-/// Only `ImplementationSpecific` may hold a path that no request has.
+/// Only `ImplementationSpecific` may hold a path that no request has: those of the other types are checked when they are
+/// read. Whoever wrote an expression for another controller should hear that it is none here.
 fn possible(path: &IngressPath, conditions: Conditions, field: &str, reporter: &mut Reporter<'_>) -> Match {
     let text = &path.path;
-    if text.is_empty() || text.starts_with('/') {
-        return Match::When(conditions);
+    let field = format!("{field}.path");
+    if let Some(because) = never(text) {
+        reporter.report(
+            Code::IgnoredField,
+            &field,
+            text.pos,
+            format!("this rule never matches: {because}"),
+            "write the path as it stands in a request; ImplementationSpecific means the same as Prefix here",
+        );
+        return Match::Never {
+            because: because.into(),
+        };
     }
-    let because = format!(
-        "\"{}\" does not start with a slash, and every path does",
-        text.value
-    );
-    reporter.report(
-        Code::IgnoredField,
-        &format!("{field}.path"),
-        text.pos,
-        format!("this rule never matches: {because}"),
-        format!(
-            "write \"/{}\"; ImplementationSpecific means the same as Prefix here",
-            text.value
-        ),
-    );
-    Match::Never {
-        because: because.into(),
+    if [".*", "|", "[", "^", "(?"].iter().any(|sign| text.contains(sign)) {
+        reporter.report(
+            Code::IgnoredField,
+            &field,
+            text.pos,
+            format!(
+                "\"{}\" is read as a prefix, not as a regular expression",
+                text.value
+            ),
+            "use an HttpRoute with \"paths: [{regex: ...}]\" for an expression",
+        );
     }
+    Match::When(conditions)
+}
+
+/// Why no request has this path, after paths were normalised.
+fn never(path: &str) -> Option<String> {
+    if path.is_empty() {
+        return None;
+    }
+    if !path.starts_with('/') {
+        return Some(format!(
+            "\"{path}\" does not start with a slash, and every path does"
+        ));
+    }
+    let inside = ["//", "/./", "/../"].into_iter().find(|part| path.contains(part));
+    let at_end = || ["/.", "/.."].into_iter().find(|end| path.ends_with(end));
+    let part = inside.or_else(at_end)?;
+    Some(format!(
+        "\"{path}\" holds \"{part}\", which no path has once it is normalised"
+    ))
 }
 
 fn path_match(path: &IngressPath) -> PathMatch {

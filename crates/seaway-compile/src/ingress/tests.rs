@@ -122,14 +122,22 @@ fn a_missing_service_is_answered_503_and_a_resource_500() {
 fn a_path_that_no_request_has_never_matches() {
     let rules = format!(
         "rules: [{}]",
-        rule("a.com", &[path("foo", "ImplementationSpecific")])
+        rule("a.com", &[path("/a//b", "ImplementationSpecific")])
     );
-    let mut resources = crate::testing::parsed(SHOP);
-    resources.parse_into("ingress.yaml", &ingress("i", &rules));
-    let (model, report) = crate::compile(&resources, &crate::Options::default());
-    // Whether such a path is refused while decoding or here, it must not match and must be said.
-    assert!(names(&model, "a.com").iter().all(|name| name == "i never"));
-    assert!(!report.diagnostics.is_empty());
+    let (model, report) = compiled(&format!("{}{SHOP}", ingress("i", &rules)));
+    assert_eq!(names(&model, "a.com"), ["i never"]);
+    assert!(at(only(&report, Code::IgnoredField)).starts_with("spec.rules[0].http.paths[0].path 5:"));
+}
+
+#[test]
+fn an_expression_of_another_controller_is_said_to_be_none() {
+    let rules = format!(
+        "rules: [{}]",
+        rule("a.com", &[path("/a(/|$)(.*)", "ImplementationSpecific")])
+    );
+    let (model, report) = compiled(&format!("{}{SHOP}", ingress("i", &rules)));
+    assert_eq!(names(&model, "a.com"), ["i /a(/|$)(.*)"]);
+    assert!(only(&report, Code::IgnoredField).help.contains("regex"));
 }
 
 #[test]

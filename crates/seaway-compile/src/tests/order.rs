@@ -108,6 +108,29 @@ fn ingress_and_http_route_are_sorted_together() {
 }
 
 #[test]
+fn a_wildcard_of_many_labels_also_serves_the_same_wildcard_of_one_label() {
+    let path = "{path: /a, pathType: Prefix, backend: {service: {name: shop, port: {number: 8080}}}}";
+    let ingress = ingress(
+        "i",
+        &format!("rules: [{{host: \"*.example.com\", http: {{paths: [{path}]}}}}]"),
+    );
+    let route = with("r", "hosts: [\"*.example.com\"], paths: [/b]");
+    let (model, report) = compiled(&format!("{ingress}{route}{SHOP}"));
+    let routes: Vec<Vec<String>> = model.listeners[0]
+        .virtual_hosts
+        .iter()
+        .map(|host| {
+            host.routes
+                .iter()
+                .map(|route| route.origin.name.to_string())
+                .collect()
+        })
+        .collect();
+    assert_eq!(routes, [vec!["i", "r"], vec!["r"]], "one label first, then many");
+    assert_eq!(codes(&report), [seaway_model::Code::SharedHost]);
+}
+
+#[test]
 fn both_listeners_share_the_routes_they_agree_on() {
     let cert = "---\napiVersion: seaway.dev/v1alpha1\nkind: HttpsCert\nmetadata: {name: c, namespace: shop}\n\
                 spec: {domains: [a.com], httpsCertIssuer: default-cert-issuer}\n";
