@@ -176,7 +176,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "ADDR:PORT|off", default_value = DEFAULT_ADMIN)]
     pub admin: Admin,
     /// Where certificates that Seaway makes are kept.
-    #[arg(long, value_name = "DIR", default_value = "seaway-data")]
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA)]
     pub data: PathBuf,
     /// Worker threads; by default one per core.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -195,6 +195,8 @@ pub struct ServeArgs {
     pub limits: LimitArgs,
 }
 
+/// The default of `--data`.
+pub const DEFAULT_DATA: &str = "seaway-data";
 /// The default of `--admin`.
 pub const DEFAULT_ADMIN: &str = "127.0.0.1:9901";
 

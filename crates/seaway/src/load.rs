@@ -1,13 +1,13 @@
 //! From paths to a model and a report: what every command begins with.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use seaway_model::{Model, Report};
 use seaway_source::Files;
 
 /// Reads and compiles the manifests once.
 pub fn load(paths: &[String]) -> (Model, Report) {
-    let resources = Files::new(paths.to_vec()).load();
+    let resources = Files::new(paths.to_vec()).load(Instant::now());
     seaway_compile::compile(&resources, &compile_options())
 }
 

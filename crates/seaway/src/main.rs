@@ -36,7 +36,8 @@ const SOFTWARE_FAULT: u8 = 70;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match dispatch(&cli) {
+    // A panic is a fault of our own too; its message was printed when it happened.
+    match std::panic::catch_unwind(|| dispatch(&cli)).unwrap_or_else(|_| Err(anyhow::anyhow!("a bug; please report it"))) {
         Ok(Exit::Fine) => ExitCode::SUCCESS,
         Ok(Exit::BadConfiguration) => ExitCode::from(1),
         Ok(Exit::WrongUsage) => ExitCode::from(2),

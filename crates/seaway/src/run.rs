@@ -1,0 +1,128 @@
+//! `seaway run`: the gateway.
+//!
+//! The main thread waits for events (a manifest changed, a signal came) and acts on one at a time. Everything that
+//! serves runs on threads of the proxy, so a slow reload delays nothing but the next reload.
+
+mod collect;
+mod events;
+mod gateway;
+mod objects;
+mod settings;
+mod state;
+mod upgrade;
+
+use std::io::{self, Write as _};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, Instant, SystemTime};
+
+use seaway_api::Resources;
+use seaway_model::{Diagnostic, Severity};
+use seaway_source::Files;
+
+use crate::cli::{RunArgs, ServeArgs};
+use crate::{Exit, render};
+
+use events::{Event, Events};
+pub use gateway::Gateway;
+
+/// Runs the command.
+pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
+    serve(&args.manifests.paths, &args.serve, |_| Ok(()))
+}
+
+/// Serves until it is told to stop. `started` is called once, after the listeners serve.
+pub fn serve(
+    paths: &[String],
+    args: &ServeArgs,
+    started: impl FnOnce(&Gateway) -> anyhow::Result<()>,
+) -> anyhow::Result<Exit> {
+    let handover = upgrade::Inherited::take();
+    let mut gateway = match Gateway::start(args, &handover)? {
+        Ok(gateway) => gateway,
+        Err(message) => return refuse(&message),
+    };
+    let mut files = Files::new(paths.to_vec());
+    let resources = files.load(Instant::now());
+    let outcome = gateway.apply(&resources);
+    report(&outcome.report.diagnostics)?;
+    for line in gateway.listener_lines() {
+        writeln!(io::stderr(), "{line}")?;
+    }
+    if !gateway.serves() {
+        return refuse("no listener could be bound, so there is nothing to serve");
+    }
+    let events = Events::start(files)?;
+    handover.finish();
+    if let Err(message) = gateway.start_admin(args) {
+        return refuse(&message);
+    }
+    gateway.ready();
+    writeln!(io::stderr(), "ready")?;
+    started(&gateway)?;
+    wait(&events, &mut gateway, resources, outcome.report.diagnostics)?;
+    drop(events);
+    gateway.drain(args.drain_timeout);
+    Ok(Exit::Fine)
+}
+
+/// Acts on events until one says stop.
+fn wait(
+    events: &Events,
+    gateway: &mut Gateway,
+    mut resources: Resources,
+    mut shown: Vec<Diagnostic>,
+) -> anyhow::Result<()> {
+    loop {
+        let event = match events.receiver.recv_timeout(until(gateway.renew_at())) {
+            Ok(event) => event,
+            // A certificate is due: applying once more renews it.
+            Err(RecvTimeoutError::Timeout) => Event::Resources(Box::new(std::mem::take(&mut resources))),
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+        };
+        match event {
+            Event::Resources(changed) => {
+                resources = *changed;
+                let outcome = gateway.apply(&resources);
+                // What was said before need not be said again with every change.
+                let news: Vec<_> =
+                    outcome.report.diagnostics.iter().filter(|d| !shown.contains(*d)).cloned().collect();
+                report(&news)?;
+                shown = outcome.report.diagnostics;
+                for line in outcome.listener_changes {
+                    writeln!(io::stderr(), "{line}")?;
+                }
+            }
+            Event::NotWatched(reason) => {
+                writeln!(
+                    io::stderr(),
+                    "warning[SW0501]: changes of the manifests cannot be watched ({reason}); they are read every other \
+                     second, and at once on SIGHUP"
+                )?;
+            }
+            Event::Reload => events.reload(),
+            Event::Upgrade => match upgrade::hand_over(gateway) {
+                Ok(()) => return Ok(()),
+                Err(error) => writeln!(io::stderr(), "seaway: the upgrade failed, still serving: {error:#}")?,
+            },
+            Event::Stop => return Ok(()),
+        }
+    }
+}
+
+/// How long to wait when something is due then; a day when nothing is.
+fn until(due: Option<SystemTime>) -> Duration {
+    const LONG: Duration = Duration::from_secs(24 * 3600);
+    // A certificate that could not be renewed is tried again, but not in a loop that does nothing else.
+    const SHORT: Duration = Duration::from_secs(60);
+    due.map_or(LONG, |due| due.duration_since(SystemTime::now()).unwrap_or_default().clamp(SHORT, LONG))
+}
+
+fn report(diagnostics: &[Diagnostic]) -> io::Result<()> {
+    let shown: Vec<_> = diagnostics.iter().filter(|d| d.severity() != Severity::Info).cloned().collect();
+    render::text(&mut anstream::AutoStream::auto(io::stderr().lock()), &shown)
+}
+
+fn refuse(message: &str) -> anyhow::Result<Exit> {
+    writeln!(io::stderr(), "seaway: {message}")?;
+    Ok(Exit::BadConfiguration)
+}

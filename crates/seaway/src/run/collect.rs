@@ -1,0 +1,43 @@
+//! What the data plane counts outside of requests, added to every scrape.
+
+use std::sync::{Arc, Weak};
+
+use seaway_proxy::{Proxy, pipeline};
+use seaway_telemetry::catalog::{
+    DOWNSTREAM_CONNECTIONS, DOWNSTREAM_CONNECTIONS_TOTAL, DOWNSTREAM_REFUSED, MIRROR_REQUESTS, UPSTREAM_CONNECTIONS,
+};
+use seaway_telemetry::{Exposition, Telemetry};
+
+/// Adds the proxy's counts to every scrape. Holds the proxy weakly, so that it ends when its owner says.
+pub fn register(telemetry: &Telemetry, proxy: &Arc<Proxy>) {
+    let proxy = Arc::downgrade(proxy);
+    telemetry.register(Box::new(move |exposition| {
+        if let Some(proxy) = Weak::upgrade(&proxy) {
+            collect(exposition, &proxy);
+        }
+    }));
+}
+
+fn collect(exposition: &mut Exposition, proxy: &Proxy) {
+    let stats = proxy.stats();
+    exposition.family(DOWNSTREAM_CONNECTIONS).sample(&[], stats.connections as u64);
+    exposition.family(DOWNSTREAM_CONNECTIONS_TOTAL).sample(&[], stats.accepted);
+    let mut refused = exposition.family(DOWNSTREAM_REFUSED);
+    refused.sample(&["too_many_connections"], stats.over_limit);
+    refused.sample(&["handshake_failed"], stats.handshakes_failed);
+    refused.sample(&["unknown_server_name"], stats.server_names_unknown);
+    refused.sample(&["reset_flood"], stats.reset_floods);
+    for (reason, count) in &stats.protocol_errors {
+        refused.sample(&[reason], *count);
+    }
+    let mut upstream = exposition.family(UPSTREAM_CONNECTIONS);
+    for cluster in proxy.shared().registry.status() {
+        let open: u64 = cluster.endpoints.iter().map(|endpoint| endpoint.connections).sum();
+        upstream.sample(&[&cluster.name.0], open);
+    }
+    let mirrors = pipeline::mirror_counts();
+    let mut copies = exposition.family(MIRROR_REQUESTS);
+    copies.sample(&["success"], mirrors.answered);
+    copies.sample(&["error"], mirrors.failed);
+    copies.sample(&["dropped"], mirrors.dropped);
+}

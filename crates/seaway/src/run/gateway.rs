@@ -1,0 +1,180 @@
+//! The rooms that serve, wired together: compile, certificates, proxy, telemetry, admin.
+
+use std::os::fd::RawFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use seaway_api::Resources;
+use seaway_certs::CertStore;
+use seaway_model::Report;
+use seaway_proxy::admin::Admin;
+use seaway_proxy::{ListenerStatus, Proxy};
+use seaway_telemetry::{Config, Reload, Sinks, Telemetry};
+
+use super::state::State;
+use super::upgrade::Inherited;
+use super::{objects, settings};
+use crate::cli::{self, ServeArgs};
+use crate::load;
+
+/// Everything that runs.
+pub struct Gateway {
+    proxy: Arc<Proxy>,
+    telemetry: Arc<Telemetry>,
+    state: Arc<State>,
+    admin: Option<Admin>,
+    certificates: CertStore,
+    /// As it was at the start: once the file is replaced, the system no longer knows its name.
+    executable: PathBuf,
+    listeners: Vec<ListenerStatus>,
+}
+
+/// What a change of the configuration led to.
+pub struct Outcome {
+    /// Everything that compiling said.
+    pub report: Report,
+    /// A line for each listener that is new, moved, gone or in trouble.
+    pub listener_changes: Vec<String>,
+}
+
+impl Gateway {
+    /// Starts everything that needs no configuration. The inner error is the user's to mend.
+    pub fn start(args: &ServeArgs, handover: &Inherited) -> anyhow::Result<Result<Self, String>> {
+        let access_log = match settings::access_log(&args.access_log) {
+            Ok(log) => log,
+            Err(message) => return Ok(Err(message)),
+        };
+        let telemetry = Telemetry::new(Config {
+            version: env!("CARGO_PKG_VERSION").into(),
+            access_log,
+            ..Config::default()
+        });
+        let sinks: Arc<dyn Sinks> = telemetry.clone();
+        let proxy = Arc::new(Proxy::start(settings::proxy(args, handover.sockets()), sinks)?);
+        super::collect::register(&telemetry, &proxy);
+        let state = Arc::new(State::new(Arc::clone(&proxy), Arc::clone(&telemetry)));
+        Ok(Ok(Self {
+            proxy,
+            telemetry,
+            state,
+            admin: None,
+            certificates: CertStore::open(&args.data),
+            executable: std::env::current_exe()?,
+            listeners: Vec::new(),
+        }))
+    }
+
+    /// Compiles and serves. Never fails: what is wrong is in the report, and everything else serves.
+    pub fn apply(&mut self, resources: &Resources) -> Outcome {
+        let (model, report) = seaway_compile::compile(resources, &load::compile_options());
+        let (model, problems) = seaway_certs::fulfil(&model, &self.certificates, SystemTime::now());
+        for problem in problems {
+            eprint_line(&format!("error: {problem}"));
+        }
+        let before = std::mem::replace(&mut self.listeners, self.proxy.apply(&Arc::new(model)));
+        let version = self.proxy.snapshot().version;
+        self.telemetry.reloaded(Reload::of(version, SystemTime::now(), &report, objects::count(resources)));
+        self.state.set_report(report.clone());
+        Outcome { report, listener_changes: changes(&before, &self.listeners) }
+    }
+
+    /// Opens the admin port, unless there shall be none. The error is the user's to mend.
+    pub fn start_admin(&mut self, args: &ServeArgs) -> Result<(), String> {
+        let cli::Admin::On(address) = args.admin else { return Ok(()) };
+        match Admin::start(address, self.state.clone()) {
+            Ok(admin) => {
+                eprint_line(&format!("admin on http://{}", admin.local_addr()));
+                self.admin = Some(admin);
+                Ok(())
+            }
+            // Nobody asked for this very port: serving matters more.
+            Err(error) if address.to_string() == cli::DEFAULT_ADMIN => {
+                eprint_line(&format!("warning: there is no admin port: {error}"));
+                Ok(())
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// When a certificate is due for renewal; applying again does it.
+    pub fn renew_at(&self) -> Option<SystemTime> {
+        self.certificates.renew_at()
+    }
+
+    /// Closes the admin port.
+    pub fn stop_admin(&mut self) {
+        self.admin = None;
+    }
+
+    /// From now on `/ready` says so.
+    pub fn ready(&self) {
+        self.state.set_ready();
+    }
+
+    /// A line for each listener.
+    pub fn listener_lines(&self) -> Vec<String> {
+        self.listeners.iter().map(line).collect()
+    }
+
+    /// Whether any listener serves, or none was asked for.
+    pub fn serves(&self) -> bool {
+        self.listeners.is_empty() || self.listeners.iter().any(|l| l.bound.is_some())
+    }
+
+    /// The listeners as they are now.
+    pub fn listeners(&self) -> &[ListenerStatus] {
+        &self.listeners
+    }
+
+    /// Where operators ask.
+    pub fn admin(&self) -> Option<std::net::SocketAddr> {
+        self.admin.as_ref().map(Admin::local_addr)
+    }
+
+    /// The sockets to hand over.
+    pub fn listener_fds(&self) -> Vec<(String, RawFd)> {
+        self.proxy.listener_fds()
+    }
+
+    /// The program that runs.
+    pub fn executable(&self) -> &Path {
+        &self.executable
+    }
+
+    /// Lets what is running finish, then stops everything.
+    pub fn drain(mut self, timeout: Duration) {
+        self.state.set_draining();
+        let drained = self.proxy.drain(timeout);
+        if drained.cut_off > 0 {
+            eprint_line(&format!("drained; {} connections were cut off after {timeout:?}", drained.cut_off));
+        }
+        self.admin = None;
+        self.telemetry.shutdown();
+    }
+}
+
+/// `http-80 on 0.0.0.0:8080 (configured 80)`
+fn line(status: &ListenerStatus) -> String {
+    match (&status.error, status.bound) {
+        (Some(error), _) => format!("error: listener {} does not serve: {error}", status.name),
+        (None, Some(bound)) if bound.port() == status.configured_port => format!("{} on {bound}", status.name),
+        (None, Some(bound)) => format!("{} on {bound} (configured {})", status.name, status.configured_port),
+        (None, None) => format!("{} does not serve", status.name),
+    }
+}
+
+/// Lines for what is different.
+fn changes(before: &[ListenerStatus], after: &[ListenerStatus]) -> Vec<String> {
+    let news = after.iter().filter(|status| !before.contains(status)).map(line);
+    let gone = before
+        .iter()
+        .filter(|old| !after.iter().any(|new| new.name == old.name))
+        .map(|old| format!("{} is gone", old.name));
+    news.chain(gone).collect()
+}
+
+fn eprint_line(text: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

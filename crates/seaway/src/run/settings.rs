@@ -1,0 +1,50 @@
+//! From flags to the settings of the rooms that serve.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use seaway_proxy::options::{Limits, Options};
+use seaway_telemetry::{AccessLog, LogFormat};
+
+use crate::cli::{LimitArgs, Network, ServeArgs};
+
+/// The data plane's settings.
+pub fn proxy(args: &ServeArgs, inherited: Vec<(String, Arc<OwnedFd>)>) -> Options {
+    let defaults = Options::default();
+    Options {
+        workers: args.workers.map_or(defaults.workers, usize::from),
+        address: args.bind.address,
+        port_map: args.bind.map_port.iter().map(|m| (m.configured, m.bound)).collect(),
+        trusted_proxies: args.trusted_proxy.iter().map(|Network(address, bits)| (*address, *bits)).collect(),
+        limits: limits(&args.limits),
+        inherited,
+    }
+}
+
+fn limits(args: &LimitArgs) -> Limits {
+    let defaults = Limits::default();
+    Limits {
+        head_bytes: args.max_head_bytes.unwrap_or(defaults.head_bytes),
+        head_fields: args.max_head_fields.unwrap_or(defaults.head_fields),
+        head_timeout: args.head_timeout.unwrap_or(defaults.head_timeout),
+        idle_timeout: args.idle_timeout.unwrap_or(defaults.idle_timeout),
+        stream_idle_timeout: args.stream_idle_timeout.unwrap_or(defaults.stream_idle_timeout),
+        connections: args.max_connections.unwrap_or(defaults.connections),
+        concurrent_streams: args.max_concurrent_streams.unwrap_or(defaults.concurrent_streams),
+        reset_streams: args.max_reset_streams.unwrap_or(defaults.reset_streams),
+        replay_bytes: args.max_replay_bytes.unwrap_or(defaults.replay_bytes),
+        ..defaults
+    }
+}
+
+/// The access log that was asked for.
+///
+/// # Errors
+/// What is wrong with a format, as a sentence for the user.
+pub fn access_log(text: &str) -> Result<Option<AccessLog>, String> {
+    let format = LogFormat::parse_option(text).map_err(|error| format!("--access-log: {error}"))?;
+    format
+        .map(AccessLog::stdout)
+        .transpose()
+        .map_err(|error| format!("--access-log: its thread could not be started: {error}"))
+}
