@@ -37,7 +37,7 @@ pub struct Received {
 
 impl Received {
     /// How many requests a backend remembers.
-    pub const KEPT: usize = 4096;
+    pub const KEPT: usize = 256;
 
     /// The first value of a header.
     #[must_use]
