@@ -1,5 +1,6 @@
 //! What holds of all dialects together: order, merging, reports, and that the order of the input does not matter.
 
+mod longest;
 mod order;
 mod report;
 mod shuffled;
