@@ -147,3 +147,64 @@ impl http_body::Body for CopyBody {
         lock(&self.0).hint
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    const TEN: Bytes = Bytes::from_static(b"0123456789");
+
+    fn pair() -> (Tee, CopyBody) {
+        Tee::new(25, SizeHint::new())
+    }
+
+    #[test]
+    fn a_copy_gets_what_its_original_got() {
+        let (mut tee, copy) = pair();
+        tee.data(&TEN);
+        tee.data(&TEN);
+        let mut trailers = HeaderMap::new();
+        trailers.insert("x-sum", http::HeaderValue::from_static("1"));
+        tee.trailers(&trailers);
+        tee.end();
+        let whole = copy.collect().now_or_never().unwrap().unwrap();
+        assert_eq!(whole.trailers(), Some(&trailers));
+        assert_eq!(whole.to_bytes(), "01234567890123456789");
+    }
+
+    #[test]
+    fn a_copy_that_lags_beyond_the_bound_is_given_up() {
+        let (mut tee, mut copy) = pair();
+        (0..3).for_each(|_| tee.data(&TEN));
+        assert!(copy.frame().now_or_never().unwrap().unwrap().is_err());
+    }
+
+    #[test]
+    fn a_copy_that_keeps_up_is_not_bounded() {
+        let (mut tee, mut copy) = pair();
+        for _ in 0..10 {
+            tee.data(&TEN);
+            let frame = copy.frame().now_or_never().unwrap().unwrap().unwrap();
+            assert_eq!(frame.into_data().unwrap(), TEN);
+        }
+    }
+
+    #[test]
+    fn a_copy_of_a_request_that_was_given_up_is_not_taken_for_whole() {
+        let (mut tee, copy) = pair();
+        tee.data(&TEN);
+        drop(tee);
+        assert!(copy.collect().now_or_never().unwrap().is_err());
+    }
+
+    #[test]
+    fn nothing_is_kept_for_a_copy_that_nobody_reads() {
+        let (mut tee, copy) = pair();
+        drop(copy);
+        tee.data(&TEN);
+        assert!(lock(&tee.0).chunks.is_empty());
+    }
+}

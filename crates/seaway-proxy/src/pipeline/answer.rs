@@ -69,6 +69,13 @@ pub(crate) fn answer(
             response
         }
     };
+    if exchange.method == Method::CONNECT && response.status().is_success() {
+        // Here a success would say that there is a tunnel, and there is only an answer.
+        response = plain(
+            StatusCode::NOT_IMPLEMENTED,
+            Bytes::from_static(b"there is no tunnel here\n"),
+        );
+    }
     if refused_connect {
         // RFC 9110, 15.5.6: a 405 says what would be allowed. CONNECT is the only method that never is.
         response.headers_mut().insert(

@@ -256,6 +256,10 @@ fn deliver(
             None => answer(exchange, Answer::Failure(Failure::UpstreamProtocol), Some(finish)),
         };
     }
+    if response.status().is_success() && upgrade.is_some_and(|upgrade| upgrade.is_required()) {
+        // To the client a success would say that there is a tunnel.
+        return answer(exchange, Answer::Failure(Failure::UpstreamProtocol), Some(finish));
+    }
     let (parts, body) = response.into_parts();
     let mut response = Response::new(Body::from(body));
     *response.version_mut() = Version::HTTP_11;

@@ -119,3 +119,19 @@ async fn exchange(cluster: &Arc<ClusterState>, request: Request<Body>) -> bool {
     drop(in_flight);
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_too_many_is_not_made_and_counted() {
+        let mut places: Vec<_> = (0..MAX_UNDER_WAY).map(|_| Place::take()).collect();
+        assert!(places.iter().all(Option::is_some));
+        let before = counts().dropped;
+        assert!(Place::take().is_none());
+        assert!(counts().dropped > before);
+        places.pop();
+        assert!(Place::take().is_some());
+    }
+}

@@ -215,3 +215,30 @@ async fn a_client_that_goes_away_while_it_reads_keeps_the_status_it_got() {
         (200, vec![Flag::DownstreamConnectionTermination])
     );
 }
+
+#[tokio::test]
+async fn an_http2_stream_that_its_client_resets_is_recorded_once() {
+    let arrived = Arc::new(tokio::sync::Notify::new());
+    let seen_by_upstream = Arc::clone(&arrived);
+    let address = upstream(move |_| {
+        seen_by_upstream.notify_one();
+        std::future::pending()
+    })
+    .await;
+    let mut gateway = Gateway::start(vec![forward("c")], vec![cluster("c", &[address])]).await;
+    let mut client = connect_http2(gateway.http2).await;
+    let request = Request::builder()
+        .uri("http://example.com/")
+        .body(empty())
+        .unwrap();
+    let answer = client.send_request(request);
+    tokio::select! {
+        _ = answer => panic!("there is no answer"),
+        () = arrived.notified() => {}
+    }
+    let seen = gateway.record().await;
+    assert_eq!(
+        (seen.status, seen.flags),
+        (0, vec![Flag::DownstreamConnectionTermination])
+    );
+}

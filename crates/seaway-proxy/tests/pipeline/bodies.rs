@@ -307,3 +307,25 @@ async fn a_client_that_leaves_in_the_middle_of_its_body_is_gone() {
     let seen = gateway.record().await;
     assert_eq!((seen.status, seen.reason.as_deref()), (0, Some("client_gone")));
 }
+
+#[tokio::test]
+async fn an_upstream_that_never_says_continue_gets_the_body_all_the_same() {
+    let address = raw(|mut stream| async move {
+        let mut got = String::new();
+        let mut buffer = [0; 1024];
+        while !got.ends_with("hello") {
+            let read = stream.read(&mut buffer).await.unwrap();
+            got.push_str(&String::from_utf8_lossy(&buffer[..read]));
+        }
+        let _sent = stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+            .await;
+    })
+    .await;
+    let gateway = Gateway::start(vec![forward("c")], vec![cluster("c", &[address])]).await;
+    let mut request = post("/", full("hello"));
+    request
+        .headers_mut()
+        .insert("expect", "100-continue".parse().unwrap());
+    assert_eq!(fetch(gateway.http1, request).await.1, "ok");
+}

@@ -180,3 +180,44 @@ async fn an_idle_connection_that_was_closed_under_a_post_is_a_bad_gateway() {
     let (status, _) = read(client.send_request(post("/", empty())).await.unwrap()).await;
     assert_eq!(status, StatusCode::BAD_GATEWAY);
 }
+
+#[tokio::test]
+async fn a_body_that_was_half_sent_when_the_try_failed_is_sent_whole_to_the_next() {
+    let (chunks, body) = tokio::sync::mpsc::unbounded_channel::<&'static str>();
+    let tries = Arc::new(AtomicUsize::new(0));
+    let address = upstream(move |request| {
+        let first = tries.fetch_add(1, Ordering::SeqCst) == 0;
+        let chunks = chunks.clone();
+        async move {
+            let mut body = request.into_body();
+            if first {
+                // Answers after the first half and without the second.
+                let _half = body.frame().await;
+                return text(503, "not yet");
+            }
+            let _second = chunks.send("world");
+            drop(chunks);
+            http::Response::new(full(body.collect().await.unwrap().to_bytes()))
+        }
+    })
+    .await;
+    let policy = retry(1, RetryOn::ServerError);
+    let gateway = Gateway::start(vec![retrying(policy)], vec![cluster("c", &[address])]).await;
+    let frames = futures_util::stream::unfold((Some("hello "), body), |(first, mut body)| async move {
+        let chunk = match first {
+            Some(first) => first,
+            None => body.recv().await?,
+        };
+        let last = chunk == "world";
+        if last {
+            body.close();
+        }
+        Some((
+            Ok::<_, BoxError>(http_body::Frame::data(chunk.into())),
+            (None, body),
+        ))
+    });
+    let body = http_body_util::StreamBody::new(frames).boxed_unsync();
+    let (status, echoed) = fetch(gateway.http1, post("/", body)).await;
+    assert_eq!((status, echoed.as_str()), (StatusCode::OK, "hello world"));
+}

@@ -110,6 +110,28 @@ async fn a_tunnel_on_which_nothing_moves_is_closed() {
 }
 
 #[tokio::test]
+async fn a_success_that_is_no_tunnel_is_no_success_over_http2() {
+    let address = upstream(|_| async { text(200, "a page") }).await;
+    let gateway = Gateway::start(vec![forward("c")], vec![cluster("c", &[address])]).await;
+    let mut client = connect_http2(gateway.http2).await;
+    let first = Request::builder()
+        .uri("http://example.com/")
+        .body(empty())
+        .unwrap();
+    read(within(client.send_request(first)).await.unwrap()).await;
+    let mut request = Request::builder()
+        .method("CONNECT")
+        .uri("http://example.com/chat")
+        .body(empty())
+        .unwrap();
+    request
+        .extensions_mut()
+        .insert(hyper::ext::Protocol::from_static("websocket"));
+    let response = within(client.send_request(request)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
+}
+
+#[tokio::test]
 async fn a_websocket_over_http2_reaches_an_http1_upstream() {
     let address = echo().await;
     let mut gateway = Gateway::start(vec![forward("c")], vec![cluster("c", &[address])]).await;
