@@ -22,7 +22,7 @@ object! {
         per_try_timeout: Option<Spanned<u64>> =
             "perTryTimeout" | "perTryTimeoutSeconds" | "perTtyTimeoutSeconds", optional, at(Duration);
         /// On what: words of Envoy's retry policy, or statuses.
-        retry_on: Vec<Text> = "retryOn", default(Vec::new(), "see the notes on retries"), List(at(RetryWord));
+        retry_on: Vec<Text> = "retryOn", default(Vec::new(), "`gateway-error`, `connect-failure`, `refused-stream`"), List(at(RetryWord));
     }
 }
 
