@@ -199,14 +199,14 @@ metrics! {
     /// Objects in the newest configuration, by kind.
     CONFIG_OBJECTS = Gauge "seaway_config_objects" &["kind"];
 
-    /// Open connections from clients.
-    DOWNSTREAM_CONNECTIONS = Gauge "seaway_downstream_connections" &["listener"];
+    /// Open connections from clients, upgraded ones included.
+    DOWNSTREAM_CONNECTIONS = Gauge "seaway_downstream_connections" &[];
     /// Connections accepted from clients.
-    DOWNSTREAM_CONNECTIONS_TOTAL = Counter "seaway_downstream_connections_total" &["listener"];
+    DOWNSTREAM_CONNECTIONS_TOTAL = Counter "seaway_downstream_connections_total" &[];
     /// Connections and requests refused by a guard before they were routed, by its reason.
     DOWNSTREAM_REFUSED = Counter "seaway_downstream_refused_total" &["reason"];
-    /// Connections to endpoints; `active` carry a request, `idle` wait in a pool.
-    UPSTREAM_CONNECTIONS = Gauge "seaway_upstream_connections" &["cluster", "state"];
+    /// Open connections to the endpoints of a cluster, idle ones included.
+    UPSTREAM_CONNECTIONS = Gauge "seaway_upstream_connections" &["cluster"];
     /// Tries after the first one.
     UPSTREAM_RETRIES = Counter "seaway_upstream_retries_total" &[];
     /// Copies of requests; `success` got an answer, `error` did not, `dropped` were not sent.

@@ -32,4 +32,4 @@ pub use record::{Flag, RequestRecord, RequestSink, Sinks};
 pub use reference::reference_markdown;
 pub use status::Reload;
 pub use tcp::TcpCounters;
-pub use telemetry::{Collector, Config, Instruments, Telemetry};
+pub use telemetry::{Collector, Config, Telemetry};

@@ -7,12 +7,10 @@ use seaway_model::Cluster;
 
 use crate::access_log::AccessLog;
 use crate::catalog::{
-    ACCESS_LOG_DROPPED, BUILD_INFO, DOWNSTREAM_CONNECTIONS, DOWNSTREAM_CONNECTIONS_TOTAL, DOWNSTREAM_REFUSED,
-    ISTIO_LABELS, ISTIO_REQUEST_BYTES, ISTIO_REQUEST_DURATION, ISTIO_REQUESTS_TOTAL, ISTIO_RESPONSE_BYTES,
-    METRICS_OVERFLOW, METRICS_SERIES, MIRROR_REQUESTS, UPSTREAM_CONNECTIONS, UPSTREAM_RETRIES,
+    ACCESS_LOG_DROPPED, BUILD_INFO, ISTIO_LABELS, ISTIO_REQUEST_BYTES, ISTIO_REQUEST_DURATION,
+    ISTIO_REQUESTS_TOTAL, ISTIO_RESPONSE_BYTES, METRICS_OVERFLOW, METRICS_SERIES, UPSTREAM_RETRIES,
 };
 use crate::exposition::{Exposition, Format};
-use crate::instrument::{Counter, Family, Gauge};
 use crate::labels::{self, Identity};
 use crate::process;
 use crate::registry::{Registry, Sum};
@@ -52,21 +50,6 @@ pub type Collector = Box<dyn Fn(&mut Exposition) + Send + Sync>;
 
 type SharedCollector = Arc<dyn Fn(&mut Exposition) + Send + Sync>;
 
-/// Seaway's own metrics that the data plane counts. Look a member up once, and keep it.
-#[derive(Debug)]
-pub struct Instruments {
-    /// By listener.
-    pub downstream_connections: Family<Gauge, 1>,
-    /// By listener.
-    pub downstream_connections_total: Family<Counter, 1>,
-    /// By reason.
-    pub downstream_refused: Family<Counter, 1>,
-    /// By cluster and state (`active`, `idle`). Use `retain` when clusters go.
-    pub upstream_connections: Family<Gauge, 2>,
-    /// By result (`success`, `error`, `dropped`).
-    pub mirror_requests: Family<Counter, 1>,
-}
-
 /// Metrics and the access log of one process.
 pub struct Telemetry {
     version: Arc<str>,
@@ -75,7 +58,6 @@ pub struct Telemetry {
     registry: Arc<Registry>,
     tcp: TcpMetrics,
     config: ConfigStatus,
-    instruments: Instruments,
     collectors: Mutex<Vec<SharedCollector>>,
     access_log: Option<AccessLog>,
 }
@@ -98,22 +80,9 @@ impl Telemetry {
             registry: Arc::new(Registry::new(max_series, overflow)),
             tcp: TcpMetrics::default(),
             config: ConfigStatus::default(),
-            instruments: Instruments {
-                downstream_connections: Family::new(DOWNSTREAM_CONNECTIONS),
-                downstream_connections_total: Family::new(DOWNSTREAM_CONNECTIONS_TOTAL),
-                downstream_refused: Family::new(DOWNSTREAM_REFUSED),
-                upstream_connections: Family::new(UPSTREAM_CONNECTIONS),
-                mirror_requests: Family::new(MIRROR_REQUESTS),
-            },
             collectors: Mutex::default(),
             access_log,
         })
-    }
-
-    /// What the data plane counts.
-    #[must_use]
-    pub fn instruments(&self) -> &Instruments {
-        &self.instruments
     }
 
     /// The counters of connections to a cluster whose bytes are passed on unread. `flags` is empty for a connection
@@ -144,7 +113,6 @@ impl Telemetry {
         self.tcp.collect(&mut exposition);
         exposition.family(BUILD_INFO).sample(&[&self.version], 1_u64);
         self.config.collect(&mut exposition);
-        self.collect_instruments(&mut exposition);
         if let Some(log) = &self.access_log {
             let (full, write) = log.dropped();
             let mut dropped = exposition.family(ACCESS_LOG_DROPPED);
@@ -196,21 +164,6 @@ impl Telemetry {
                 exposition.family(metric).histogram(labels, &BOUNDS, buckets, sum);
             }
         }
-    }
-
-    fn collect_instruments(&self, exposition: &mut Exposition) {
-        let Instruments {
-            downstream_connections,
-            downstream_connections_total,
-            downstream_refused,
-            upstream_connections,
-            mirror_requests,
-        } = &self.instruments;
-        downstream_connections.collect(exposition);
-        downstream_connections_total.collect(exposition);
-        downstream_refused.collect(exposition);
-        upstream_connections.collect(exposition);
-        mirror_requests.collect(exposition);
     }
 }
 
