@@ -18,7 +18,8 @@ object! {
     /// A certificate, and the hosts that it is for.
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     pub struct HttpsCert {
-        /// The hosts that the certificate is for: DNS names, or `*.example.com` for exactly one label.
+        /// The hosts that the certificate is for: DNS names, `*.example.com` for exactly one label, or `*` for a
+        /// default certificate, presented where no other one is for the host.
         domains: Vec<Text> = "domains", required, List(at(Parsed("DNS name", domain)));
         /// Whether the certificate is in a Secret that somebody else takes care of.
         is_self_managed: bool = "isSelfManaged", default(false, "`false`"), TRUE_FALSE;
@@ -60,11 +61,9 @@ fn check_cert(mut cert: HttpsCert, cx: &mut Cx, node: &Node<'_>) -> Option<Https
 /// A name for a certificate: as it will be compared, in lower case.
 fn domain(text: &str) -> Result<Arc<str>, Invalid> {
     let text = text.trim();
+    // The default certificate, which also serves clients that send no server name.
     if text == "*" {
-        return Err(Invalid::new(
-            "no certificate is for every host",
-            "name the hosts, or write a wildcard such as *.example.com",
-        ));
+        return Ok(text.into());
     }
     syntax::host(text)?;
     let name = text.strip_prefix("*.").unwrap_or(text);

@@ -15,6 +15,8 @@ use crate::findings::{Findings, origin_of, place, whereabouts};
 
 /// What an IngressClass says when it is Seaway's.
 const CONTROLLER: &str = "seaway.dev/ingress-controller";
+/// Any controller of this domain is Seaway's: a class for the gateway of one team may say so in its name.
+const DOMAIN: &str = "seaway.dev/";
 /// The class that needs no object.
 const OWN_CLASS: &str = "seaway";
 const LEGACY_ANNOTATION: &str = "kubernetes.io/ingress.class";
@@ -142,7 +144,7 @@ fn named_class(ingress: &Object<Ingress>) -> Option<Named<'_>> {
 }
 
 fn is_ours(class: &Object<IngressClass>) -> bool {
-    *class.spec.controller.value == *CONTROLLER
+    class.spec.controller.value.starts_with(DOMAIN)
 }
 
 fn is_default(class: &Object<IngressClass>) -> bool {
