@@ -1,5 +1,14 @@
 //! The request pipeline over real sockets on loopback, without the listeners in front of it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "helpers of tests: what cannot be set up fails the test"
+)]
+
 #[path = "pipeline/support.rs"]
 mod support;
 
@@ -15,6 +24,8 @@ mod mirrors;
 mod retries;
 #[path = "pipeline/splits.rs"]
 mod splits;
+#[path = "pipeline/threads.rs"]
+mod threads;
 #[path = "pipeline/timeouts.rs"]
 mod timeouts;
 #[path = "pipeline/tunnels.rs"]

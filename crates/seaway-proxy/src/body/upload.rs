@@ -97,19 +97,18 @@ impl http_body::Body for Upload {
     }
 }
 
-/// Whether the client left in the middle, or sent what is no body.
+/// Whether the client left in the middle, was too slow, or sent what is no body. hyper and the guard in front of it say
+/// the last as invalid input and invalid data.
 fn blame(error: &hyper::Error) -> Failure {
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(here) = source {
-        if let Some(io) = here.downcast_ref::<io::Error>()
-            && matches!(
-                io.kind(),
-                io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
-            )
-        {
-            return Failure::BadRequest("the body is not framed as HTTP says");
+        match here.downcast_ref::<io::Error>().map(io::Error::kind) {
+            Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => {
+                return Failure::BadRequest("the body is not framed as HTTP says");
+            }
+            Some(io::ErrorKind::TimedOut) => return Failure::BodyTimeout,
+            _ => source = here.source(),
         }
-        source = here.source();
     }
     Failure::ClientGone
 }

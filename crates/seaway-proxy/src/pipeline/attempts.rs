@@ -8,6 +8,7 @@
 //! - **Policy**: the route asks for it. Waits between tries, within the cluster's budget, while the body is whole.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,7 +87,7 @@ pub(crate) async fn run(
         drop(outcome);
         exchange.retries += 1;
         if !wait.is_zero() {
-            exchange.clock.limit(None, tokio::time::sleep(wait)).await?;
+            exchange.clock.limit(None, pin!(tokio::time::sleep(wait))).await?;
         }
     }
 }
@@ -123,10 +124,10 @@ impl<'a> Tries<'a> {
             hash: self.plan.hash,
             avoid: &self.avoid,
         };
-        let result = exchange
-            .clock
-            .limit(per_try, upstream::send(attempt, request))
-            .await;
+        let result = {
+            let sending = pin!(upstream::send(attempt, request));
+            exchange.clock.limit(per_try, sending).await
+        };
         let result = match result {
             Ok(result) => result,
             Err(failure) => Err(SendError {

@@ -65,20 +65,19 @@ impl Clock {
         self.moved = now;
     }
 
-    /// Drives `future`, and gives it up when a limit is passed; `per_try` is one more limit.
-    pub(crate) async fn limit<F: Future>(
+    /// Drives `future`, and gives it up when a limit is passed; `per_try` is one more limit. Pinned by the caller,
+    /// since an `async fn` would keep room for the future twice.
+    pub(crate) fn limit<F: Future>(
         &mut self,
         per_try: Option<Instant>,
-        future: F,
-    ) -> Result<F::Output, Failure> {
-        let mut future = std::pin::pin!(future);
+        mut future: Pin<&mut F>,
+    ) -> impl Future<Output = Result<F::Output, Failure>> {
         std::future::poll_fn(move |cx| {
             if let Poll::Ready(output) = future.as_mut().poll(cx) {
                 return Poll::Ready(Ok(output));
             }
             self.poll_passed(cx, per_try).map(Err)
         })
-        .await
     }
 
     /// Ready when a limit is passed, saying which. Call it only when there is something to wait for.

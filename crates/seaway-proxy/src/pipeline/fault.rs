@@ -1,5 +1,7 @@
 //! Faults on purpose: first the delay, then the error, each with its own dice.
 
+use std::pin::pin;
+
 use seaway_model::Fault;
 use seaway_telemetry::Flag;
 
@@ -16,10 +18,8 @@ pub(crate) async fn inject(exchange: &mut Exchange, fault: &Fault) -> Result<(),
         && chance::roll(delay.fraction)
     {
         exchange.flag(Flag::DelayInjected);
-        exchange
-            .clock
-            .limit(None, tokio::time::sleep(delay.duration.duration()))
-            .await?;
+        let wait = pin!(tokio::time::sleep(delay.duration.duration()));
+        exchange.clock.limit(None, wait).await?;
         exchange.clock.moved(tokio::time::Instant::now());
     }
     match &fault.abort {

@@ -5,7 +5,7 @@
 //! not, since a tunnel has no end that one could be late for. The idle limit stays.
 
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -34,7 +34,7 @@ pub(crate) fn join(mut exchange: Box<Exchange>, client: OnUpgrade, upstream: OnU
             let _ended = copy_bidirectional(&mut client, &mut upstream).await;
             Ok(())
         };
-        let outcome = exchange.clock.limit(None, work).await;
+        let outcome = exchange.clock.limit(None, pin!(work)).await;
         if let Err(failure) = outcome.and_then(|joined| joined) {
             exchange.note(failure);
         }

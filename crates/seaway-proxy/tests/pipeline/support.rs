@@ -1,11 +1,5 @@
 //! A gateway, upstreams and clients on loopback, all on the test's own thread.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot be set up fails"
-)]
-
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -25,7 +19,7 @@ use seaway_proxy::options::Options;
 use seaway_proxy::pipeline;
 use seaway_proxy::snapshot::Snapshot;
 use seaway_proxy::upstream::Registry;
-use seaway_telemetry::{Flag, RequestRecord, RequestSink};
+use seaway_telemetry::{Flag, RequestRecord, RequestSink, Sinks};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -110,26 +104,7 @@ impl Gateway {
     }
 
     pub fn publish(&mut self, routes: Vec<Route>, clusters: Vec<Cluster>) {
-        let listener = Listener {
-            name: "test".into(),
-            origin: Origin::default(),
-            address: None,
-            port: 80,
-            protocol: Protocol::Http,
-            tls: None,
-            virtual_hosts: vec![VirtualHost {
-                host: HostMatch::Any,
-                routes: routes.into_iter().map(Arc::new).collect(),
-            }],
-        };
-        let model = Arc::new(Model {
-            listeners: vec![Arc::new(listener)],
-            clusters: clusters
-                .into_iter()
-                .map(|c| (c.name.clone(), Arc::new(c)))
-                .collect(),
-            ..Model::default()
-        });
+        let model = model(routes, clusters);
         self.version += 1;
         let snapshot = Snapshot::build(self.version, &model, &self.registry);
         self.shared.published.store(Arc::new(snapshot));
@@ -138,6 +113,46 @@ impl Gateway {
     /// The next finished request.
     pub async fn record(&mut self) -> Seen {
         within(self.records.recv()).await.expect("the sink is there")
+    }
+}
+
+/// Routes of every host on one listener.
+pub fn model(routes: Vec<Route>, clusters: Vec<Cluster>) -> Arc<Model> {
+    let listener = Listener {
+        name: "test".into(),
+        origin: Origin::default(),
+        address: None,
+        port: 80,
+        protocol: Protocol::Http,
+        tls: None,
+        virtual_hosts: vec![VirtualHost {
+            host: HostMatch::Any,
+            routes: routes.into_iter().map(Arc::new).collect(),
+        }],
+    };
+    Arc::new(Model {
+        listeners: vec![Arc::new(listener)],
+        clusters: clusters
+            .into_iter()
+            .map(|c| (c.name.clone(), Arc::new(c)))
+            .collect(),
+        ..Model::default()
+    })
+}
+
+/// Makes sinks that send what they see to one receiver.
+pub struct Recorder(UnboundedSender<Seen>);
+
+impl Recorder {
+    pub fn new() -> (Arc<Self>, UnboundedReceiver<Seen>) {
+        let (sender, receiver) = unbounded_channel();
+        (Arc::new(Self(sender)), receiver)
+    }
+}
+
+impl Sinks for Recorder {
+    fn sink(&self, _worker: usize) -> Box<dyn RequestSink> {
+        Box::new(Sink(self.0.clone()))
     }
 }
 

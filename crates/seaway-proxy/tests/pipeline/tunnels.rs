@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use super::support::*;
 
 /// Accepts every upgrade and sends back what it gets.
-async fn echo() -> std::net::SocketAddr {
+pub async fn echo() -> std::net::SocketAddr {
     upstream(|mut request| async move {
         let protocol = request.headers()["upgrade"].clone();
         tokio::spawn(async move {
@@ -28,7 +28,7 @@ async fn echo() -> std::net::SocketAddr {
     .await
 }
 
-fn upgrade(protocol: &'static str) -> Request<TestBody> {
+pub fn upgrade(protocol: &'static str) -> Request<TestBody> {
     let mut request = get("/chat");
     request
         .headers_mut()
