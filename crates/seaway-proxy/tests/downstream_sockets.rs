@@ -3,6 +3,14 @@
 //! Nothing here sleeps: a test waits for bytes, for the end of a connection, or for the handler to say that it has been
 //! reached.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what goes wrong in a test has to stop it"
+)]
+
 #[path = "downstream_sockets/guarded_http1.rs"]
 mod guarded_http1;
 #[path = "downstream_sockets/http1.rs"]

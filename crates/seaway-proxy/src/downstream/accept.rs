@@ -120,11 +120,12 @@ fn admit<H: Handler>(
     };
     Counters::count(&counters.accepted);
     let site = Arc::clone(site);
-    let (name, protocol) = (Arc::clone(&**slot.name.load()), slot.protocol);
+    let name = Arc::clone(&**slot.name.load());
     let closing = closing.clone();
-    tokio::spawn(async move {
-        site.serve(stream, peer, name, protocol, closing, permit).await;
-    });
+    match slot.protocol {
+        Protocol::Http => tokio::spawn(site.serve_clear(stream, peer, name, closing, permit)),
+        Protocol::Https => tokio::spawn(site.serve_tls(stream, peer, name, closing, permit)),
+    };
 }
 
 /// Errors that say something about a connection that is gone, not about accepting.

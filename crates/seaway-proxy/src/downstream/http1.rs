@@ -67,7 +67,7 @@ impl<H: Handler> Http1<'_, H> {
         loop {
             let ended = match self.wait(&mut io, closing).await {
                 None => {
-                    let (back, result) = self.converse(io, closing).await?;
+                    let (back, result) = Box::pin(self.converse(io, closing)).await?;
                     io = back;
                     if result.is_err_and(|e| e.is_parse()) {
                         let counter: &AtomicU64 = &self.connection.shared.counters.unreadable;
@@ -82,16 +82,16 @@ impl<H: Handler> Http1<'_, H> {
                 Some(Ended::Http2) => return Some(io),
                 Some(Ended::Refused(refusal)) if !refusal.in_body => {
                     answer::record(self.connection, refusal.reason);
-                    answer::refuse(io.io_mut(), refusal.reason).await;
+                    Box::pin(answer::refuse(io.io_mut(), refusal.reason)).await;
                     return None;
                 }
                 Some(Ended::Refused(refusal)) => {
                     self.connection.shared.counters.count_refusal(refusal.reason);
-                    answer::linger(io.io_mut()).await;
+                    Box::pin(answer::linger(io.io_mut())).await;
                     return None;
                 }
                 None => {
-                    answer::linger(io.io_mut()).await;
+                    Box::pin(answer::linger(io.io_mut())).await;
                     return None;
                 }
                 Some(Ended::Eof | Ended::Idle) => return None,

@@ -45,6 +45,7 @@ pub(crate) fn builder(limits: &Limits) -> Builder<TokioExecutor> {
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(SEND_BUFFER)
+        .enable_connect_protocol()
         .max_concurrent_streams(limits.concurrent_streams)
         .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
         .max_pending_accept_reset_streams(limits.reset_streams)
@@ -90,7 +91,7 @@ pub(crate) async fn serve<IO, H>(
             }
             () = timer.as_mut() => {
                 let limit = if is_leaving { FAREWELL } else { limits.idle_timeout };
-                let end = streams.idle_since().map(|since| since + limit);
+                let end = streams.idle_since(connection).map(|since| since + limit);
                 match end {
                     Some(end) if end > Instant::now() => timer.as_mut().reset(end),
                     None => timer.as_mut().reset(Instant::now() + limit),
@@ -153,9 +154,10 @@ impl Streams {
         })
     }
 
-    /// `None` while there are streams.
-    fn idle_since(&self) -> Option<Instant> {
-        (self.open.load(Ordering::Relaxed) == 0)
+    /// `None` while there are streams. One that became a tunnel (RFC 8441) is not counted any more, but whoever works
+    /// for a connection holds on to what is known of it.
+    fn idle_since(&self, connection: &Arc<Connection>) -> Option<Instant> {
+        (self.open.load(Ordering::Relaxed) == 0 && Arc::strong_count(connection) == 1)
             .then(|| *self.idle_since.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

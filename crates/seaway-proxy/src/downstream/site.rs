@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hyper_util::rt::TokioExecutor;
-use seaway_model::Protocol;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 
 use super::clock::Timeouts;
 use super::closing::Closing;
@@ -54,43 +54,53 @@ impl<H: Handler> Site<H> {
         }
     }
 
-    /// Serves a connection until it ends.
-    pub(crate) async fn serve(
-        &self,
+    /// Serves a clear-text connection until it ends.
+    pub(crate) async fn serve_clear(
+        self: Arc<Self>,
         stream: TcpStream,
         peer: SocketAddr,
         listener: Arc<str>,
-        protocol: Protocol,
         closing: Closing,
         permit: Permit,
     ) {
-        // Neither can fail in a way that the first read or write would not tell, too.
-        let _: std::io::Result<()> = stream.set_nodelay(true);
-        let Ok(local) = stream.local_addr() else { return };
-        let connection = |tls| {
-            Arc::new(Connection {
-                shared: Arc::clone(&self.shared),
-                worker: self.worker,
-                listener: Arc::clone(&listener),
-                peer: canonical(peer),
-                local: canonical(local),
-                tls,
-            })
+        let Some(local) = prepare(&stream) else { return };
+        let connection = self.connection(peer, local, listener, None);
+        self.speak(stream, &connection, Spoken::Either, closing, permit)
+            .await;
+    }
+
+    /// Serves a connection with TLS until it ends.
+    pub(crate) async fn serve_tls(
+        self: Arc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        listener: Arc<str>,
+        closing: Closing,
+        permit: Permit,
+    ) {
+        let Some(local) = prepare(&stream) else { return };
+        let Some((stream, tls, spoken)) = Box::pin(self.shake_hands(stream, &listener, local)).await else {
+            return;
         };
-        match protocol {
-            Protocol::Http => {
-                self.speak(stream, &connection(None), Spoken::Either, closing, permit)
-                    .await;
-            }
-            Protocol::Https => {
-                let Some((stream, tls, spoken)) = Box::pin(self.shake_hands(stream, &listener, local)).await
-                else {
-                    return;
-                };
-                self.speak(stream, &connection(Some(tls)), spoken, closing, permit)
-                    .await;
-            }
-        }
+        let connection = self.connection(peer, local, listener, Some(tls));
+        self.speak(stream, &connection, spoken, closing, permit).await;
+    }
+
+    fn connection(
+        &self,
+        peer: SocketAddr,
+        local: SocketAddr,
+        listener: Arc<str>,
+        tls: Option<TlsConnection>,
+    ) -> Arc<Connection> {
+        Arc::new(Connection {
+            shared: Arc::clone(&self.shared),
+            worker: self.worker,
+            listener,
+            peer: canonical(peer),
+            local,
+            tls,
+        })
     }
 
     async fn shake_hands(
@@ -98,10 +108,10 @@ impl<H: Handler> Site<H> {
         stream: TcpStream,
         listener: &str,
         local: SocketAddr,
-    ) -> Option<(tokio_rustls::server::TlsStream<TcpStream>, TlsConnection, Spoken)> {
+    ) -> Option<(Box<TlsStream<TcpStream>>, TlsConnection, Spoken)> {
         let counters = &self.shared.counters;
         let timeout = self.shared.options.limits.handshake_timeout;
-        match tls::accept(stream, &self.shared, listener, canonical(local).ip(), timeout).await {
+        match tls::accept(stream, &self.shared, listener, local.ip(), timeout).await {
             Ok(done) => {
                 Counters::count(&counters.handshakes);
                 if done.is_resumed {
@@ -112,7 +122,8 @@ impl<H: Handler> Site<H> {
                 } else {
                     Spoken::Http1
                 };
-                Some((done.stream, done.tls, spoken))
+                // Boxed, since it is large and moves to hyper and back.
+                Some((Box::new(done.stream), done.tls, spoken))
             }
             Err(error) => {
                 Counters::count(&counters.handshakes_failed);
@@ -166,7 +177,47 @@ impl<H: Handler> Site<H> {
     }
 }
 
+/// Sets up a socket; says which of our addresses it is on.
+fn prepare(stream: &TcpStream) -> Option<SocketAddr> {
+    // Cannot fail in a way that the first read or write would not tell, too.
+    let _: std::io::Result<()> = stream.set_nodelay(true);
+    stream.local_addr().ok().map(canonical)
+}
+
 /// IPv4 clients of a dual-stack socket are IPv4 clients.
 fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{Request, Response};
+    use hyper::body::Incoming;
+
+    use super::*;
+    use crate::body::Body;
+    use crate::options::Options;
+
+    async fn nothing(_: Arc<Connection>, _: Request<Incoming>) -> Response<Body> {
+        Response::new(Body::Empty)
+    }
+
+    /// Most connections are idle most of the time, and each keeps its task's room.
+    #[tokio::test]
+    async fn a_connection_is_a_small_task() {
+        let shared = Arc::new(Shared::new(Options::default()));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stream = TcpStream::connect(address).await.unwrap();
+        let site = Arc::new(Site::new(Arc::clone(&shared), 0, nothing));
+        let (_sender, closing) = Closing::channel();
+        let permit = || shared.connections.admit().unwrap();
+        let task = Arc::clone(&site).serve_clear(stream, address, "x".into(), closing.clone(), permit());
+        let size = size_of_val(&task);
+        assert!(size <= 2048, "{size} bytes");
+        let stream = TcpStream::connect(address).await.unwrap();
+        let task = site.serve_tls(stream, address, "x".into(), closing, permit());
+        let size = size_of_val(&task);
+        assert!(size <= 2048, "{size} bytes");
+    }
 }

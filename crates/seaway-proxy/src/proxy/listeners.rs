@@ -165,10 +165,9 @@ impl Listeners {
             return Err(io::Error::other("the proxy has been drained"));
         }
         let sockets = self.sockets(key, options, workers.len())?;
-        let address = sockets.first().map_or_else(
-            || Err(io::ErrorKind::NotFound.into()),
-            TcpListener::local_addr,
-        )?;
+        let address = sockets
+            .first()
+            .map_or_else(|| Err(io::ErrorKind::NotFound.into()), TcpListener::local_addr)?;
         self.next_id += 1;
         let bound = Bound {
             id: self.next_id,
@@ -282,6 +281,7 @@ fn explain(error: &io::Error, port: u16, configured: u16) -> String {
         io::ErrorKind::AddrNotAvailable => {
             "this machine does not have that address: choose another with --address".to_owned()
         }
+        io::ErrorKind::Other => return error.to_string(),
         _ => format!("choose another port with --map-port {configured}:8080"),
     };
     format!("port {port} cannot be bound ({error}); {advice}")

@@ -6,7 +6,10 @@ use super::support::*;
 fn refused(gate: &Gate, input: &str, status: u16) {
     let answer = gate.connect().send(input).rest();
     assert_eq!(statuses(&answer), [status], "{input:?} was answered {answer:?}");
-    assert!(answer.contains("\r\nconnection: close\r\n"), "{input:?} was answered {answer:?}");
+    assert!(
+        answer.contains("\r\nconnection: close\r\n"),
+        "{input:?} was answered {answer:?}"
+    );
     assert!(gate.is_untouched(), "{input:?} reached the pipeline");
 }
 
@@ -66,7 +69,11 @@ fn what_is_too_large_is_refused_with_its_own_status() {
 #[test]
 fn requests_before_a_bad_one_are_answered_first() {
     let gate = Gate::http();
-    let input = format!("{}{}GET /c HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", get("/a"), get("/b"));
+    let input = format!(
+        "{}{}GET /c HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        get("/a"),
+        get("/b")
+    );
     let answer = gate.connect().send(input).rest();
     assert_eq!(statuses(&answer), [200, 200, 400], "{answer}");
     assert!(answer.find("GET /a").unwrap() < answer.find("GET /b").unwrap());
@@ -82,7 +89,10 @@ fn a_bad_request_waits_for_a_slow_answer_before_it() {
     gate.next();
     gate.release.add_permits(1);
     let answer = client.rest();
-    assert!(answer.find(" 200 ").unwrap() < answer.find(" 400 ").unwrap(), "{answer}");
+    assert!(
+        answer.find(" 200 ").unwrap() < answer.find(" 400 ").unwrap(),
+        "{answer}"
+    );
 }
 
 #[test]
@@ -131,8 +141,12 @@ fn a_large_answer_before_a_bad_request_arrives_whole() {
     let body = "x".repeat(4 * 1024 * 1024);
     let mut client = gate.connect();
     let mut writer = client.stream.try_clone().unwrap();
-    let input = format!("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}BAD\r\n", body.len());
-    let sender = std::thread::spawn(move || std::io::Write::write_all(&mut writer, input.as_bytes()).unwrap());
+    let input = format!(
+        "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}BAD\r\n",
+        body.len()
+    );
+    let sender =
+        std::thread::spawn(move || std::io::Write::write_all(&mut writer, input.as_bytes()).unwrap());
     let (head, echoed) = client.response();
     sender.join().unwrap();
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");

@@ -19,7 +19,10 @@ fn pipelined_requests_are_answered_in_order() {
 fn a_request_may_come_in_single_bytes() {
     let gate = Gate::http();
     let mut client = gate.connect();
-    for byte in "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nT: v\r\n\r\n".bytes() {
+    for byte in
+        "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nT: v\r\n\r\n"
+            .bytes()
+    {
         client.send([byte]);
     }
     assert_eq!(client.response().1, "http-80 POST /x 3");
@@ -90,7 +93,10 @@ fn a_connection_that_gave_its_buffers_back_serves_on() {
         assert_eq!(client.response().1, "http-80 GET /x 0");
     }
     let big = "y".repeat(100_000);
-    client.send(format!("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{big}", big.len()));
+    client.send(format!(
+        "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{big}",
+        big.len()
+    ));
     assert_eq!(client.response().1, big);
 }
 
@@ -161,7 +167,10 @@ fn an_upgrade_to_http2_is_not_passed_on() {
         "GET /headers HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n\r\n",
     );
     let (_, headers) = client.response();
-    assert!(!headers.contains("\"upgrade\":") && !headers.contains("http2-settings\":"), "{headers}");
+    assert!(
+        !headers.contains("\"upgrade\":") && !headers.contains("http2-settings\":"),
+        "{headers}"
+    );
 }
 
 #[test]

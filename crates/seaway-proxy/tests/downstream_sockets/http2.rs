@@ -34,7 +34,9 @@ async fn ask(sender: &mut Sender, path: &str) -> String {
 }
 
 async fn within<F: Future>(future: F) -> F::Output {
-    tokio::time::timeout(PATIENCE, future).await.expect("it happens in time")
+    tokio::time::timeout(PATIENCE, future)
+        .await
+        .expect("it happens in time")
 }
 
 #[tokio::test]
@@ -58,7 +60,9 @@ async fn the_preface_may_come_in_pieces() {
     // An empty SETTINGS frame; the server's own comes first.
     stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
     let mut head = [0; 4];
-    within(tokio::io::AsyncReadExt::read_exact(&mut stream, &mut head)).await.unwrap();
+    within(tokio::io::AsyncReadExt::read_exact(&mut stream, &mut head))
+        .await
+        .unwrap();
     assert_eq!(head[3], 4, "a SETTINGS frame");
 }
 
@@ -91,7 +95,9 @@ async fn a_drain_says_goodbye_and_lets_streams_finish() {
     // The farewell has arrived when no new stream can be opened.
     within(async {
         while let Ok(mut ready) = sender.clone().ready().await {
-            let Ok((response, _)) = ready.send_request(request("/ignore"), true) else { break };
+            let Ok((response, _)) = ready.send_request(request("/ignore"), true) else {
+                break;
+            };
             if response.await.is_err() {
                 break;
             }
@@ -122,9 +128,47 @@ async fn a_head_that_is_too_large_is_answered_431() {
     let gate = Gate::with(options);
     let (sender, _task) = connect(&gate).await;
     let mut request = request("/");
-    request.headers_mut().insert("x", "y".repeat(2000).parse().unwrap());
+    request
+        .headers_mut()
+        .insert("x", "y".repeat(2000).parse().unwrap());
     let mut ready = within(sender.ready()).await.unwrap();
     let (response, _) = ready.send_request(request, true).unwrap();
     assert_eq!(within(response).await.unwrap().status(), 431);
     assert!(gate.is_untouched());
+}
+
+#[tokio::test]
+async fn a_tunnel_keeps_its_connection_while_others_idle_out() {
+    let mut options = options();
+    // Long enough to open the tunnel in.
+    options.limits.idle_timeout = Duration::from_millis(500);
+    let gate = Gate::with(options);
+    let stream = TcpStream::connect(gate.address("http-80")).await.unwrap();
+    let (mut sender, connection) = h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    // The offer of RFC 8441 comes with the server's settings.
+    within(async {
+        while !sender.is_extended_connect_protocol_enabled() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let mut tunnel = Request::builder()
+        .method("CONNECT")
+        .uri("http://a/upgrade")
+        .body(())
+        .unwrap();
+    tunnel
+        .extensions_mut()
+        .insert(h2::ext::Protocol::from_static("websocket"));
+    let mut ready = within(sender.clone().ready()).await.unwrap();
+    let (response, mut send) = ready.send_request(tunnel, false).unwrap();
+    let mut receive = within(response).await.unwrap().into_body();
+    let (mut other, task) = connect(&gate).await;
+    within(ask(&mut other, "/x")).await;
+    within(task).await.unwrap().unwrap();
+    send.send_data(Bytes::from_static(b"hello"), false).unwrap();
+    assert_eq!(within(receive.data()).await.unwrap().unwrap(), "hello");
+    sender = within(sender.ready()).await.unwrap();
+    assert_eq!(within(ask(&mut sender, "/y")).await, "http-80 GET /y 0");
 }

@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use seaway_model::Protocol;
+use seaway_model::{Model, Protocol};
 
 use super::support::*;
 
@@ -39,7 +39,10 @@ fn a_removed_listener_lets_its_connections_finish() {
     gate.apply(Vec::new());
     gate.release.add_permits(1);
     let answer = client.rest();
-    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("connection: close"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 200 ") && answer.contains("connection: close"),
+        "{answer}"
+    );
 }
 
 #[test]
@@ -89,7 +92,10 @@ fn two_listeners_of_one_port_are_an_error_of_the_second() {
     twin.protocol = Protocol::Https;
     let statuses = gate.apply(vec![listener("http-80", 80), twin]);
     assert!(statuses[0].error.is_none());
-    assert!(statuses[1].error.as_ref().unwrap().contains("http-80"), "{statuses:?}");
+    assert!(
+        statuses[1].error.as_ref().unwrap().contains("http-80"),
+        "{statuses:?}"
+    );
 }
 
 #[test]
@@ -104,6 +110,35 @@ fn every_worker_serves_every_listener() {
         client.send(get("/x"));
         assert_eq!(client.response().1, "http-80 GET /x 0");
     }
+}
+
+#[test]
+fn the_pipeline_stands_behind_the_connections_and_the_sink_hears_of_both() {
+    let (proxy, records) = with_pipeline(options());
+    let model = Model {
+        listeners: vec![Arc::new(listener("http-80", 80))],
+        ..Model::default()
+    };
+    let statuses = proxy.apply(&Arc::new(model));
+    let address = statuses[0].bound.unwrap();
+    assert_eq!(proxy.snapshot().version, 1);
+    let mut client = Client::connect(address);
+    assert_eq!(super::support::statuses(&client.send(get("/x")).response().0), [404]);
+    assert_eq!(super::support::statuses(&client.send("BAD\r\n").rest()), [400]);
+    eventually(|| records.lock().unwrap().len() == 2);
+    assert_eq!(
+        *records.lock().unwrap(),
+        [(404, "no_route".to_owned()), (400, "method".to_owned())]
+    );
+}
+
+#[test]
+fn after_a_drain_nothing_is_bound() {
+    let gate = Gate::http();
+    gate.proxy.drain(PATIENCE);
+    assert_eq!(gate.proxy.listeners(), []);
+    let statuses = gate.apply(vec![listener("http-80", 80)]);
+    assert!(statuses[0].error.as_ref().unwrap().contains("drained"), "{statuses:?}");
 }
 
 /// Runs a drain beside the test.
@@ -141,7 +176,10 @@ fn an_idle_connection_may_ask_once_more_while_draining() {
     let drain = draining(&gate, PATIENCE);
     while TcpStream::connect(address).is_ok() {}
     let answer = client.send(get("/last")).rest();
-    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("connection: close"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 200 ") && answer.contains("connection: close"),
+        "{answer}"
+    );
     assert_eq!(drain.join().unwrap().cut_off, 0);
 }
 
@@ -205,7 +243,10 @@ fn a_new_process_takes_over_the_very_sockets() {
 
 /// As a child process would get it.
 fn duplicate(fd: std::os::fd::RawFd) -> std::os::fd::OwnedFd {
-    #[allow(unsafe_code, reason = "the proxy that owns the descriptor lives through this call")]
+    #[allow(
+        unsafe_code,
+        reason = "the proxy that owns the descriptor lives through this call"
+    )]
     let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
     borrowed.try_clone_to_owned().unwrap()
 }

@@ -95,7 +95,10 @@ impl Gate {
     pub fn apply_with(&self, listeners: Vec<Listener>, secrets: Vec<Secret>) -> Vec<ListenerStatus> {
         self.proxy.apply(&Arc::new(Model {
             listeners: listeners.into_iter().map(Arc::new).collect(),
-            secrets: secrets.into_iter().map(|s| (s.name.clone(), Arc::new(s))).collect(),
+            secrets: secrets
+                .into_iter()
+                .map(|s| (s.name.clone(), Arc::new(s)))
+                .collect(),
             ..Model::default()
         }))
     }
@@ -112,20 +115,34 @@ impl Gate {
 
     /// The next request that reached the handler.
     pub fn next(&self) -> String {
-        self.reached.lock().unwrap().recv_timeout(PATIENCE).expect("a request reaches the handler")
+        self.reached
+            .lock()
+            .unwrap()
+            .recv_timeout(PATIENCE)
+            .expect("a request reaches the handler")
     }
 
     /// The same, without holding up the other tasks of this thread.
     pub async fn next_async(&self) -> String {
         let reached = Arc::clone(&self.reached);
         let next = move || reached.lock().unwrap().recv_timeout(PATIENCE);
-        tokio::task::spawn_blocking(next).await.unwrap().expect("a request reaches the handler")
+        tokio::task::spawn_blocking(next)
+            .await
+            .unwrap()
+            .expect("a request reaches the handler")
     }
 
     /// Nothing has reached the handler since the last that was asked for.
     pub fn is_untouched(&self) -> bool {
         self.reached.lock().unwrap().try_recv().is_err()
     }
+}
+
+/// A proxy with the real pipeline.
+pub fn with_pipeline(options: Options) -> (Proxy, Records) {
+    let records = Records::default();
+    let sinks = Arc::new(TestSinks(Arc::clone(&records)));
+    (Proxy::start(options, sinks).unwrap(), records)
 }
 
 pub fn listener(name: &str, port: u16) -> Listener {
@@ -153,11 +170,13 @@ async fn handle(
     tell.send(said.clone()).ok();
     match path.as_str() {
         "/hold" => release.acquire().await.unwrap().forget(),
-        "/block" => while release.try_acquire().map(|p| p.forget()).is_err() {
-            std::thread::yield_now();
-        },
+        "/block" => {
+            while release.try_acquire().map(|p| p.forget()).is_err() {
+                std::thread::yield_now();
+            }
+        }
         "/ignore" => return text(&said),
-        "/upgrade" => return upgrade(&mut request),
+        "/upgrade" => return upgrade(connection, &mut request),
         "/headers" => return text(&format!("{:?}", request.headers())),
         _ => {}
     }
@@ -178,13 +197,19 @@ fn text(text: &str) -> Response<Body> {
     Response::new(Body::Full(Bytes::from(text.to_owned())))
 }
 
-fn upgrade(request: &mut Request<Incoming>) -> Response<Body> {
+/// 101 on HTTP/1.1, 200 to an extended CONNECT on HTTP/2.
+fn upgrade(connection: Arc<Connection>, request: &mut Request<Incoming>) -> Response<Body> {
+    let is_connect = request.method() == http::Method::CONNECT;
     let upgraded = hyper::upgrade::on(request);
     tokio::spawn(async move {
         let mut io = TokioIo::new(upgraded.await.unwrap());
         let (mut read, mut write) = tokio::io::split(&mut io);
         tokio::io::copy(&mut read, &mut write).await.ok();
+        drop(connection);
     });
+    if is_connect {
+        return Response::new(Body::Empty);
+    }
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     response

@@ -52,7 +52,10 @@ fn serve(gate: &Gate, certificates: &[&Made]) {
         .collect();
     let secrets = certificates.iter().map(|m| m.secret.clone()).collect();
     let statuses = gate.apply_with(vec![https(&hosts)], secrets);
-    assert!(statuses[0].error.is_none() && statuses[0].warnings.is_empty(), "{statuses:?}");
+    assert!(
+        statuses[0].error.is_none() && statuses[0].warnings.is_empty(),
+        "{statuses:?}"
+    );
 }
 
 fn trusting(certificates: &[&Made], alpn: &[&str]) -> Arc<ClientConfig> {
@@ -87,7 +90,9 @@ impl TlsClient {
             match client.tls.complete_io(&mut client.tcp.stream) {
                 Ok(_) => {}
                 Err(error) => {
-                    let inner = error.into_inner().expect("the handshake fails by rule, not by chance");
+                    let inner = error
+                        .into_inner()
+                        .expect("the handshake fails by rule, not by chance");
                     return Err(*inner.downcast().expect("a TLS error"));
                 }
             }
@@ -197,7 +202,7 @@ fn a_key_pair_that_cannot_be_used_is_said_in_the_status() {
             certificate_chain: "nonsense".into(),
             private_key: PrivateKey::new("nonsense"),
         }),
-        ..a.secret.clone()
+        ..a.secret
     };
     let statuses = gate.apply_with(vec![https(&["a.example"])], vec![broken]);
     assert!(statuses[0].bound.is_some());
@@ -241,9 +246,14 @@ async fn http2_is_served_over_tls() {
     let gate = Gate::empty(options());
     let a = made("a.example");
     serve(&gate, &[&a]);
-    let tcp = tokio::net::TcpStream::connect(gate.address("https-443")).await.unwrap();
+    let tcp = tokio::net::TcpStream::connect(gate.address("https-443"))
+        .await
+        .unwrap();
     let connector = tokio_rustls::TlsConnector::from(trusting(&[&a], &["h2"]));
-    let tls = connector.connect("a.example".try_into().unwrap(), tcp).await.unwrap();
+    let tls = connector
+        .connect("a.example".try_into().unwrap(), tcp)
+        .await
+        .unwrap();
     let (sender, connection) = h2::client::handshake(tls).await.unwrap();
     tokio::spawn(connection);
     let request = http::Request::get("https://a.example/x").body(()).unwrap();
@@ -288,7 +298,9 @@ fn the_guard_stands_behind_tls_too() {
     serve(&gate, &[&a]);
     let mut client = TlsClient::connect(&gate, &trusting(&[&a], &[]), "a.example").unwrap();
     let mut stream = rustls::Stream::new(&mut client.tls, &mut client.tcp.stream);
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n").unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
+        .unwrap();
     let mut answer = String::new();
     // Ends without an error only after a proper farewell (close_notify).
     stream.read_to_string(&mut answer).unwrap();
