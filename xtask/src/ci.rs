@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::{docs, layers, project, supply};
+use crate::{docs, fuzzing, layers, project, supply};
 use tally::Tally;
 
 /// What can be chosen.
@@ -63,6 +63,11 @@ const STEPS: &[Step] = &[
                 "warnings",
             ])
         },
+    },
+    Step {
+        name: "fuzz",
+        repeat: "cargo xtask fuzz --seconds 15",
+        work: |_| fuzzing::run(&fuzzing::Options::for_seconds(15)),
     },
     Step {
         name: "tests",

@@ -10,6 +10,7 @@
 
 pub mod config;
 pub mod guard;
+pub mod proxy;
 pub mod requests;
 pub mod strict;
 

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use xtask::fuzz::{Trace, config, guard};
+use xtask::fuzz::{Trace, config, guard, proxy};
 
 use crate::project;
 use mutate::Mutator;
@@ -44,6 +44,18 @@ pub struct Options {
     seed: Option<u64>,
 }
 
+impl Options {
+    /// Every target for so long.
+    pub fn for_seconds(seconds: u64) -> Self {
+        Self {
+            seconds,
+            target: None,
+            input: None,
+            seed: None,
+        }
+    }
+}
+
 /// What is fuzzed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Target {
@@ -51,6 +63,8 @@ pub enum Target {
     Config,
     /// Bytes of a connection, judged by the guard.
     Guard,
+    /// Bytes of a connection, to the running proxy.
+    Proxy,
 }
 
 impl Target {
@@ -58,6 +72,7 @@ impl Target {
         match self {
             Self::Config => "config",
             Self::Guard => "guard",
+            Self::Proxy => "proxy",
         }
     }
 
@@ -65,6 +80,7 @@ impl Target {
         match self {
             Self::Config => config::run(input),
             Self::Guard => guard::run(input),
+            Self::Proxy => proxy::run(input),
         }
     }
 }

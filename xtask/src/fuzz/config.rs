@@ -9,9 +9,9 @@ use std::sync::Arc;
 use http::HeaderMap;
 use seaway_api::Resources;
 use seaway_compile::{Options, compile};
-use seaway_model::{Code, Model};
+use seaway_model::{Code, Model, Protocol};
 use seaway_route::normalize;
-use seaway_route::{Decision, ListenerTable, RequestHead, RouteTable};
+use seaway_route::{Decision, ExplainRequest, ListenerTable, RequestHead, RouteTable, explain};
 
 use super::Trace;
 use super::requests::{Request, suggested};
@@ -98,7 +98,7 @@ fn decide_one(table: &RouteTable, listener: &ListenerTable, request: &Request) -
         outcome(&linear),
         "index (left) and scan (right) differ for {request:?}"
     );
-    let _ = table;
+    explained(table, listener, request, &decision);
     Some(match decision {
         Decision::Misdirected => 0,
         Decision::NoRoute { virtual_host: None } => 1,
@@ -107,6 +107,40 @@ fn decide_one(table: &RouteTable, listener: &ListenerTable, request: &Request) -
         } => 2,
         Decision::Route(matched) => 3 + action_number(&matched.route.route.action),
     })
+}
+
+/// What `explain` says of the same request is what was decided.
+fn explained(table: &RouteTable, listener: &ListenerTable, request: &Request, decision: &Decision<'_>) {
+    let port = listener.listener().port;
+    if request.host.is_empty() || request.path == "*" || listener.listener().protocol == Protocol::Https {
+        // No URL says these, or the connection would be refused first.
+        return;
+    }
+    let query = request
+        .query
+        .as_deref()
+        .map(|query| format!("?{query}"))
+        .unwrap_or_default();
+    let url = format!("http://{}{}{query}", request.host, request.path);
+    let Ok(asked) = ExplainRequest::new(&request.method, &url, headers(request), Some(port)) else {
+        return;
+    };
+    let explanation = explain(table, &asked);
+    assert!(serde_json::to_string(&explanation).is_ok());
+    if explanation.listener != Some(&*listener.listener().name) {
+        // Several listeners on one port: another is asked.
+        return;
+    }
+    let bad = explanation.respond.is_some_and(|answer| answer.status == 400);
+    let said = explanation.route.map(|route| (&route.0.origin, route.0.rule));
+    let decided = match decision {
+        Decision::Route(matched) => Some((&matched.route.route.origin, matched.route.route.rule)),
+        _ => None,
+    };
+    assert!(
+        bad || said == decided,
+        "explain says {said:?}, decided was {decided:?}, for {request:?}"
+    );
 }
 
 fn headers(request: &Request) -> HeaderMap {

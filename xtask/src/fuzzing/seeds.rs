@@ -48,7 +48,7 @@ fn collect(folder: &Path, seeds: &mut Vec<Vec<u8>>) -> Result<()> {
 pub fn words(target: Target) -> Vec<Vec<u8>> {
     let words: &[&str] = match target {
         Target::Config => YAML_WORDS,
-        Target::Guard => HTTP_WORDS,
+        Target::Guard | Target::Proxy => HTTP_WORDS,
     };
     words.iter().map(|word| word.as_bytes().to_vec()).collect()
 }
