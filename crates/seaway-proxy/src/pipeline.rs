@@ -5,8 +5,9 @@
 //! carried out. Endpoints are chosen and spoken to in [`crate::upstream`].
 //!
 //! State between requests is kept per thread: the counters of splits and mirrors, the generator, the sink of finished
-//! requests. A request takes no lock, and without a time limit, a retry policy, a mirror or a body it allocates its
-//! exchange and nothing else that it can do without.
+//! requests. A request takes no lock of ours. What it allocates: the exchange, which becomes the response's body; one
+//! timer, when it has to wait; the header values that it adds; and a copy of its head where it may have to be sent
+//! again, which is always so for a request that may happen twice and has no body.
 
 mod answer;
 mod attempts;
