@@ -41,7 +41,8 @@ impl Shared {
     }
 }
 
-/// One per downstream connection.
+/// One per downstream connection. Whoever works for the connection, tunnels included, holds on to its `Arc`: an HTTP/2
+/// connection that nobody holds and that has no streams is idle.
 #[derive(Clone, Debug)]
 pub struct Connection {
     /// The process.
