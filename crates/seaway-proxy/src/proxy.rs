@@ -59,7 +59,10 @@ impl Proxy {
     ///
     /// # Errors
     /// When the system gives no threads or event queues.
-    #[expect(clippy::needless_pass_by_value, reason = "the sinks are the workers' from now on")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the sinks are the workers' from now on"
+    )]
     pub fn start_with<H: Handler>(
         mut options: Options,
         sinks: Arc<dyn Sinks>,
@@ -149,7 +152,9 @@ impl Proxy {
         let start = Instant::now();
         {
             let mut state = lock(&self.state);
-            let State { workers, listeners, .. } = &mut *state;
+            let State {
+                workers, listeners, ..
+            } = &mut *state;
             listeners.close_all(workers);
             lock(&self.statuses).clear();
         }

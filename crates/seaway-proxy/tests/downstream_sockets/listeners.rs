@@ -123,7 +123,10 @@ fn the_pipeline_stands_behind_the_connections_and_the_sink_hears_of_both() {
     let address = statuses[0].bound.unwrap();
     assert_eq!(proxy.snapshot().version, 1);
     let mut client = Client::connect(address);
-    assert_eq!(super::support::statuses(&client.send(get("/x")).response().0), [404]);
+    assert_eq!(
+        super::support::statuses(&client.send(get("/x")).response().0),
+        [404]
+    );
     assert_eq!(super::support::statuses(&client.send("BAD\r\n").rest()), [400]);
     eventually(|| records.lock().unwrap().len() == 2);
     assert_eq!(
@@ -138,7 +141,10 @@ fn after_a_drain_nothing_is_bound() {
     gate.proxy.drain(PATIENCE);
     assert_eq!(gate.proxy.listeners(), []);
     let statuses = gate.apply(vec![listener("http-80", 80)]);
-    assert!(statuses[0].error.as_ref().unwrap().contains("drained"), "{statuses:?}");
+    assert!(
+        statuses[0].error.as_ref().unwrap().contains("drained"),
+        "{statuses:?}"
+    );
 }
 
 /// Runs a drain beside the test.
