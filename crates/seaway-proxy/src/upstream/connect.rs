@@ -49,13 +49,13 @@ pub(super) async fn http2(
     cluster: &ClusterState,
     endpoint: &EndpointState,
 ) -> Result<(Http2Sender, StreamGuard, bool), Failure> {
-    if let Some((sender, guard)) = pool::take_http2(&endpoint.place) {
+    if let Some((sender, guard)) = pool::take_http2(&endpoint.place).await {
         return Ok((sender, guard, true));
     }
     let made = async {
         let connecting = pool::connecting(&endpoint.place);
         let _only_one = connecting.lock().await;
-        if let Some((sender, guard)) = pool::take_http2(&endpoint.place) {
+        if let Some((sender, guard)) = pool::take_http2(&endpoint.place).await {
             return Ok((sender, guard, true));
         }
         let stream = tcp(endpoint).await?;

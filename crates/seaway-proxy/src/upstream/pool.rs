@@ -3,12 +3,15 @@
 //! HTTP/1.1: a stack of idle connections; the one used last is used next, so that spare ones grow old and are
 //! closed. HTTP/2: the connections of an address, each shared by many streams.
 //!
-//! A *keeper* task for each place of a thread closes what idled too long, and everything when the address is gone. It
-//! counts its own ticks, so that giving a connection back reads no clock. It ends when its pool is empty.
+//! A *keeper* task for each place of a thread closes what idled too long, and everything when the address is gone.
+//! It ends when its pool is empty.
+//!
+//! Servers close connections that idle. A thread sees that only when it asks the system for events, so a connection
+//! that was not used just now is taken in two steps: events are let in, and then it is used if it is still open.
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::client::conn::{http1, http2};
 use rustc_hash::FxHashMap;
@@ -23,8 +26,10 @@ pub(super) type Http2Sender = http2::SendRequest<Body>;
 
 /// How often a keeper looks.
 const TICK: Duration = Duration::from_secs(15);
-/// After so many looks an idle connection is closed: 60 to 75 seconds.
-const IDLE_TICKS: u64 = 5;
+/// An idle connection is closed after this, and at most a tick.
+const IDLE: Duration = Duration::from_secs(60);
+/// A connection that was used so lately is not looked at again before it is used.
+const TRUSTED: Duration = Duration::from_millis(10);
 /// Idle HTTP/1.1 connections to one address from one thread.
 const MAX_IDLE: usize = 512;
 
@@ -34,9 +39,8 @@ thread_local! {
 
 #[derive(Default)]
 struct Pool {
-    tick: u64,
-    /// With the tick at which it was given back; the newest is last.
-    http1: Vec<(Http1Sender, u64)>,
+    /// With the time at which it was given back; the newest is last.
+    http1: Vec<(Http1Sender, Instant)>,
     http2: Vec<Shared>,
     /// Held while an HTTP/2 connection is made, so that requests that come meanwhile share it.
     connecting: Arc<tokio::sync::Mutex<()>>,
@@ -45,8 +49,8 @@ struct Pool {
 struct Shared {
     sender: Http2Sender,
     link: Arc<Link>,
-    /// The last tick at which a stream was seen on it.
-    used: u64,
+    /// When a stream was last seen on it.
+    used: Instant,
 }
 
 /// Touches this thread's pool of a place, making it if need be. `None` while the thread ends.
@@ -63,13 +67,22 @@ fn with_pool<T>(place: &Arc<Place>, touch: impl FnOnce(&mut Pool) -> T) -> Optio
 }
 
 /// An idle HTTP/1.1 connection.
-pub(super) fn take_http1(place: &Arc<Place>) -> Option<Http1Sender> {
-    let take = |pools: &RefCell<FxHashMap<u64, Pool>>| {
-        let mut pools = pools.try_borrow_mut().ok()?;
-        let idle = &mut pools.get_mut(&place.id)?.http1;
-        std::iter::from_fn(|| idle.pop()).find_map(|(sender, _)| sender.is_ready().then_some(sender))
-    };
-    POOLS.try_with(take).ok().flatten()
+pub(super) async fn take_http1(place: &Place) -> Option<Http1Sender> {
+    while let Some((sender, since)) = pop_http1(place) {
+        if since.elapsed() >= TRUSTED {
+            tokio::task::yield_now().await;
+        }
+        if sender.is_ready() {
+            return Some(sender);
+        }
+    }
+    None
+}
+
+fn pop_http1(place: &Place) -> Option<(Http1Sender, Instant)> {
+    let pop =
+        |pools: &RefCell<FxHashMap<u64, Pool>>| pools.try_borrow_mut().ok()?.get_mut(&place.id)?.http1.pop();
+    POOLS.try_with(pop).ok().flatten()
 }
 
 /// Takes an HTTP/1.1 connection back, once it is ready for another request; one that never gets there is closed.
@@ -98,23 +111,34 @@ fn keep_http1(place: &Arc<Place>, sender: Http1Sender) {
     }
     with_pool(place, |pool| {
         if pool.http1.len() < MAX_IDLE {
-            pool.http1.push((sender, pool.tick));
+            pool.http1.push((sender, Instant::now()));
         }
     });
 }
 
 /// A place on an HTTP/2 connection that has one free.
-pub(super) fn take_http2(place: &Arc<Place>) -> Option<(Http2Sender, StreamGuard)> {
-    with_pool(place, |pool| {
+pub(super) async fn take_http2(place: &Arc<Place>) -> Option<(Http2Sender, StreamGuard)> {
+    loop {
+        let (sender, guard, since) = find_http2(place)?;
+        if since.elapsed() >= TRUSTED {
+            tokio::task::yield_now().await;
+        }
+        if !sender.is_closed() {
+            return Some((sender, guard));
+        }
+    }
+}
+
+fn find_http2(place: &Arc<Place>) -> Option<(Http2Sender, StreamGuard, Instant)> {
+    let find = |pool: &mut Pool| {
         pool.http2.retain(|shared| !shared.sender.is_closed());
-        let tick = pool.tick;
         pool.http2.iter_mut().find_map(|shared| {
             let guard = Link::try_stream(&shared.link)?;
-            shared.used = tick;
-            Some((shared.sender.clone(), guard))
+            let since = std::mem::replace(&mut shared.used, Instant::now());
+            Some((shared.sender.clone(), guard, since))
         })
-    })
-    .flatten()
+    };
+    with_pool(place, find).flatten()
 }
 
 /// Adds an HTTP/2 connection. One to an address that is gone serves only who made it.
@@ -126,7 +150,7 @@ pub(super) fn add_http2(place: &Arc<Place>, sender: &Http2Sender, link: &Arc<Lin
         pool.http2.push(Shared {
             sender: sender.clone(),
             link: Arc::clone(link),
-            used: pool.tick,
+            used: Instant::now(),
         });
     });
 }
@@ -156,7 +180,9 @@ async fn keep(place: Arc<Place>) {
             let Ok(mut pools) = pools.try_borrow_mut() else {
                 return false;
             };
-            let empty = pools.get_mut(&place.id).is_none_or(Pool::tick);
+            let empty = pools
+                .get_mut(&place.id)
+                .is_none_or(|pool| pool.sweep(Instant::now()));
             if removed || empty {
                 pools.remove(&place.id);
             }
@@ -170,16 +196,15 @@ async fn keep(place: Arc<Place>) {
 
 impl Pool {
     /// Closes what idled too long; whether nothing is left.
-    fn tick(&mut self) -> bool {
-        self.tick += 1;
-        let tick = self.tick;
+    fn sweep(&mut self, now: Instant) -> bool {
+        let is_fresh = |since: Instant| now.saturating_duration_since(since) < IDLE;
         self.http1
-            .retain(|(sender, since)| !sender.is_closed() && since + IDLE_TICKS > tick);
+            .retain(|(sender, since)| !sender.is_closed() && is_fresh(*since));
         self.http2.retain_mut(|shared| {
             if shared.link.streams() > 0 {
-                shared.used = tick;
+                shared.used = now;
             }
-            !shared.sender.is_closed() && shared.used + IDLE_TICKS > tick
+            !shared.sender.is_closed() && is_fresh(shared.used)
         });
         // While somebody holds `connecting`, the pool is about to be used.
         self.http1.is_empty() && self.http2.is_empty() && Arc::strong_count(&self.connecting) == 1

@@ -140,7 +140,7 @@ async fn exchange_http1(
     shape::for_http1(&mut request);
     let upgrade = shape::is_upgrade(&request);
     loop {
-        let pooled = pool::take_http1(&in_flight.endpoint().place);
+        let pooled = pool::take_http1(&in_flight.endpoint().place).await;
         let reused = pooled.is_some();
         let mut sender = match pooled {
             Some(sender) => sender,

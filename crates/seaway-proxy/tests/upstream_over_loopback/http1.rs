@@ -1,6 +1,7 @@
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
@@ -70,40 +71,54 @@ async fn a_guard_dropped_with_half_a_body_does_not_spoil_the_pool() {
     assert!(!again.reused);
 }
 
-/// Serves one request on each of two connections, closing the first behind its answer, and says when it is closed.
-fn closing_behind_the_answer() -> (SocketAddr, mpsc::Receiver<()>) {
+/// Serves one request on each of two connections. When told, closes the first, and says that it has.
+fn closing_when_told() -> (SocketAddr, mpsc::Sender<()>, mpsc::Receiver<()>) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let (closed, told) = mpsc::channel();
+    let (tell, told) = mpsc::channel();
+    let (closed, seen) = mpsc::channel();
     std::thread::spawn(move || {
-        for stream in listener.incoming().take(2) {
-            let mut stream = stream.unwrap();
-            let mut head = Vec::new();
-            while !head.ends_with(b"\r\n\r\n") {
-                let mut byte = [0];
-                stream.read_exact(&mut byte).unwrap();
-                head.extend(byte);
-            }
-            stream
-                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
-                .unwrap();
-            drop(stream);
-            closed.send(()).unwrap();
-        }
+        let first = serve_one(&listener);
+        told.recv().unwrap();
+        drop(first);
+        closed.send(()).unwrap();
+        let _second = serve_one(&listener);
+        // Until the test is over.
+        let _ = told.recv();
     });
-    (address, told)
+    (address, tell, seen)
+}
+
+fn serve_one(listener: &std::net::TcpListener) -> std::net::TcpStream {
+    let (mut stream, _) = listener.accept().unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.extend(byte);
+    }
+    stream
+        .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        .unwrap();
+    stream
 }
 
 #[tokio::test]
 async fn a_pooled_connection_that_was_just_closed_is_replaced() {
-    let (address, closed) = closing_behind_the_answer();
+    let (address, tell, closed) = closing_when_told();
     let cluster = apply(&Registry::new(), static_cluster(HTTP1, &[address]));
-    let first = once(&cluster, get("/")).await.unwrap();
-    // Blocks this thread, so that the connection's task cannot see the end before the next request is queued.
+    fetch(&cluster).await;
+    let used = Instant::now();
+    // Blocks this thread, so that the connection's task cannot see the end before the next request comes.
+    tell.send(()).unwrap();
     closed.recv_timeout(SOON).unwrap();
-    drop(first);
+    // A connection that was used less than 10 ms ago is taken as it is.
+    while used.elapsed() < Duration::from_millis(10) {
+        std::thread::yield_now();
+    }
     let second = once(&cluster, get("/")).await.unwrap();
     assert_eq!(second.response.status(), StatusCode::OK);
+    assert!(!second.reused);
 }
 
 #[tokio::test]
@@ -146,6 +161,16 @@ async fn a_cluster_of_which_all_are_ejected_still_tries() {
     let _server = serve_on(bound.listen(16).unwrap(), Kind::http1("a"));
     assert_eq!(fetch(&cluster).await.0, "a");
     assert_eq!(registry.status()[0].endpoints[0].health, HealthWord::Healthy);
+}
+
+#[tokio::test]
+async fn a_tried_endpoint_is_avoided_while_there_is_another() {
+    let (a, b) = (serve(Kind::http1("a")).await, serve(Kind::http1("b")).await);
+    let cluster = apply(&Registry::new(), static_cluster(HTTP1, &[a.address, b.address]));
+    for _ in 0..4 {
+        let sent = avoiding(&cluster, get("/"), &[a.address]).await.unwrap();
+        assert_eq!(sent.endpoint, b.address);
+    }
 }
 
 #[tokio::test]

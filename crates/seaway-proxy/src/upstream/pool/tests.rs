@@ -21,22 +21,18 @@ async fn http2() -> (Shared, Arc<Link>, tokio::io::DuplexStream) {
     let shared = Shared {
         sender,
         link: Arc::clone(&link),
-        used: 0,
+        used: Instant::now(),
     };
     (shared, link, theirs)
-}
-
-fn ticks(pool: &mut Pool, times: u64) -> bool {
-    (0..times).fold(false, |_, _| pool.tick())
 }
 
 #[tokio::test]
 async fn an_idle_connection_is_closed_after_its_time_and_not_before() {
     let (sender, _theirs) = http1().await;
-    let mut pool = Pool::default();
-    pool.http1.push((sender, 0));
-    assert!(!ticks(&mut pool, IDLE_TICKS - 1));
-    assert!(ticks(&mut pool, 1));
+    let (mut pool, now) = (Pool::default(), Instant::now());
+    pool.http1.push((sender, now));
+    assert!(!pool.sweep(now + IDLE - TICK));
+    assert!(pool.sweep(now + IDLE));
 }
 
 #[tokio::test]
@@ -47,8 +43,8 @@ async fn an_idle_connection_that_the_peer_closed_is_let_go_at_once() {
         tokio::task::yield_now().await;
     }
     let mut pool = Pool::default();
-    pool.http1.push((sender, 0));
-    assert!(ticks(&mut pool, 1));
+    pool.http1.push((sender, Instant::now()));
+    assert!(pool.sweep(Instant::now()));
 }
 
 #[tokio::test]
@@ -57,17 +53,18 @@ async fn a_shared_connection_lives_as_long_as_its_streams_and_then_its_time() {
     let mut pool = Pool::default();
     pool.http2.push(shared);
     let stream = Link::queue_stream(&link);
-    assert!(!ticks(&mut pool, IDLE_TICKS * 3));
+    let late = Instant::now() + IDLE * 3;
+    assert!(!pool.sweep(late));
     drop(stream);
-    assert!(!ticks(&mut pool, IDLE_TICKS - 1));
-    assert!(ticks(&mut pool, 1));
+    assert!(!pool.sweep(late + IDLE - TICK));
+    assert!(pool.sweep(late + IDLE));
 }
 
 #[tokio::test]
 async fn a_pool_for_which_a_connection_is_being_made_is_not_empty() {
     let mut pool = Pool::default();
     let connecting = Arc::clone(&pool.connecting);
-    assert!(!ticks(&mut pool, 1));
+    assert!(!pool.sweep(Instant::now()));
     drop(connecting);
-    assert!(ticks(&mut pool, 1));
+    assert!(pool.sweep(Instant::now()));
 }
