@@ -1,5 +1,12 @@
 //! The upstream half against real sockets on the loopback.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail as tests do"
+)]
+
 #[path = "upstream_over_loopback/dns.rs"]
 mod dns;
 #[path = "upstream_over_loopback/http1.rs"]
