@@ -9,6 +9,7 @@
     reason = "a task's output is what it is for"
 )]
 
+mod bench;
 mod ci;
 mod docs;
 mod fuzzing;
@@ -44,6 +45,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Measures what the project promises: decisions, start, memory, changes, processor time against nginx.
+    Bench(bench::Options),
     /// Throws changed manifests and changed requests at the code, on stable Rust.
     Fuzz(fuzzing::Options),
 }
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Task::Test(options) => ci::run(&options),
         Task::Layers => layers::run(),
         Task::Supply => supply::run(),
+        Task::Bench(options) => bench::run(&options),
         Task::Fuzz(options) => fuzzing::run(&options),
         Task::Docs { check: true } => docs::check(),
         Task::Docs { check: false } => docs::write(),
