@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::{docs, fuzzing, layers, project, supply};
+use crate::{docs, fuzzing, layers, parts, project, supply};
 use tally::Tally;
 
 /// What can be chosen.
@@ -70,6 +70,11 @@ const STEPS: &[Step] = &[
         work: |_| fuzzing::run(&fuzzing::Options::for_seconds(15)),
     },
     Step {
+        name: "parts",
+        repeat: "cargo xtask parts",
+        work: |_| parts::install(&["pebble"]),
+    },
+    Step {
         name: "tests",
         repeat: "cargo test --workspace --locked",
         work: |tally| tally::watch(project::cargo().args(["test", "--workspace", "--locked"]), tally),
@@ -82,8 +87,9 @@ pub fn run(options: &Options) -> Result<()> {
     let mut tally = Tally::default();
     let mut times = Vec::new();
     for step in STEPS {
-        if options.no_tests && step.name == "tests" {
-            println!("\n== tests: left out, as --no-tests says");
+        // The parts are there for the tests alone.
+        if options.no_tests && matches!(step.name, "parts" | "tests") {
+            println!("\n== {}: left out, as --no-tests says", step.name);
             continue;
         }
         println!("\n== {}", step.name);

@@ -15,6 +15,7 @@ mod docs;
 mod fuzzing;
 mod layers;
 mod metadata;
+mod parts;
 mod project;
 mod supply;
 
@@ -49,6 +50,8 @@ enum Task {
     Bench(bench::Options),
     /// Throws changed manifests and changed requests at the code, on stable Rust.
     Fuzz(fuzzing::Options),
+    /// Brings the programs of others that tests run against into `.cache/`.
+    Parts(parts::Options),
 }
 
 fn main() -> ExitCode {
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Task::Supply => supply::run(),
         Task::Bench(options) => bench::run(&options),
         Task::Fuzz(options) => fuzzing::run(&options),
+        Task::Parts(options) => parts::run(&options),
         Task::Docs { check: true } => docs::check(),
         Task::Docs { check: false } => docs::write(),
     };
