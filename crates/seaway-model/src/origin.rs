@@ -70,6 +70,10 @@ impl fmt::Display for Origin {
 /// `shop.yaml:7:5`
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What is about a whole file has no line.
+        if self.line == 0 {
+            return f.write_str(&self.file);
+        }
         write!(f, "{}:{}:{}", self.file, self.line, self.column)
     }
 }

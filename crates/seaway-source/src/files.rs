@@ -264,11 +264,15 @@ fn reading(name: &str, read: io::Result<Vec<u8>>) -> Reading {
 
 fn unreadable(name: &str, error: &io::Error) -> Problem {
     let help = match error.kind() {
-        io::ErrorKind::NotFound => "check the path; it is read as soon as it is there",
+        io::ErrorKind::NotFound => "check the path; a running gateway reads it as soon as it is there",
         io::ErrorKind::PermissionDenied => "give Seaway the permission to read it",
         _ => "check that it is a file, a folder, or \"-\"",
     };
-    let message = format!("cannot be read: {error}");
+    let message = match error.kind() {
+        io::ErrorKind::NotFound => format!("there is no file or folder \"{name}\""),
+        io::ErrorKind::PermissionDenied => "it may not be read".to_owned(),
+        _ => format!("cannot be read: {error}"),
+    };
     file_problem(ProblemKind::Unreadable, name, Pos::default(), message, help)
 }
 

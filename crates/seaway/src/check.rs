@@ -4,18 +4,31 @@ use std::io::{self, Write as _};
 
 use crate::Exit;
 use crate::cli::{Output, PathArgs};
+use crate::run::objects;
 use crate::{load, render};
 
 /// Runs the command.
 pub fn check(args: &PathArgs, output: Output) -> anyhow::Result<Exit> {
-    let (_, report) = load::load(&args.paths);
+    let resources = load::read(&args.paths);
+    let (_, report) = load::compile(&resources);
     let out = io::stdout().lock();
     match output {
         Output::Json => render::json(&mut io::BufWriter::new(out), &report.diagnostics)?,
         Output::Text => {
             render::text(&mut anstream::AutoStream::auto(out), &report.diagnostics)?;
-            writeln!(io::stderr(), "{}", render::summary(&report.diagnostics))?;
+            // So that nobody takes a folder in which nothing was found for one in which nothing is wrong.
+            let objects: u64 = objects::count(&resources).values().sum();
+            let plural = if objects == 1 { "" } else { "s" };
+            writeln!(
+                io::stderr(),
+                "{} in {objects} object{plural}",
+                render::summary(&report.diagnostics)
+            )?;
         }
     }
-    Ok(if report.has_errors() { Exit::BadConfiguration } else { Exit::Fine })
+    Ok(if report.has_errors() {
+        Exit::BadConfiguration
+    } else {
+        Exit::Fine
+    })
 }

@@ -12,7 +12,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[command(name = "seaway", version, propagate_version = true, max_term_width = 110, after_help = EXAMPLES)]
 pub struct Cli {
     /// How results are written.
-    #[arg(short, long, global = true, value_enum, default_value_t = Output::Text, value_name = "FORMAT")]
+    // After the flags of the command itself.
+    #[arg(short, long, global = true, value_enum, default_value_t = Output::Text, value_name = "FORMAT",
+        display_order = 900)]
     pub output: Output,
     /// What to do.
     #[command(subcommand)]
@@ -31,9 +33,9 @@ Exit codes: 0 fine, 1 the configuration has errors, 2 wrong usage, 70 a fault of
 /// How results are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {
-    /// For people.
+    // For people. (Not a doc comment: clap would give each value a paragraph in every command's help.)
     Text,
-    /// For scripts.
+    // For scripts.
     Json,
 }
 
@@ -91,10 +93,20 @@ pub struct ExplainArgs {
     #[command(flatten)]
     pub manifests: PathArgs,
     /// The request: a method and a URL.
-    #[arg(long, value_name = "'METHOD URL'", required_unless_present = "requests", conflicts_with = "requests")]
+    #[arg(
+        long,
+        value_name = "'METHOD URL'",
+        required_unless_present = "requests",
+        conflicts_with = "requests"
+    )]
     pub request: Option<String>,
     /// A header of the request (repeatable). `Host` replaces the URL's host.
-    #[arg(short = 'H', long = "header", value_name = "'NAME: VALUE'", conflicts_with = "requests")]
+    #[arg(
+        short = 'H',
+        long = "header",
+        value_name = "'NAME: VALUE'",
+        conflicts_with = "requests"
+    )]
     pub headers: Vec<String>,
     /// The port it arrives on, as configured; by default the URL's.
     #[arg(long, value_name = "N", conflicts_with = "requests")]
@@ -121,7 +133,7 @@ pub struct TranslateArgs {
 /// What `translate` writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Target {
-    /// Seaway's own model.
+    // Seaway's own model.
     Model,
 }
 
@@ -148,10 +160,17 @@ pub struct PortMapping {
 impl FromStr for PortMapping {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let parse = |part: &str| part.parse().map_err(|_| format!("\"{part}\" is not a port number"));
-        let (configured, bound) =
-            text.split_once(':').ok_or("write it as CONFIGURED:BOUND, for example 80:8080")?;
-        Ok(Self { configured: parse(configured)?, bound: parse(bound)? })
+        let parse = |part: &str| {
+            part.parse()
+                .map_err(|_| format!("\"{part}\" is not a port number"))
+        };
+        let (configured, bound) = text
+            .split_once(':')
+            .ok_or("write it as CONFIGURED:BOUND, for example 80:8080")?;
+        Ok(Self {
+            configured: parse(configured)?,
+            bound: parse(bound)?,
+        })
     }
 }
 
@@ -182,7 +201,8 @@ pub struct ServeArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
     /// The access log, on standard output: off, text, json, or a format of your own.
-    #[arg(long, value_name = "off|text|json|FORMAT", default_value = "off")]
+    #[arg(long, value_name = "off|text|json|FORMAT", default_value = "off",
+        value_parser = parse_log_format)]
     pub access_log: String,
     /// How long running requests may take to finish when stopping.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration)]
@@ -215,7 +235,9 @@ impl FromStr for Admin {
         if text == "off" {
             return Ok(Self::Off);
         }
-        text.parse().map(Self::On).map_err(|_| "write ADDR:PORT, for example 127.0.0.1:9901, or off".to_owned())
+        text.parse()
+            .map(Self::On)
+            .map_err(|_| "write ADDR:PORT, for example 127.0.0.1:9901, or off".to_owned())
     }
 }
 
@@ -227,7 +249,9 @@ impl FromStr for Network {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         let (address, bits) = text.split_once('/').map_or((text, None), |(a, b)| (a, Some(b)));
-        let address: IpAddr = address.parse().map_err(|_| format!("\"{address}\" is not an IP address"))?;
+        let address: IpAddr = address
+            .parse()
+            .map_err(|_| format!("\"{address}\" is not an IP address"))?;
         let most = if address.is_ipv4() { 32 } else { 128 };
         let bits = match bits {
             None => most,
@@ -242,36 +266,36 @@ impl FromStr for Network {
 }
 
 /// Limits. Their defaults suit a gateway that faces the Internet.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Limits")]
 pub struct LimitArgs {
-    /// Bytes of a request head (431 above).
-    #[arg(long, value_name = "BYTES")]
-    pub max_head_bytes: Option<usize>,
-    /// Fields of a request head (431 above).
-    #[arg(long, value_name = "N")]
-    pub max_head_fields: Option<usize>,
+    /// Bytes of a request head; 431 above, or 414 for the target alone.
+    #[arg(long, value_name = "BYTES", default_value = "65536")]
+    pub max_head_bytes: usize,
+    /// Fields of a request head; 431 above.
+    #[arg(long, value_name = "N", default_value = "100")]
+    pub max_head_fields: usize,
     /// Time for a request head to arrive.
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
-    pub head_timeout: Option<Duration>,
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "10s")]
+    pub head_timeout: Duration,
     /// Time a connection may wait for its next request.
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
-    pub idle_timeout: Option<Duration>,
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "75s")]
+    pub idle_timeout: Duration,
     /// Time a stream may stand still.
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
-    pub stream_idle_timeout: Option<Duration>,
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "300s")]
+    pub stream_idle_timeout: Duration,
     /// Connections from clients, all together.
-    #[arg(long, value_name = "N")]
-    pub max_connections: Option<usize>,
+    #[arg(long, value_name = "N", default_value = "50000")]
+    pub max_connections: usize,
     /// HTTP/2 streams a connection may have open.
-    #[arg(long, value_name = "N")]
-    pub max_concurrent_streams: Option<u32>,
+    #[arg(long, value_name = "N", default_value = "128")]
+    pub max_concurrent_streams: u32,
     /// HTTP/2 streams a client may reset unanswered before its connection is closed.
-    #[arg(long, value_name = "N")]
-    pub max_reset_streams: Option<usize>,
+    #[arg(long, value_name = "N", default_value = "50")]
+    pub max_reset_streams: usize,
     /// Bytes of a request body that are kept for a retry.
-    #[arg(long, value_name = "BYTES")]
-    pub max_replay_bytes: Option<usize>,
+    #[arg(long, value_name = "BYTES", default_value = "65536")]
+    pub max_replay_bytes: usize,
 }
 
 /// `demo`
@@ -285,18 +309,30 @@ pub struct DemoArgs {
     pub serve: ServeArgs,
 }
 
+/// Any format of the access log, as it was written; whether it can be used is known before anything is started.
+fn parse_log_format(text: &str) -> Result<String, String> {
+    seaway_telemetry::LogFormat::parse_option(text)
+        .map(|_| text.to_owned())
+        .map_err(|error| error.to_string())
+}
+
 /// `15s`, `200ms`, `1m30s`, `2h`; a bare number is seconds.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     const HELP: &str = "write a time as 15s, 200ms, 1m30s or 2h";
     if let Ok(seconds) = text.parse::<u64>() {
         return Ok(Duration::from_secs(seconds));
     }
+    if text.is_empty() {
+        return Err(HELP.to_owned());
+    }
     let mut rest = text;
     let mut total = Duration::ZERO;
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or(HELP)?;
         let (number, tail) = rest.split_at(digits);
-        let letters = tail.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(tail.len());
+        let letters = tail
+            .find(|c: char| !c.is_ascii_alphabetic())
+            .unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(letters);
         let number: f64 = number.parse().map_err(|_| HELP)?;
         let seconds = match unit {
@@ -325,8 +361,15 @@ mod tests {
     #[test]
     fn every_command_has_an_example_in_its_help() {
         for command in Cli::command().get_subcommands() {
-            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-            assert!(help.contains(&format!("seaway {}", command.get_name())), "{}", command.get_name());
+            let help = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            assert!(
+                help.contains(&format!("seaway {}", command.get_name())),
+                "{}",
+                command.get_name()
+            );
         }
     }
 
@@ -336,11 +379,18 @@ mod tests {
         assert_eq!(parse_duration("200ms"), Ok(Duration::from_millis(200)));
         assert_eq!(parse_duration("15"), Ok(Duration::from_secs(15)));
         assert!(parse_duration("15 parsecs").is_err());
+        assert!(parse_duration("").is_err());
     }
 
     #[test]
     fn a_port_mapping_needs_both_ports() {
-        assert_eq!("80:0".parse(), Ok(PortMapping { configured: 80, bound: 0 }));
+        assert_eq!(
+            "80:0".parse(),
+            Ok(PortMapping {
+                configured: 80,
+                bound: 0
+            })
+        );
         assert!("80".parse::<PortMapping>().is_err());
         assert!("80:70000".parse::<PortMapping>().is_err());
     }

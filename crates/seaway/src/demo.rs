@@ -21,8 +21,16 @@ use guide::Guide;
 /// The ports that the examples give the pods of the shop. Where they are taken, the manifests are written with others.
 const PODS: [(&str, u16); 2] = [("v1", 7001), ("v2", 7002)];
 /// Where the default gateway listens in the demonstration, which should not need to be root.
-const PORTS: [PortMapping; 2] =
-    [PortMapping { configured: 80, bound: 8080 }, PortMapping { configured: 443, bound: 8443 }];
+const PORTS: [PortMapping; 2] = [
+    PortMapping {
+        configured: 80,
+        bound: 8080,
+    },
+    PortMapping {
+        configured: 443,
+        bound: 8443,
+    },
+];
 
 /// Runs the command.
 pub fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
@@ -54,30 +62,43 @@ pub fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
 
 fn port(gateway: &Gateway, configured: u16) -> Option<u16> {
     let is_it = |status: &&ListenerStatus| status.configured_port == configured;
-    gateway.listeners().iter().find(is_it)?.bound.map(|bound| bound.port())
+    gateway
+        .listeners()
+        .iter()
+        .find(is_it)?
+        .bound
+        .map(|bound| bound.port())
 }
 
 /// Starts the pods on a thread of their own, where they stay until the process ends.
 fn start_pods() -> anyhow::Result<Vec<(u16, SocketAddr)>> {
     let (sender, started) = mpsc::channel();
-    std::thread::Builder::new().name("sample-shop".to_owned()).spawn(move || {
-        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => runtime,
-            Err(error) => return drop(sender.send(Err(error))),
-        };
-        runtime.block_on(async {
-            let pods: io::Result<Vec<_>> = PODS.iter().map(|(version, port)| start_pod(version, *port)).collect();
-            let pods = match pods {
-                Ok(pods) => pods,
+    std::thread::Builder::new()
+        .name("sample-shop".to_owned())
+        .spawn(move || {
+            let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
                 Err(error) => return drop(sender.send(Err(error))),
             };
-            let addresses = pods.iter().map(|(port, pod)| (*port, pod.addr())).collect();
-            let _ = sender.send(Ok(addresses));
-            std::future::pending::<()>().await;
-            drop(pods);
-        });
-    })?;
-    started.recv().context("the sample shop did not start")?.context("the sample shop could not start")
+            runtime.block_on(async {
+                let pods: io::Result<Vec<_>> = PODS
+                    .iter()
+                    .map(|(version, port)| start_pod(version, *port))
+                    .collect();
+                let pods = match pods {
+                    Ok(pods) => pods,
+                    Err(error) => return drop(sender.send(Err(error))),
+                };
+                let addresses = pods.iter().map(|(port, pod)| (*port, pod.addr())).collect();
+                let _ = sender.send(Ok(addresses));
+                std::future::pending::<()>().await;
+                drop(pods);
+            });
+        })?;
+    started
+        .recv()
+        .context("the sample shop did not start")?
+        .context("the sample shop could not start")
 }
 
 /// On the port that the examples name, or on any other.
@@ -97,7 +118,10 @@ fn write_manifests(root: &Path, pods: &[(u16, SocketAddr)]) -> anyhow::Result<Pa
         }
         let mut text = example.text.to_owned();
         for (written, address) in pods {
-            text = text.replace(&format!("port: {written}}}"), &format!("port: {}}}", address.port()));
+            text = text.replace(
+                &format!("port: {written}}}"),
+                &format!("port: {}}}", address.port()),
+            );
         }
         std::fs::write(&path, text).with_context(|| path.display().to_string())?;
     }
@@ -107,11 +131,19 @@ fn write_manifests(root: &Path, pods: &[(u16, SocketAddr)]) -> anyhow::Result<Pa
 /// Listens on 8080 and 8443, or on any port where these are taken, unless the user said where.
 fn map_ports(serve: &mut ServeArgs) {
     for mapping in PORTS {
-        if serve.bind.map_port.iter().any(|m| m.configured == mapping.configured) {
+        if serve
+            .bind
+            .map_port
+            .iter()
+            .any(|m| m.configured == mapping.configured)
+        {
             continue;
         }
         let address = serve.bind.address.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
         let free = TcpListener::bind((address, mapping.bound)).is_ok();
-        serve.bind.map_port.push(PortMapping { bound: if free { mapping.bound } else { 0 }, ..mapping });
+        serve.bind.map_port.push(PortMapping {
+            bound: if free { mapping.bound } else { 0 },
+            ..mapping
+        });
     }
 }

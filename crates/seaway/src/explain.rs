@@ -15,8 +15,12 @@ use crate::{load, render};
 /// Runs the command.
 pub fn explain(args: &ExplainArgs, output: Output) -> anyhow::Result<Exit> {
     let (model, report) = load::load(&args.manifests.paths);
-    let errors: Vec<_> =
-        report.diagnostics.iter().filter(|d| d.severity() == seaway_model::Severity::Error).cloned().collect();
+    let errors: Vec<_> = report
+        .diagnostics
+        .iter()
+        .filter(|d| d.severity() == seaway_model::Severity::Error)
+        .cloned()
+        .collect();
     render::text(&mut anstream::AutoStream::auto(io::stderr().lock()), &errors)?;
     if is_unusable(&model, &report) {
         writeln!(io::stderr(), "seaway: nothing in these manifests can be used")?;
@@ -36,7 +40,10 @@ fn is_unusable(model: &Model, report: &Report) -> bool {
 }
 
 fn single(table: &RouteTable, request: &str, args: &ExplainArgs, output: Output) -> anyhow::Result<Exit> {
-    let (method, url) = request.trim().split_once(char::is_whitespace).unwrap_or(("GET", request.trim()));
+    let (method, url) = request
+        .trim()
+        .split_once(char::is_whitespace)
+        .unwrap_or(("GET", request.trim()));
     let mut headers = Vec::with_capacity(args.headers.len());
     for header in &args.headers {
         let Some((name, value)) = header.split_once(':') else {
@@ -74,9 +81,10 @@ fn many(table: &RouteTable, file: &str) -> anyhow::Result<Exit> {
     let mut input = BufReader::with_capacity(1 << 18, input);
     let mut out = io::stdout().lock();
     let mut answers = Vec::with_capacity(1 << 18);
-    let mut line = String::new();
+    let mut line = Vec::new();
     while read_line(&mut input, &mut line)? {
-        explain_json_line(table, &line, &mut answers);
+        // What is not UTF-8 is no JSON either, and gets the same answer.
+        explain_json_line(table, &String::from_utf8_lossy(&line), &mut answers);
         if answers.len() >= 1 << 17 {
             out.write_all(&answers)?;
             answers.clear();
@@ -86,13 +94,14 @@ fn many(table: &RouteTable, file: &str) -> anyhow::Result<Exit> {
     Ok(Exit::Fine)
 }
 
-fn read_line(input: &mut impl BufRead, line: &mut String) -> io::Result<bool> {
+/// Passes over lines with nothing on them.
+fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     loop {
         line.clear();
-        if input.read_line(line)? == 0 {
+        if input.read_until(b'\n', line)? == 0 {
             return Ok(false);
         }
-        if !line.trim().is_empty() {
+        if !line.trim_ascii().is_empty() {
             return Ok(true);
         }
     }

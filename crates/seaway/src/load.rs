@@ -2,21 +2,36 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use seaway_api::Resources;
 use seaway_model::{Model, Report};
 use seaway_source::Files;
 
 /// Reads and compiles the manifests once.
 pub fn load(paths: &[String]) -> (Model, Report) {
-    let resources = Files::new(paths.to_vec()).load(Instant::now());
-    seaway_compile::compile(&resources, &compile_options())
+    compile(&read(paths))
+}
+
+/// Reads the manifests once.
+pub fn read(paths: &[String]) -> Resources {
+    Files::new(paths.to_vec()).load(Instant::now())
+}
+
+/// Compiles what was read.
+pub fn compile(resources: &Resources) -> (Model, Report) {
+    seaway_compile::compile(resources, &compile_options())
 }
 
 /// Options for the world as it is now.
 pub fn compile_options() -> seaway_compile::Options {
-    seaway_compile::Options { now: Some(now()), ..Default::default() }
+    seaway_compile::Options {
+        now: Some(now()),
+        ..Default::default()
+    }
 }
 
 /// Seconds since 1970.
 pub fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
 }

@@ -7,6 +7,7 @@ mod cli;
 mod demo;
 mod explain;
 mod load;
+mod manual;
 mod render;
 mod run;
 mod translate;
@@ -37,7 +38,9 @@ const SOFTWARE_FAULT: u8 = 70;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     // A panic is a fault of our own too; its message was printed when it happened.
-    match std::panic::catch_unwind(|| dispatch(&cli)).unwrap_or_else(|_| Err(anyhow::anyhow!("a bug; please report it"))) {
+    match std::panic::catch_unwind(|| dispatch(&cli))
+        .unwrap_or_else(|_| Err(anyhow::anyhow!("a bug; please report it")))
+    {
         Ok(Exit::Fine) => ExitCode::SUCCESS,
         Ok(Exit::BadConfiguration) => ExitCode::from(1),
         Ok(Exit::WrongUsage) => ExitCode::from(2),
@@ -64,9 +67,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<Exit> {
             Ok(Exit::Fine)
         }
         Command::Man => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
-            io::stdout().write_all(&page)?;
+            io::stdout().write_all(&manual::page()?)?;
             Ok(Exit::Fine)
         }
         Command::Version => version(cli.output),
@@ -77,16 +78,22 @@ fn version(output: Output) -> anyhow::Result<Exit> {
     let version = env!("CARGO_PKG_VERSION");
     match output {
         Output::Text => writeln!(io::stdout(), "seaway {version}")?,
-        Output::Json => writeln!(io::stdout(), "{}", serde_json::json!({"name": "seaway", "version": version}))?,
+        Output::Json => writeln!(
+            io::stdout(),
+            "{}",
+            serde_json::json!({"name": "seaway", "version": version})
+        )?,
     }
     Ok(Exit::Fine)
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
-        cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
-            || cause.downcast_ref::<serde_json::Error>().is_some_and(|e| {
-                e.io_error_kind() == Some(io::ErrorKind::BrokenPipe)
-            })
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+            || cause
+                .downcast_ref::<serde_json::Error>()
+                .is_some_and(|e| e.io_error_kind() == Some(io::ErrorKind::BrokenPipe))
     })
 }

@@ -74,14 +74,23 @@ fn one(out: &mut dyn Write, diagnostic: &Diagnostic, sources: &mut Sources) -> i
         write!(out, ")")?;
     }
     writeln!(out)?;
-    if let Some((position, line)) =
-        diagnostic.origin.position.as_ref().and_then(|p| Some((p, sources.line(p)?)))
+    if let Some((position, line)) = diagnostic
+        .origin
+        .position
+        .as_ref()
+        .and_then(|p| Some((p, sources.line(p)?)))
     {
         let number = position.line.to_string();
         let caret = position.column.saturating_sub(1) as usize;
         writeln!(out, "{dim}{:width$} |{dim:#}", "", width = number.len())?;
         writeln!(out, "{dim}{number} |{dim:#} {line}")?;
-        writeln!(out, "{dim}{:width$} |{dim:#} {:caret$}{colour}^{colour:#}", "", "", width = number.len())?;
+        writeln!(
+            out,
+            "{dim}{:width$} |{dim:#} {:caret$}{colour}^{colour:#}",
+            "",
+            "",
+            width = number.len()
+        )?;
     }
     if !diagnostic.help.is_empty() {
         writeln!(out, "  {dim}={dim:#} help: {}", diagnostic.help)?;
@@ -101,15 +110,21 @@ fn style(severity: Severity) -> Style {
 /// `2 errors, 1 warning`
 pub fn summary(diagnostics: &[Diagnostic]) -> String {
     let mut parts = Vec::new();
-    for (severity, word) in
-        [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Info, "note")]
-    {
+    for (severity, word) in [
+        (Severity::Error, "error"),
+        (Severity::Warning, "warning"),
+        (Severity::Info, "note"),
+    ] {
         let count = diagnostics.iter().filter(|d| d.severity() == severity).count();
         if count > 0 {
             parts.push(format!("{count} {word}{}", if count == 1 { "" } else { "s" }));
         }
     }
-    if parts.is_empty() { "no findings".to_owned() } else { parts.join(", ") }
+    if parts.is_empty() {
+        "no findings".to_owned()
+    } else {
+        parts.join(", ")
+    }
 }
 
 /// Lines of the files that diagnostics are about, each file read once.

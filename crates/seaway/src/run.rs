@@ -6,7 +6,7 @@
 mod collect;
 mod events;
 mod gateway;
-mod objects;
+pub mod objects;
 mod settings;
 mod state;
 mod upgrade;
@@ -84,13 +84,20 @@ fn wait(
                 resources = *changed;
                 let outcome = gateway.apply(&resources);
                 // What was said before need not be said again with every change.
-                let news: Vec<_> =
-                    outcome.report.diagnostics.iter().filter(|d| !shown.contains(*d)).cloned().collect();
+                let news: Vec<_> = outcome
+                    .report
+                    .diagnostics
+                    .iter()
+                    .filter(|d| !shown.contains(*d))
+                    .cloned()
+                    .collect();
                 report(&news)?;
-                shown = outcome.report.diagnostics;
                 for line in outcome.listener_changes {
                     writeln!(io::stderr(), "{line}")?;
                 }
+                let found = render::summary(&outcome.report.diagnostics);
+                writeln!(io::stderr(), "configuration {} serves, {found}", outcome.version)?;
+                shown = outcome.report.diagnostics;
             }
             Event::NotWatched(reason) => {
                 writeln!(
@@ -102,7 +109,10 @@ fn wait(
             Event::Reload => events.reload(),
             Event::Upgrade => match upgrade::hand_over(gateway) {
                 Ok(()) => return Ok(()),
-                Err(error) => writeln!(io::stderr(), "seaway: the upgrade failed, still serving: {error:#}")?,
+                Err(error) => writeln!(
+                    io::stderr(),
+                    "seaway: the upgrade failed, still serving: {error:#}"
+                )?,
             },
             Event::Stop => return Ok(()),
         }
@@ -114,11 +124,19 @@ fn until(due: Option<SystemTime>) -> Duration {
     const LONG: Duration = Duration::from_secs(24 * 3600);
     // A certificate that could not be renewed is tried again, but not in a loop that does nothing else.
     const SHORT: Duration = Duration::from_secs(60);
-    due.map_or(LONG, |due| due.duration_since(SystemTime::now()).unwrap_or_default().clamp(SHORT, LONG))
+    due.map_or(LONG, |due| {
+        due.duration_since(SystemTime::now())
+            .unwrap_or_default()
+            .clamp(SHORT, LONG)
+    })
 }
 
 fn report(diagnostics: &[Diagnostic]) -> io::Result<()> {
-    let shown: Vec<_> = diagnostics.iter().filter(|d| d.severity() != Severity::Info).cloned().collect();
+    let shown: Vec<_> = diagnostics
+        .iter()
+        .filter(|d| d.severity() != Severity::Info)
+        .cloned()
+        .collect();
     render::text(&mut anstream::AutoStream::auto(io::stderr().lock()), &shown)
 }
 

@@ -12,7 +12,10 @@ use crate::{load, render};
 /// Runs the command.
 pub fn translate(args: &TranslateArgs, output: Output) -> anyhow::Result<Exit> {
     let (mut model, report) = load::load(&args.manifests.paths);
-    render::text(&mut anstream::AutoStream::auto(io::stderr().lock()), &report.diagnostics)?;
+    render::text(
+        &mut anstream::AutoStream::auto(io::stderr().lock()),
+        &report.diagnostics,
+    )?;
     rebind(&mut model, &args.bind);
     let mut out = io::BufWriter::new(io::stdout().lock());
     match (args.to, output) {
@@ -23,7 +26,11 @@ pub fn translate(args: &TranslateArgs, output: Output) -> anyhow::Result<Exit> {
         (Target::Model, Output::Text) => write!(out, "{}", serde_saphyr::to_string(&model)?)?,
     }
     out.flush()?;
-    Ok(if report.has_errors() { Exit::BadConfiguration } else { Exit::Fine })
+    Ok(if report.has_errors() {
+        Exit::BadConfiguration
+    } else {
+        Exit::Fine
+    })
 }
 
 /// Applies `--map-port` and `--address`, as `run` would.

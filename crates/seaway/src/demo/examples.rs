@@ -48,7 +48,12 @@ mod tests {
         for folder in std::fs::read_dir(&root).expect("examples").flatten() {
             for file in std::fs::read_dir(folder.path()).expect("a folder").flatten() {
                 let path = file.path();
-                found.insert(path.strip_prefix(&root).expect("below").to_string_lossy().into_owned());
+                found.insert(
+                    path.strip_prefix(&root)
+                        .expect("below")
+                        .to_string_lossy()
+                        .into_owned(),
+                );
             }
         }
         let carried: BTreeSet<_> = EXAMPLES.iter().map(|e| e.path.to_owned()).collect();

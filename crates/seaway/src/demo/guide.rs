@@ -32,24 +32,33 @@ struct Port(u16, u16);
 
 impl Display for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 == self.1 { Ok(()) } else { write!(f, ":{}", self.0) }
+        if self.0 == self.1 {
+            Ok(())
+        } else {
+            write!(f, ":{}", self.0)
+        }
     }
 }
 
 impl Display for Guide<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "The gateway serves. In another terminal:\n")?;
-        let mut step = |title: &str, command: &str, expect: &str| {
-            writeln!(f, "# {title}\n{command}\n#   {expect}\n")
-        };
+        let mut step =
+            |title: &str, command: &str, expect: &str| writeln!(f, "# {title}\n{command}\n#   {expect}\n");
         step(
             "A canary: 5 % to version 2, by weight and not by the number of pods",
-            &format!("for i in $(seq 100); do curl -s {}; done | sort | uniq -c", self.http("canary", "/")),
+            &format!(
+                "for i in $(seq 100); do curl -s {}; done | sort | uniq -c",
+                self.http("canary", "/")
+            ),
             "95 answers name v1, 5 name v2 (one more or less for each worker thread)",
         )?;
         step(
             "iPhones to version 2, everybody else to version 1",
-            &format!("curl -A iPhone {0}; curl -A Android {0}", self.http("phones", "/")),
+            &format!(
+                "curl -A iPhone {0}; curl -A Android {0}",
+                self.http("phones", "/")
+            ),
             "the first answer names v2, the second v1",
         )?;
         step(
@@ -100,7 +109,11 @@ impl Display for Guide<'_> {
             "the route that takes it, and why the others do not",
         )?;
         if let Some(admin) = self.admin {
-            step("See what happens", &format!("curl http://{admin}/metrics"), &format!("metrics; a dashboard is on http://{admin}/"))?;
+            step(
+                "See what happens",
+                &format!("curl http://{admin}/metrics"),
+                &format!("metrics; a dashboard is on http://{admin}/"),
+            )?;
         }
         writeln!(
             f,

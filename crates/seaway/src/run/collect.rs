@@ -4,7 +4,8 @@ use std::sync::{Arc, Weak};
 
 use seaway_proxy::{Proxy, pipeline};
 use seaway_telemetry::catalog::{
-    DOWNSTREAM_CONNECTIONS, DOWNSTREAM_CONNECTIONS_TOTAL, DOWNSTREAM_REFUSED, MIRROR_REQUESTS, UPSTREAM_CONNECTIONS,
+    DOWNSTREAM_CONNECTIONS, DOWNSTREAM_CONNECTIONS_TOTAL, DOWNSTREAM_REFUSED, MIRROR_REQUESTS,
+    UPSTREAM_CONNECTIONS,
 };
 use seaway_telemetry::{Exposition, Telemetry};
 
@@ -20,8 +21,12 @@ pub fn register(telemetry: &Telemetry, proxy: &Arc<Proxy>) {
 
 fn collect(exposition: &mut Exposition, proxy: &Proxy) {
     let stats = proxy.stats();
-    exposition.family(DOWNSTREAM_CONNECTIONS).sample(&[], stats.connections as u64);
-    exposition.family(DOWNSTREAM_CONNECTIONS_TOTAL).sample(&[], stats.accepted);
+    exposition
+        .family(DOWNSTREAM_CONNECTIONS)
+        .sample(&[], stats.connections as u64);
+    exposition
+        .family(DOWNSTREAM_CONNECTIONS_TOTAL)
+        .sample(&[], stats.accepted);
     let mut refused = exposition.family(DOWNSTREAM_REFUSED);
     refused.sample(&["too_many_connections"], stats.over_limit);
     refused.sample(&["handshake_failed"], stats.handshakes_failed);
@@ -32,7 +37,11 @@ fn collect(exposition: &mut Exposition, proxy: &Proxy) {
     }
     let mut upstream = exposition.family(UPSTREAM_CONNECTIONS);
     for cluster in proxy.shared().registry.status() {
-        let open: u64 = cluster.endpoints.iter().map(|endpoint| endpoint.connections).sum();
+        let open: u64 = cluster
+            .endpoints
+            .iter()
+            .map(|endpoint| endpoint.connections)
+            .sum();
         upstream.sample(&[&cluster.name.0], open);
     }
     let mirrors = pipeline::mirror_counts();

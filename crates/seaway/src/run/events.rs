@@ -45,7 +45,11 @@ impl Events {
                 Update::NotWatched(reason) => Event::NotWatched(reason),
             });
         })?;
-        Ok(Self { receiver, watcher, signals })
+        Ok(Self {
+            receiver,
+            watcher,
+            signals,
+        })
     }
 
     /// Reads all manifests again; they arrive as an event.
@@ -63,17 +67,19 @@ impl Drop for Events {
 fn listen(sender: Sender<Event>) -> anyhow::Result<Handle> {
     let mut signals = Signals::new([SIGHUP, SIGTERM, SIGINT, SIGUSR2])?;
     let handle = signals.handle();
-    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        for signal in signals.forever() {
-            let event = match signal {
-                SIGHUP => Event::Reload,
-                SIGUSR2 => Event::Upgrade,
-                _ => Event::Stop,
-            };
-            if sender.send(event).is_err() {
-                return;
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            for signal in signals.forever() {
+                let event = match signal {
+                    SIGHUP => Event::Reload,
+                    SIGUSR2 => Event::Upgrade,
+                    _ => Event::Stop,
+                };
+                if sender.send(event).is_err() {
+                    return;
+                }
             }
-        }
-    })?;
+        })?;
     Ok(handle)
 }

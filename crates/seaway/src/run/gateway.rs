@@ -32,6 +32,8 @@ pub struct Gateway {
 
 /// What a change of the configuration led to.
 pub struct Outcome {
+    /// The number of the configuration that serves now.
+    pub version: u64,
     /// Everything that compiling said.
     pub report: Report,
     /// A line for each listener that is new, moved, gone or in trouble.
@@ -74,14 +76,25 @@ impl Gateway {
         }
         let before = std::mem::replace(&mut self.listeners, self.proxy.apply(&Arc::new(model)));
         let version = self.proxy.snapshot().version;
-        self.telemetry.reloaded(Reload::of(version, SystemTime::now(), &report, objects::count(resources)));
+        self.telemetry.reloaded(Reload::of(
+            version,
+            SystemTime::now(),
+            &report,
+            objects::count(resources),
+        ));
         self.state.set_report(report.clone());
-        Outcome { report, listener_changes: changes(&before, &self.listeners) }
+        Outcome {
+            version,
+            report,
+            listener_changes: changes(&before, &self.listeners),
+        }
     }
 
     /// Opens the admin port, unless there shall be none. The error is the user's to mend.
     pub fn start_admin(&mut self, args: &ServeArgs) -> Result<(), String> {
-        let cli::Admin::On(address) = args.admin else { return Ok(()) };
+        let cli::Admin::On(address) = args.admin else {
+            return Ok(());
+        };
         match Admin::start(address, self.state.clone()) {
             Ok(admin) => {
                 eprint_line(&format!("admin on http://{}", admin.local_addr()));
@@ -147,7 +160,10 @@ impl Gateway {
         self.state.set_draining();
         let drained = self.proxy.drain(timeout);
         if drained.cut_off > 0 {
-            eprint_line(&format!("drained; {} connections were cut off after {timeout:?}", drained.cut_off));
+            eprint_line(&format!(
+                "drained; {} connections were cut off after {timeout:?}",
+                drained.cut_off
+            ));
         }
         self.admin = None;
         self.telemetry.shutdown();
@@ -158,8 +174,13 @@ impl Gateway {
 fn line(status: &ListenerStatus) -> String {
     match (&status.error, status.bound) {
         (Some(error), _) => format!("error: listener {} does not serve: {error}", status.name),
-        (None, Some(bound)) if bound.port() == status.configured_port => format!("{} on {bound}", status.name),
-        (None, Some(bound)) => format!("{} on {bound} (configured {})", status.name, status.configured_port),
+        (None, Some(bound)) if bound.port() == status.configured_port => {
+            format!("{} on {bound}", status.name)
+        }
+        (None, Some(bound)) => format!(
+            "{} on {bound} (configured {})",
+            status.name, status.configured_port
+        ),
         (None, None) => format!("{} does not serve", status.name),
     }
 }

@@ -14,26 +14,34 @@ pub fn proxy(args: &ServeArgs, inherited: Vec<(String, Arc<OwnedFd>)>) -> Option
     Options {
         workers: args.workers.map_or(defaults.workers, usize::from),
         address: args.bind.address,
-        port_map: args.bind.map_port.iter().map(|m| (m.configured, m.bound)).collect(),
-        trusted_proxies: args.trusted_proxy.iter().map(|Network(address, bits)| (*address, *bits)).collect(),
+        port_map: args
+            .bind
+            .map_port
+            .iter()
+            .map(|m| (m.configured, m.bound))
+            .collect(),
+        trusted_proxies: args
+            .trusted_proxy
+            .iter()
+            .map(|Network(address, bits)| (*address, *bits))
+            .collect(),
         limits: limits(&args.limits),
         inherited,
     }
 }
 
 fn limits(args: &LimitArgs) -> Limits {
-    let defaults = Limits::default();
     Limits {
-        head_bytes: args.max_head_bytes.unwrap_or(defaults.head_bytes),
-        head_fields: args.max_head_fields.unwrap_or(defaults.head_fields),
-        head_timeout: args.head_timeout.unwrap_or(defaults.head_timeout),
-        idle_timeout: args.idle_timeout.unwrap_or(defaults.idle_timeout),
-        stream_idle_timeout: args.stream_idle_timeout.unwrap_or(defaults.stream_idle_timeout),
-        connections: args.max_connections.unwrap_or(defaults.connections),
-        concurrent_streams: args.max_concurrent_streams.unwrap_or(defaults.concurrent_streams),
-        reset_streams: args.max_reset_streams.unwrap_or(defaults.reset_streams),
-        replay_bytes: args.max_replay_bytes.unwrap_or(defaults.replay_bytes),
-        ..defaults
+        head_bytes: args.max_head_bytes,
+        head_fields: args.max_head_fields,
+        head_timeout: args.head_timeout,
+        idle_timeout: args.idle_timeout,
+        stream_idle_timeout: args.stream_idle_timeout,
+        connections: args.max_connections,
+        concurrent_streams: args.max_concurrent_streams,
+        reset_streams: args.max_reset_streams,
+        replay_bytes: args.max_replay_bytes,
+        ..Limits::default()
     }
 }
 
@@ -47,4 +55,22 @@ pub fn access_log(text: &str) -> Result<Option<AccessLog>, String> {
         .map(AccessLog::stdout)
         .transpose()
         .map_err(|error| format!("--access-log: its thread could not be started: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser as _;
+
+    #[test]
+    fn the_defaults_of_the_flags_are_those_of_the_data_plane() {
+        let cli = crate::cli::Cli::parse_from(["seaway", "run", "."]);
+        let crate::cli::Command::Run(run) = cli.command else {
+            panic!("run")
+        };
+        assert_eq!(
+            format!("{:?}", limits(&run.serve.limits)),
+            format!("{:?}", Limits::default())
+        );
+    }
 }

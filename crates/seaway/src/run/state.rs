@@ -25,7 +25,12 @@ pub struct State {
 impl State {
     /// Of a process that starts.
     pub fn new(proxy: Arc<Proxy>, telemetry: Arc<Telemetry>) -> Self {
-        Self { proxy, telemetry, report: Mutex::default(), phase: AtomicU8::new(STARTING) }
+        Self {
+            proxy,
+            telemetry,
+            report: Mutex::default(),
+            phase: AtomicU8::new(STARTING),
+        }
     }
 
     /// What the newest configuration had to say.
@@ -46,9 +51,15 @@ impl State {
 
 impl AdminState for State {
     fn ready(&self) -> Readiness {
-        let waiting = |what: &str| Readiness { ready: false, waiting_for: vec![what.to_owned()] };
+        let waiting = |what: &str| Readiness {
+            ready: false,
+            waiting_for: vec![what.to_owned()],
+        };
         match self.phase.load(Ordering::SeqCst) {
-            READY => Readiness { ready: true, waiting_for: Vec::new() },
+            READY => Readiness {
+                ready: true,
+                waiting_for: Vec::new(),
+            },
             DRAINING => waiting("nothing: the process is draining and will end"),
             _ => waiting("the first configuration"),
         }
@@ -67,7 +78,11 @@ impl AdminState for State {
     }
 
     fn metrics(&self, openmetrics: bool) -> String {
-        self.telemetry.render(if openmetrics { Format::OpenMetrics } else { Format::Prometheus })
+        self.telemetry.render(if openmetrics {
+            Format::OpenMetrics
+        } else {
+            Format::Prometheus
+        })
     }
 
     fn report(&self) -> Arc<Report> {

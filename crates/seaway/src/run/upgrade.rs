@@ -38,9 +38,14 @@ pub struct Inherited {
 impl Inherited {
     /// Takes what was handed over. Call it once, before anything opens descriptors.
     pub fn take() -> Self {
-        let Ok(text) = std::env::var(VARIABLE) else { return Self::default() };
+        let Ok(text) = std::env::var(VARIABLE) else {
+            return Self::default();
+        };
         let mut parts = text.split(';');
-        let parent = parts.next().and_then(|fd| adopt(fd.parse().ok()?)).map(UnixStream::from);
+        let parent = parts
+            .next()
+            .and_then(|fd| adopt(fd.parse().ok()?))
+            .map(UnixStream::from);
         if parent.is_none() {
             return Self::default();
         }
@@ -61,7 +66,9 @@ impl Inherited {
     /// Tells the old process that this one serves, and waits until the admin port is free.
     pub fn finish(self) {
         let Some(mut parent) = self.parent else { return };
-        let told = parent.set_read_timeout(Some(PATIENCE)).and_then(|()| parent.write_all(b"1"));
+        let told = parent
+            .set_read_timeout(Some(PATIENCE))
+            .and_then(|()| parent.write_all(b"1"));
         if told.is_ok() {
             // The end of the stream is the answer; a time-out means that the old process is stuck, and waiting no longer
             // is then right too.
@@ -76,7 +83,10 @@ fn adopt(fd: RawFd) -> Option<OwnedFd> {
     if !link.to_string_lossy().starts_with("socket:") {
         return None;
     }
-    #[expect(unsafe_code, reason = "a descriptor from another process can only arrive as a number")]
+    #[expect(
+        unsafe_code,
+        reason = "a descriptor from another process can only arrive as a number"
+    )]
     // SAFETY: it is open and a socket (just looked at), it was duplicated for this process alone (`hand_over`), each is
     // named once in the variable, and this runs before any other code opens descriptors.
     Some(unsafe { OwnedFd::from_raw_fd(fd) })
@@ -116,7 +126,10 @@ pub fn hand_over(gateway: &mut Gateway) -> anyhow::Result<()> {
             let status = child.wait()?;
             match outcome {
                 Ok(_) => bail!("the new process ended ({status}) before it served"),
-                Err(error) => bail!("the new process did not serve within {} s: {error}", PATIENCE.as_secs()),
+                Err(error) => bail!(
+                    "the new process did not serve within {} s: {error}",
+                    PATIENCE.as_secs()
+                ),
             }
         }
     }
@@ -124,7 +137,10 @@ pub fn hand_over(gateway: &mut Gateway) -> anyhow::Result<()> {
 
 /// A duplicate that survives the start of another program.
 fn inheritable(fd: RawFd) -> anyhow::Result<OwnedFd> {
-    #[expect(unsafe_code, reason = "the sockets are owned by the workers and only borrowed here")]
+    #[expect(
+        unsafe_code,
+        reason = "the sockets are owned by the workers and only borrowed here"
+    )]
     // SAFETY: `fd` comes from an owner that lives through `hand_over`: the pair above, or the proxy, which neither applies
     // a model nor drains meanwhile because both happen on this thread.
     let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
