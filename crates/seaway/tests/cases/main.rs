@@ -2,6 +2,7 @@
 //! real sockets. Equal answers everywhere are what proves that the hops agree.
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
+mod random;
 mod sockets;
 
 use std::collections::BTreeSet;
@@ -13,7 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use seaway_api::Resources;
 use seaway_compile::{Options, compile};
 use seaway_model::{Code, Model, Report};
-use seaway_route::{RouteTable, explain};
+use seaway_route::{ExplainRequest, RouteTable, explain};
 use seaway_testkit::cases::{Bless, Case, Probe, check_goldens, list};
 use serde_json::Value;
 
@@ -25,11 +26,16 @@ fn cases() -> Vec<Case> {
     list(&root()).expect("testdata/cases").0
 }
 
-/// Messages name the file without its folder, so that goldens are the same everywhere.
 fn compiled(case: &Case) -> (Model, Report) {
-    let text = std::fs::read(case.input()).expect("input.yaml");
+    compiled_text(&String::from_utf8_lossy(
+        &std::fs::read(case.input()).expect("input.yaml"),
+    ))
+}
+
+/// Messages name the file without its folder, so that goldens are the same everywhere.
+fn compiled_text(text: &str) -> (Model, Report) {
     let mut resources = Resources::default();
-    resources.parse_into("input.yaml", &String::from_utf8_lossy(&text));
+    resources.parse_into("input.yaml", text);
     compile(&resources, &Options::default())
 }
 
@@ -46,9 +52,9 @@ fn headers(probe: &Probe) -> HeaderMap {
 /// What `explain` says, as its JSON has it.
 fn explained(table: &RouteTable, probe: &Probe) -> Value {
     let (method, url) = probe.method_and_url().expect("METHOD URL");
-    let request = explain::ExplainRequest::new(method, url, headers(probe), probe.port);
+    let request = ExplainRequest::new(method, url, headers(probe), probe.port);
     let request = request.unwrap_or_else(|error| panic!("{}: {error}", probe.title()));
-    serde_json::to_value(explain::explain(table, &request)).expect("JSON")
+    serde_json::to_value(explain(table, &request)).expect("JSON")
 }
 
 /// Fails with everything that is wrong, not only the first.
@@ -85,22 +91,34 @@ fn every_probe_is_explained_as_expected() {
     assert_none(&wrong);
 }
 
-#[test]
-fn every_probe_is_served_as_it_is_explained() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    let wrong = runtime.block_on(async {
-        let mut wrong = Vec::new();
-        for case in cases() {
-            let probes = case.probes().expect("probes.yaml");
-            if !probes.is_empty() {
-                wrong.extend(sockets::run(&case, &probes).await);
+#[tokio::test]
+async fn every_probe_is_served_as_it_is_explained() {
+    let mut wrong = Vec::new();
+    for case in cases() {
+        let probes = case.probes().expect("probes.yaml");
+        if !probes.is_empty() {
+            wrong.extend(sockets::run(&case.id, compiled(&case).0, &probes).await);
+        }
+    }
+    assert_none(&wrong);
+}
+
+#[tokio::test]
+async fn random_configurations_serve_random_requests_as_it_is_explained() {
+    let mut wrong = Vec::new();
+    for seed in 0..1_000 {
+        let mut random = random::Random(seed);
+        let text = random::configuration(&mut random);
+        let probes: Vec<_> = (0..5).map(|_| random::request(&mut random)).collect();
+        let differences = sockets::run(&format!("seed {seed}"), compiled_text(&text).0, &probes).await;
+        if !differences.is_empty() {
+            wrong.extend(differences);
+            wrong.push(text);
+            if wrong.len() > 20 {
+                break;
             }
         }
-        wrong
-    });
+    }
     assert_none(&wrong);
 }
 
