@@ -109,7 +109,7 @@ impl Served {
             }
             _ => wrong.extend(differs(
                 "status",
-                &explanation["respond"]["status"],
+                explanation.pointer("/respond/status").unwrap_or(&Value::Null),
                 answer.status,
             )),
         }
@@ -154,7 +154,7 @@ impl Served {
             .filter_map(|d| match d["cluster"].as_str() {
                 Some(cluster) if self.backends.contains_key(cluster) => None,
                 Some(_) => Some(503),
-                None => d["fail"]["status"].as_u64(),
+                None => d.pointer("/fail/status").and_then(Value::as_u64),
             })
             .collect();
         if expected.contains(&u64::from(status)) {
