@@ -35,7 +35,7 @@ use std::sync::Arc;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use seaway_model::Action;
-use seaway_route::{Decision, PreflightAnswer};
+use seaway_route::{Decision, PreflightAnswer, normalize};
 
 use self::answer::{Answer, answer};
 use self::exchange::Exchange;
@@ -64,7 +64,7 @@ pub async fn handle(connection: Arc<Connection>, mut request: Request<Incoming>)
     // Lies about the way the request came are taken out before anything can be decided by them.
     let trusted = forwarded::is_trusted(&exchange.connection);
     if !trusted {
-        forwarded::distrust(request.headers_mut());
+        normalize::distrust(request.headers_mut());
     }
 
     // Who the request is for, said in one way only. After this, all stages read the same host and path.

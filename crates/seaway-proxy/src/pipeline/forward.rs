@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::header::HOST;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use seaway_model::{Forward, Target, UpstreamProtocol};
@@ -261,7 +261,14 @@ fn deliver(
         return answer(exchange, Answer::Failure(Failure::UpstreamProtocol), Some(finish));
     }
     let (parts, body) = response.into_parts();
-    let mut response = Response::new(Body::from(body));
+    // RFC 9110, 9.3.2: HEAD has no content. Over HTTP/1.1 that goes without saying; an HTTP/2 upstream may send some, and
+    // a client must not get it.
+    let body = if exchange.method == Method::HEAD {
+        Body::Empty
+    } else {
+        Body::from(body)
+    };
+    let mut response = Response::new(body);
     *response.version_mut() = Version::HTTP_11;
     *response.status_mut() = parts.status;
     *response.headers_mut() = parts.headers;

@@ -1,7 +1,8 @@
 //! What the upstream is told of the client, and what is believed of what the client told.
 //!
 //! A peer that is not trusted could write anything into these headers, so they are taken away from it, before matching: a
-//! route's condition must not be met by a lie. From a trusted peer they are kept and continued.
+//! route's condition must not be met by a lie. Which they are is decided where `explain` knows it too
+//! ([`seaway_route::normalize::distrust`]). From a trusted peer they are kept and continued.
 //!
 //! `via` is not added: caches and compressing servers change their behaviour when they see it, and loops are found
 //! faster by the length of `x-forwarded-for`.
@@ -9,7 +10,7 @@
 use std::io::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
 
-use http::header::{FORWARDED, HeaderName};
+use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue};
 
 use super::chance;
@@ -20,7 +21,6 @@ pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-i
 /// The addresses that the request came through, the client's first.
 pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
 /// Whether the connection's peer may speak for others.
 pub(crate) fn is_trusted(connection: &Connection) -> bool {
@@ -42,19 +42,6 @@ fn contains(network: IpAddr, bits: u8, address: IpAddr) -> bool {
             (n.to_bits() ^ a.to_bits()).checked_shr(ignored).unwrap_or(0) == 0
         }
         _ => false,
-    }
-}
-
-/// Takes away what a peer that is not trusted says of where its request came from.
-pub(crate) fn distrust(headers: &mut HeaderMap) {
-    let claims = |name: &HeaderName| {
-        name.as_str().starts_with("x-forwarded-")
-            || *name == X_REAL_IP
-            || *name == FORWARDED
-            || *name == X_REQUEST_ID
-    };
-    while let Some(name) = headers.keys().find(|name| claims(name)).cloned() {
-        headers.remove(name);
     }
 }
 
@@ -160,23 +147,5 @@ mod tests {
         headers.append(X_FORWARDED_FOR, HeaderValue::from_static("192.0.2.2"));
         let joined = append(&headers, "192.0.2.3".parse().unwrap()).unwrap();
         assert_eq!(joined, "192.0.2.1, 192.0.2.2, 192.0.2.3");
-    }
-
-    #[test]
-    fn claims_of_where_a_request_came_from_are_taken_away() {
-        let mut headers = HeaderMap::new();
-        for name in [
-            "x-forwarded-for",
-            "x-forwarded-host",
-            "x-real-ip",
-            "forwarded",
-            "x-request-id",
-            "x-mine",
-        ] {
-            headers.append(name, HeaderValue::from_static("1"));
-        }
-        distrust(&mut headers);
-        assert_eq!(headers.len(), 1);
-        assert!(headers.contains_key("x-mine"));
     }
 }

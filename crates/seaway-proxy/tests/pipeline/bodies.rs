@@ -137,6 +137,22 @@ async fn the_answer_to_head_keeps_the_length_of_what_get_would_give() {
 }
 
 #[tokio::test]
+async fn content_that_an_http_2_upstream_sends_for_head_does_not_pass() {
+    let chunks = || futures_util::stream::iter([Ok::<_, BoxError>(Frame::data("hello".into()))]);
+    let address =
+        upstream_http2(move |_| async move { http::Response::new(StreamBody::new(chunks()).boxed_unsync()) })
+            .await;
+    let mut gateway = Gateway::start(vec![forward("c")], vec![cluster_http2("c", &[address])]).await;
+    let mut client = connect_http2(gateway.http2).await;
+    let mut request = get("http://c/");
+    request.headers_mut().remove(http::header::HOST);
+    *request.method_mut() = http::Method::HEAD;
+    let response = within(client.send_request(request)).await.expect("an answer");
+    assert_eq!(read(response).await, (StatusCode::OK, String::new()));
+    assert_eq!(gateway.record().await.flags.len(), 0);
+}
+
+#[tokio::test]
 async fn an_answer_without_content_stays_without() {
     for status in [204, 304] {
         let address =

@@ -81,14 +81,15 @@ impl Scheme {
 
 impl<'a> ExplainRequest<'a> {
     /// A request by its URL (`scheme://host[:port]/path?query`) and headers. `port` is the configured port of the
-    /// listener, by default the URL's. A Host header replaces the URL's host.
+    /// listener, by default the URL's. A Host header replaces the URL's host. The client is one that the gateway does not
+    /// trust, so what it says of the way it came ([`normalize::distrust`]) is passed over, as the proxy does.
     ///
     /// # Errors
     /// What no client could send.
     pub fn new(
         method: &'a str,
         url: &'a str,
-        headers: HeaderMap,
+        mut headers: HeaderMap,
         port: Option<u16>,
     ) -> Result<Self, UnusableRequest> {
         // All of these are tokens; parsing only has to look at others.
@@ -114,6 +115,7 @@ impl<'a> ExplainRequest<'a> {
         if authority.host.is_empty() {
             return Err(UnusableRequest::Host(BadHost::Empty));
         }
+        normalize::distrust(&mut headers);
         let mut request = Self {
             method,
             scheme,

@@ -136,3 +136,35 @@ fn the_path_is_normalised_as_the_proxy_does() {
         "/"
     );
 }
+
+#[test]
+fn what_a_client_says_of_the_way_it_came_meets_no_condition() {
+    let lie = Conditions {
+        headers: vec![HeaderMatch {
+            name: "x-forwarded-proto".into(),
+            value: ValueMatch::Is(StringMatch::Exact("https".into())),
+        }],
+        ..Conditions::default()
+    };
+    let answer = Action::Respond(DirectResponse {
+        status: 418,
+        body: None,
+    });
+    let table = table(vec![route("shop", lie, answer)]);
+    let told = ask(
+        &table,
+        "GET",
+        "http://shop.example.com/",
+        &[("X-Forwarded-Proto", "https")],
+    );
+    assert_eq!(told["respond"]["reason"], "no_route");
+}
+
+#[test]
+fn a_tunnel_is_refused_as_the_proxy_does() {
+    let told = ask(&responding(), "CONNECT", "http://shop.example.com/", &[]);
+    assert_eq!(
+        told["respond"],
+        json!({"status": 405, "reason": "connect_refused"})
+    );
+}
