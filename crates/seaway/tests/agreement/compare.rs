@@ -1,0 +1,187 @@
+//! What `explain` says, against what the proxy did.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use seaway_route::Explanation;
+use seaway_route::explain::{ActionKind, DestinationShare, HeaderChanges, UpstreamRequest};
+use seaway_testkit::echo::Received;
+
+use crate::requests::Ask;
+use crate::served::{Noted, Outcome, Reply};
+
+/// One line for each disagreement. `slots` names the backend of each cluster.
+pub fn disagreements(
+    ask: &Ask,
+    explanation: &Explanation<'_>,
+    outcome: &Outcome,
+    slots: &BTreeMap<String, String>,
+) -> Vec<String> {
+    let mut wrong = Wrong(Vec::new());
+    let (reply, noted) = match (explanation.action, outcome) {
+        (ActionKind::None, Outcome::NotConnected) => return wrong.0,
+        (ActionKind::None, Outcome::Answered(reply, _)) => {
+            return vec![format!(
+                "explained as no connection, but answered {}",
+                reply.status
+            )];
+        }
+        (action, Outcome::NotConnected) => {
+            return vec![format!("explained as {action:?}, but there was no connection")];
+        }
+        (_, Outcome::Answered(reply, noted)) => (reply, noted),
+    };
+    wrong.equal("noted status", noted.status, reply.status);
+    let route = explanation
+        .route
+        .map(|route| (route.0.origin.clone(), route.0.rule));
+    wrong.equal("route", &route, &noted.route);
+    wrong.response_headers(explanation, reply);
+    if let Some(status) = aborted(explanation) {
+        wrong.equal("status", status, reply.status);
+        wrong.equal("reason", Some("fault_injected"), noted.reason.as_deref());
+        return wrong.0;
+    }
+    match explanation.action {
+        ActionKind::Forward => wrong.forwarded(ask, explanation, (reply, noted), slots),
+        ActionKind::Redirect => {
+            let redirect = explanation.redirect.as_ref();
+            wrong.equal("status", redirect.map(|r| r.status), Some(reply.status));
+            let location = redirect.map(|r| r.location.as_str());
+            wrong.equal("location", location, reply.header("location"));
+        }
+        ActionKind::Respond | ActionKind::Fail => wrong.answered(explanation, reply, noted),
+        ActionKind::None => {}
+    }
+    wrong.0
+}
+
+/// The status of a fault that always happens. Those of this test happen always or never.
+fn aborted(explanation: &Explanation<'_>) -> Option<u16> {
+    let abort = explanation.fault?.abort?;
+    (abort.percentage > 0.0).then_some(abort.status)
+}
+
+struct Wrong(Vec<String>);
+
+impl Wrong {
+    fn equal<T: PartialEq + std::fmt::Debug>(&mut self, what: &str, explained: T, done: T) {
+        if explained != done {
+            self.0
+                .push(format!("{what}: explained as {explained:?}, was {done:?}"));
+        }
+    }
+
+    fn answered(&mut self, explanation: &Explanation<'_>, reply: &Reply, noted: &Noted) {
+        let answer = explanation.respond;
+        self.equal("status", answer.map(|a| a.status), Some(reply.status));
+        self.equal("backend", None, reply.header("x-echo-backend"));
+        let reason = match answer.map(|a| a.reason) {
+            // Not an error, so nothing is noted.
+            Some("cors_preflight") => None,
+            // The log says more exactly what was bad.
+            Some("bad_request") => noted.reason.as_deref(),
+            reason => reason,
+        };
+        self.equal("reason", reason, noted.reason.as_deref());
+    }
+
+    fn forwarded(
+        &mut self,
+        ask: &Ask,
+        explanation: &Explanation<'_>,
+        (reply, noted): (&Reply, &Noted),
+        slots: &BTreeMap<String, String>,
+    ) {
+        let possible = |d: &&DestinationShare<'_>| d.share > 0.0;
+        let mut destinations = explanation.destinations.iter().filter(possible);
+        let Some(cluster) = noted.cluster.as_deref() else {
+            // The share of a destination that fails.
+            let fails = |d: &DestinationShare<'_>| {
+                d.fail.is_some_and(|fail| {
+                    fail.status == reply.status && Some(fail.reason.as_str()) == noted.reason.as_deref()
+                })
+            };
+            if !destinations.any(fails) {
+                self.0.push(format!(
+                    "{} {:?}: no destination fails so",
+                    reply.status, noted.reason
+                ));
+            }
+            return;
+        };
+        if !destinations.any(|d| d.cluster == Some(cluster)) {
+            self.0
+                .push(format!("{cluster} got it, which is none of the destinations"));
+        }
+        let backend = slots.get(cluster).map(String::as_str);
+        self.equal("backend", backend, reply.header("x-echo-backend"));
+        if backend.is_none() {
+            self.equal("status without endpoints", 503, reply.status);
+            return;
+        }
+        self.equal("status", 200, reply.status);
+        let Some(upstream) = &explanation.upstream_request else {
+            self.0.push("explained without an upstream request".into());
+            return;
+        };
+        if ask.method != "HEAD" {
+            match serde_json::from_slice::<Received>(&reply.body) {
+                Ok(received) => self.received(ask, upstream, &received),
+                Err(error) => self
+                    .0
+                    .push(format!("the backend's answer cannot be read: {error}")),
+            }
+        }
+    }
+
+    fn received(&mut self, ask: &Ask, upstream: &UpstreamRequest<'_>, received: &Received) {
+        self.equal("method", upstream.method, &received.method);
+        self.equal("path", &upstream.path, &received.path);
+        self.equal("host", &*upstream.host, &received.host);
+        self.equal("body", ask.body.len(), received.body_bytes);
+        let changes = &upstream.headers;
+        let mut names: BTreeSet<&str> = BTreeSet::from(["x-a", "x-b", "cookie", "origin"]);
+        names.extend(changes.headers_set.keys());
+        names.extend(changes.headers_added.keys());
+        names.extend(&changes.headers_removed);
+        for name in names {
+            let sent = ask
+                .headers
+                .iter()
+                .filter(|(sent, _)| sent.eq_ignore_ascii_case(name));
+            let expected = changed(changes, name, sent.map(|(_, value)| value.as_str()).collect());
+            let got = received.headers.get(name).map(Vec::as_slice).unwrap_or_default();
+            self.equal(name, expected.join(", "), got.join(", "));
+        }
+    }
+
+    /// The route's changes to responses are the same for every answer that it gives, so they need no explanation.
+    fn response_headers(&mut self, explanation: &Explanation<'_>, reply: &Reply) {
+        let Some(route) = explanation.route else { return };
+        let changes = &route.0.response_headers;
+        for (name, value) in &changes.set {
+            self.equal(name, Some(&**value), reply.header(name));
+        }
+        for name in &changes.remove {
+            let comes_back = changes
+                .set
+                .iter()
+                .chain(&changes.add)
+                .any(|(other, _)| other == name);
+            if !comes_back {
+                self.equal(name, None, reply.header(name));
+            }
+        }
+    }
+}
+
+/// A header's values after the changes: those that were sent, or the one that is set, and what is added.
+fn changed<'a>(changes: &'a HeaderChanges<'_>, name: &str, sent: Vec<&'a str>) -> Vec<&'a str> {
+    let mut values = match changes.headers_set.get(name) {
+        Some(set) => vec![*set],
+        None if changes.headers_removed.contains(&name) => Vec::new(),
+        None => sent,
+    };
+    values.extend(changes.headers_added.get(name).map(|added| &**added));
+    values
+}
