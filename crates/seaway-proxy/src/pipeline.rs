@@ -77,6 +77,8 @@ pub async fn handle(connection: Arc<Connection>, mut request: Request<Incoming>)
         Ok(identity) => identity,
         Err(failure) => return answer(exchange, Answer::Failure(failure), None),
     };
+    // A route's condition on Host must not depend on the version of HTTP that the client speaks.
+    identity.add_host_field(request.headers_mut());
     // Before matching, because an extended CONNECT is matched as the GET that it stands for.
     let upgrade = Upgrade::take(&mut request);
 

@@ -33,6 +33,19 @@ pub(crate) struct Identity<'a> {
     pub(crate) query: Option<&'a str>,
 }
 
+impl Identity<'_> {
+    /// Says the host in a Host field too where the client said it in `:authority` or in the target only. The upstream
+    /// needs one anyway.
+    pub(crate) fn add_host_field(&self, headers: &mut HeaderMap) {
+        if !self.authority.is_empty()
+            && !headers.contains_key(HOST)
+            && let Ok(host) = HeaderValue::from_str(self.authority)
+        {
+            headers.insert(HOST, host);
+        }
+    }
+}
+
 /// The field that names the host, checked to be the only one.
 ///
 /// # Errors

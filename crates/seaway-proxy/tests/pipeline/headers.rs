@@ -239,3 +239,25 @@ async fn a_target_that_is_too_long_is_refused() {
     let path = format!("/{}", "a".repeat(100));
     assert_eq!(fetch(gateway.http1, get(&path)).await.0, StatusCode::URI_TOO_LONG);
 }
+
+#[tokio::test]
+async fn a_condition_on_host_holds_over_http_2_as_well() {
+    let own = Conditions {
+        headers: vec![HeaderMatch {
+            name: "host".into(),
+            value: ValueMatch::Is(StringMatch::Exact("shop.example.com".into())),
+        }],
+        ..Conditions::default()
+    };
+    let route = Route {
+        matches: Match::When(own),
+        ..forward("c")
+    };
+    let address = upstream(|_| async { text(200, "hello") }).await;
+    let gateway = Gateway::start(vec![route], vec![cluster("c", &[address])]).await;
+    let mut client = connect_http2(gateway.http2).await;
+    let mut request = get("http://shop.example.com/");
+    request.headers_mut().remove(http::header::HOST);
+    let response = within(client.send_request(request)).await.expect("an answer");
+    assert_eq!(response.status(), StatusCode::OK);
+}

@@ -147,16 +147,17 @@ impl<'a> ExplainRequest<'a> {
         Self::new(method, url, map, port)
     }
 
-    /// A client writes the URL's port into the Host header where it is not the scheme's own. Where it is, the host alone
-    /// says the same and needs no header.
+    /// A client writes the URL's host into the Host header, with the port where it is not the scheme's own.
     fn add_host(&mut self, port: Option<u16>) {
-        let Some(port) = port.filter(|p| *p != self.scheme.own_port()) else {
-            return;
-        };
         if self.headers.contains_key(HOST) {
             return;
         }
-        if let Ok(value) = HeaderValue::from_str(&format!("{}:{port}", self.bracketed())) {
+        let port = port.filter(|p| *p != self.scheme.own_port());
+        let value = match port {
+            Some(port) => HeaderValue::try_from(format!("{}:{port}", self.bracketed())),
+            None => HeaderValue::from_str(&self.bracketed()),
+        };
+        if let Ok(value) = value {
             self.headers.insert(HOST, value);
         }
     }

@@ -168,3 +168,20 @@ fn a_tunnel_is_refused_as_the_proxy_does() {
         json!({"status": 405, "reason": "connect_refused"})
     );
 }
+
+#[test]
+fn a_condition_on_host_sees_the_urls_host() {
+    let own = Conditions {
+        headers: vec![HeaderMatch {
+            name: "host".into(),
+            value: ValueMatch::Is(StringMatch::Exact("shop.example.com".into())),
+        }],
+        ..Conditions::default()
+    };
+    let answer = Action::Respond(DirectResponse {
+        status: 418,
+        body: None,
+    });
+    let table = table(vec![route("shop", own, answer)]);
+    assert_eq!(get(&table, "http://shop.example.com/")["respond"]["status"], 418);
+}
