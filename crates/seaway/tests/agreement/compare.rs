@@ -19,16 +19,16 @@ pub fn disagreements(
     let mut wrong = Wrong(Vec::new());
     let (reply, noted) = match (explanation.action, outcome) {
         (ActionKind::None, Outcome::NotConnected) => return wrong.0,
-        (ActionKind::None, Outcome::Answered(reply, _)) => {
+        (ActionKind::None, Outcome::Answered(answered)) => {
             return vec![format!(
                 "explained as no connection, but answered {}",
-                reply.status
+                answered.0.status
             )];
         }
         (action, Outcome::NotConnected) => {
             return vec![format!("explained as {action:?}, but there was no connection")];
         }
-        (_, Outcome::Answered(reply, noted)) => (reply, noted),
+        (_, Outcome::Answered(answered)) => (&answered.0, &answered.1),
     };
     wrong.equal("noted status", noted.status, reply.status);
     let route = explanation
@@ -64,6 +64,10 @@ fn aborted(explanation: &Explanation<'_>) -> Option<u16> {
 struct Wrong(Vec<String>);
 
 impl Wrong {
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "most of what is compared is a reference or a number"
+    )]
     fn equal<T: PartialEq + std::fmt::Debug>(&mut self, what: &str, explained: T, done: T) {
         if explained != done {
             self.0

@@ -47,7 +47,7 @@ impl Tally {
         let kind = match (explanation.respond, outcome) {
             (Some(answer), _) => answer.reason,
             (None, Outcome::NotConnected) => "none",
-            (None, Outcome::Answered(reply, _)) => match reply.status {
+            (None, Outcome::Answered(answered)) => match answered.0.status {
                 200 => "forwarded",
                 300..400 => "redirected",
                 503 => "unavailable",

@@ -55,7 +55,7 @@ pub struct Noted {
 pub enum Outcome {
     /// Nothing listens, or the handshake was refused.
     NotConnected,
-    Answered(Reply, Noted),
+    Answered(Box<(Reply, Noted)>),
 }
 
 pub struct Served {
@@ -142,7 +142,7 @@ impl Served {
                 .await
                 .ok_or_else(|| io::ErrorKind::BrokenPipe.into())
         });
-        Ok(Outcome::Answered(reply, noted.await?))
+        Ok(Outcome::Answered(Box::new((reply, noted.await?))))
     }
 
     fn bound(&self, tls: bool) -> Option<SocketAddr> {
