@@ -95,28 +95,30 @@ impl Process {
         self.0.id()
     }
 
-    /// Resident memory, in MiB.
-    pub fn resident(&self) -> Result<f64> {
+    /// A field of `/proc/PID/status` that is in KiB, in MiB. `VmRSS` is all that is resident, `RssAnon` what of it is
+    /// not the program file.
+    pub fn memory(&self, field: &str) -> Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib: f64 = line
-            .and_then(|line| line.split_whitespace().next())
-            .context("VmRSS")?
-            .parse()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        let kib = line.and_then(|line| line.split_whitespace().next());
+        let kib: f64 = kib.with_context(|| field.to_owned())?.parse()?;
         Ok(kib / 1024.0)
     }
 
-    /// User and system time up to now, in microseconds, as exact as the kernel's scheduler knows it.
+    /// User and system time of the process up to now, in microseconds: fields 14 and 15 of `/proc/PID/stat`, in ticks
+    /// of ten milliseconds.
     pub fn cpu_micros(&self) -> Result<f64> {
-        let mut nanos = 0.0;
-        for task in std::fs::read_dir(format!("/proc/{}/task", self.id()))? {
-            let text = std::fs::read_to_string(task?.path().join("schedstat"))?;
-            nanos += text
-                .split_whitespace()
-                .next()
-                .context("schedstat")?
-                .parse::<f64>()?;
-        }
-        Ok(nanos / 1000.0)
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id()))?;
+        // The second field is the program's name in brackets, which may hold spaces.
+        let (_, fields) = stat.rsplit_once(')').context("stat")?;
+        let ticks: Vec<f64> = fields
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .map(str::parse)
+            .collect::<std::result::Result<_, _>>()?;
+        Ok(ticks.iter().sum::<f64>() * 10_000.0)
     }
 }

@@ -35,10 +35,13 @@ pub fn memory(binary: &Binary) -> Result<Vec<Figure>> {
         location(gateway.address)?;
         figures.push(Figure {
             name: format!("resident memory idle, {routes} routes"),
-            value: gateway.process.resident()?,
+            value: gateway.process.memory("VmRSS")?,
             unit: "MiB",
             promise: Some(Promise::AtMost(most)),
-            note: "one worker".to_owned(),
+            note: format!(
+                "one worker; {:.1} of it is not the program file",
+                gateway.process.memory("RssAnon")?
+            ),
         });
     }
     Ok(figures)
