@@ -177,7 +177,7 @@ metrics! {
     ISTIO_TCP_SENT_BYTES = Counter "istio_tcp_sent_bytes_total" ISTIO_TCP_LABELS;
     /// Bytes received from clients of TCP connections.
     ISTIO_TCP_RECEIVED_BYTES = Counter "istio_tcp_received_bytes_total" ISTIO_TCP_LABELS;
-    /// TCP connections opened.
+    /// TCP connections opened: those that have left HTTP by an upgrade (status 101), counted when they are over.
     ISTIO_TCP_OPENED = Counter "istio_tcp_connections_opened_total" ISTIO_TCP_LABELS;
     /// TCP connections closed.
     ISTIO_TCP_CLOSED = Counter "istio_tcp_connections_closed_total" ISTIO_TCP_LABELS;
@@ -214,10 +214,10 @@ metrics! {
 
     /// Lines of the access log that were lost; `full`: the output was too slow, `write`: it failed.
     ACCESS_LOG_DROPPED = Counter "seaway_access_log_dropped_total" &["reason"];
-    /// Label sets of Istio's HTTP metrics that are kept.
-    METRICS_SERIES = Gauge "seaway_metrics_series" &[];
-    /// Requests counted in the series `overflow`, because the limit of label sets was reached.
-    METRICS_OVERFLOW = Counter "seaway_metrics_overflow_total" &[];
+    /// Label sets of Istio's metrics that are kept: of `requests`, of `histograms`, of `tcp`.
+    METRICS_SERIES = Gauge "seaway_metrics_series" &["of"];
+    /// What was counted under `overflow`, because the room for label sets of its kind was used up.
+    METRICS_OVERFLOW = Counter "seaway_metrics_overflow_total" &["of"];
 
     /// Processor time, user and system, in seconds.
     PROCESS_CPU = Counter "process_cpu_seconds_total" &[];

@@ -52,8 +52,6 @@ pub struct Samples<'e> {
 pub enum Value {
     /// A count.
     Count(u64),
-    /// A whole number.
-    Whole(i64),
     /// Any number.
     Float(f64),
 }
@@ -61,12 +59,6 @@ pub enum Value {
 impl From<u64> for Value {
     fn from(value: u64) -> Self {
         Self::Count(value)
-    }
-}
-
-impl From<i64> for Value {
-    fn from(value: i64) -> Self {
-        Self::Whole(value)
     }
 }
 
@@ -189,7 +181,6 @@ impl Samples<'_> {
     fn value(&mut self, value: Value) {
         let _ = match value {
             Value::Count(n) => writeln!(self.out, " {n}"),
-            Value::Whole(n) => writeln!(self.out, " {n}"),
             Value::Float(n) if n.is_nan() => writeln!(self.out, " NaN"),
             Value::Float(f64::INFINITY) => writeln!(self.out, " +Inf"),
             Value::Float(f64::NEG_INFINITY) => writeln!(self.out, " -Inf"),

@@ -11,10 +11,11 @@ use seaway_model::{Cluster, EndpointSource};
 use crate::Flag;
 use crate::catalog::{ISTIO_LABELS, ISTIO_TCP_LABELS};
 use crate::exposition::render_labels;
-use crate::instrument::OVERFLOW;
 use crate::series::Key;
 
 const UNKNOWN: &str = "unknown";
+/// The label value of what no longer got a series of its own.
+const OVERFLOW: &str = "overflow";
 
 /// Who the gateway is, for the labels of the source.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,15 +4,15 @@
 //! thread counts in a shard of its own, and shards are summed when they are read.
 //!
 //! Rooms: `record` is the contract with the data plane, `worker` the hot path, `registry` and `series` the shards,
-//! `labels` what Istio's labels say, `catalog` every metric, `instrument` counters and gauges for rarer events,
-//! `exposition` the formats of a scrape, `access_log` the log, `reference` the document made from all of it.
+//! `labels` what Istio's labels say, `catalog` every metric, `exposition` the formats of a scrape, `access_log` the log,
+//! `reference` the document made from all of it. What happens to connections is counted where it happens; a collector
+//! ([`Telemetry::register`]) adds it to a scrape.
 
 mod access_log;
 pub mod catalog;
 mod exposition;
 #[cfg(test)]
 mod fixture;
-mod instrument;
 mod labels;
 mod process;
 mod record;
@@ -20,16 +20,13 @@ mod reference;
 mod registry;
 mod series;
 mod status;
-mod tcp;
 mod telemetry;
 mod worker;
 
 pub use access_log::{AccessLog, FormatError, LogFormat};
 pub use exposition::{Exposition, Format, Samples, Value};
-pub use instrument::{Counter, Family, Gauge, GaugeGuard, Instrument};
 pub use labels::Identity;
 pub use record::{Flag, RequestRecord, RequestSink, Sinks};
 pub use reference::reference_markdown;
 pub use status::Reload;
-pub use tcp::TcpCounters;
 pub use telemetry::{Collector, Config, Telemetry};

@@ -6,6 +6,7 @@ use crate::Flag;
 use crate::access_log::{FIELDS, OPERATORS, TEXT};
 use crate::catalog::{ALL, ISTIO_LABEL_MEANINGS, ISTIO_LABELS, ISTIO_TCP_LABELS, Metric};
 use crate::series::BOUNDS;
+use crate::telemetry::SCRAPE_BYTES;
 
 /// The reference of every metric and of the access log, in Markdown.
 #[must_use]
@@ -53,10 +54,13 @@ fn istio(out: &mut String) {
     let _ = writeln!(
         out,
         "\nTCP metrics have the first {} of these {} labels.\n\n\
-         Labels come from the configuration and from the codes of answers, never from what a client sends. The number of label sets is bounded (10,000); what\n\
-         comes after that is counted in one series whose labels say `overflow`, and in `seaway_metrics_overflow_total`.",
+         Labels come from the configuration and from the codes of answers, never from what a client sends. A scrape of\n\
+         these metrics has at most {} MiB, whatever is counted: three quarters of it are for histograms, of which a few\n\
+         hundred label sets find room, and the counters of requests tell several thousand apart. What comes after that\n\
+         is counted in one series whose labels say `overflow`, and in `seaway_metrics_overflow_total`.",
         ISTIO_TCP_LABELS.len(),
-        ISTIO_LABELS.len()
+        ISTIO_LABELS.len(),
+        SCRAPE_BYTES >> 20
     );
 }
 

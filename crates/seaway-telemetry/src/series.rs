@@ -2,62 +2,34 @@
 //!
 //! Each cell is written by one thread only, so adding is a relaxed load and a relaxed store: no locked instruction, no
 //! cache line that another worker writes. A reader sees every cell at some recent value; a histogram's count is the
-//! sum of the buckets it read, so count and buckets always agree, and the number of requests is that count as well.
+//! sum of the buckets it read, so count and buckets always agree.
+
+mod histogram;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use seaway_model::Cluster;
 
+pub(crate) use self::histogram::{BOUNDS, HistogramSeries, HistogramSums, HistogramTotals};
 use crate::RequestRecord;
 
-/// Upper bounds of Istio's (Envoy's) buckets, for milliseconds and for bytes.
-pub(crate) const BOUNDS: [f64; 19] = [
-    0.5,
-    1.0,
-    5.0,
-    10.0,
-    25.0,
-    50.0,
-    100.0,
-    250.0,
-    500.0,
-    1_000.0,
-    2_500.0,
-    5_000.0,
-    10_000.0,
-    30_000.0,
-    60_000.0,
-    300_000.0,
-    600_000.0,
-    1_800_000.0,
-    3_600_000.0,
-];
+/// What is counted for one label set.
+pub(crate) trait Series: Default {
+    /// Summed over shards.
+    type Totals: Clone + Default;
 
-/// The bounds in thousandths, so that finding a bucket needs no floating point.
-const THOUSANDTHS: [u64; 19] = [
-    500,
-    1_000,
-    5_000,
-    10_000,
-    25_000,
-    50_000,
-    100_000,
-    250_000,
-    500_000,
-    1_000_000,
-    2_500_000,
-    5_000_000,
-    10_000_000,
-    30_000_000,
-    60_000_000,
-    300_000_000,
-    600_000_000,
-    1_800_000_000,
-    3_600_000_000,
-];
+    /// Lines of a scrape that one label set takes.
+    const LINES: usize;
 
-/// Buckets of a histogram: one more than bounds.
-pub(crate) const BUCKETS: usize = BOUNDS.len() + 1;
+    /// Adds this shard's part to the sum over all shards.
+    fn add_to(&self, totals: &mut Self::Totals);
+
+    /// Takes over the counts of a shard whose worker is gone.
+    fn absorb(&self, other: &Self);
+
+    /// How many requests or connections.
+    fn count(totals: &Self::Totals) -> u64;
+}
 
 /// A counter with one writer.
 #[derive(Debug, Default)]
@@ -75,92 +47,98 @@ impl Cell {
     }
 }
 
-/// A histogram with one writer.
-#[derive(Debug, Default)]
-struct Histogram {
-    buckets: [Cell; BUCKETS],
-    sum: Cell,
-}
-
-impl Histogram {
-    /// `thousandths` finds the bucket, `amount` is summed.
-    fn observe(&self, thousandths: u64, amount: u64) {
-        let bucket = THOUSANDTHS.partition_point(|bound| *bound < thousandths);
-        if let Some(cell) = self.buckets.get(bucket) {
-            cell.add(1);
-        }
-        self.sum.add(amount);
-    }
-
-    fn add_to(&self, totals: &mut HistogramTotals) {
-        for (total, cell) in totals.buckets.iter_mut().zip(&self.buckets) {
-            *total = total.wrapping_add(cell.get());
-        }
-        totals.sum = totals.sum.wrapping_add(self.sum.get());
-    }
-
-    fn absorb(&self, other: &Self) {
-        for (mine, theirs) in self.buckets.iter().zip(&other.buckets) {
-            mine.add(theirs.get());
-        }
-        self.sum.add(other.sum.get());
-    }
-}
-
-/// One label set of Istio's HTTP metrics, in one shard.
+/// One label set of Istio's counter of requests, in one shard.
 #[derive(Debug, Default)]
 pub(crate) struct RequestSeries {
-    /// Sum in microseconds.
-    duration: Histogram,
-    request_bytes: Histogram,
-    response_bytes: Histogram,
+    requests: Cell,
+    /// Shown as one sum over all label sets.
+    retries: Cell,
 }
 
 impl RequestSeries {
     /// Counts a request.
     pub(crate) fn observe(&self, record: &RequestRecord<'_>) {
-        let micros = u64::try_from(record.duration.as_micros()).unwrap_or(u64::MAX);
-        self.duration.observe(micros, micros);
-        self.request_bytes
-            .observe(record.request_bytes.saturating_mul(1000), record.request_bytes);
-        self.response_bytes
-            .observe(record.response_bytes.saturating_mul(1000), record.response_bytes);
+        self.requests.add(1);
+        if record.retries > 0 {
+            self.retries.add(u64::from(record.retries));
+        }
     }
-
-    /// Adds this shard's part to the sum over all shards.
-    pub(crate) fn add_to(&self, totals: &mut Totals) {
-        self.duration.add_to(&mut totals.duration);
-        self.request_bytes.add_to(&mut totals.request_bytes);
-        self.response_bytes.add_to(&mut totals.response_bytes);
-    }
-
-    /// Takes over the counts of a shard whose worker is gone.
-    pub(crate) fn absorb(&self, other: &Self) {
-        self.duration.absorb(&other.duration);
-        self.request_bytes.absorb(&other.request_bytes);
-        self.response_bytes.absorb(&other.response_bytes);
-    }
-}
-
-/// A histogram summed over shards.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct HistogramTotals {
-    pub(crate) buckets: [u64; BUCKETS],
-    pub(crate) sum: u64,
 }
 
 /// One label set summed over shards.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Totals {
-    pub(crate) duration: HistogramTotals,
-    pub(crate) request_bytes: HistogramTotals,
-    pub(crate) response_bytes: HistogramTotals,
+pub(crate) struct RequestSums {
+    pub(crate) requests: u64,
+    pub(crate) retries: u64,
 }
 
-impl Totals {
-    /// How many requests.
-    pub(crate) fn requests(&self) -> u64 {
-        self.duration.buckets.iter().sum()
+impl Series for RequestSeries {
+    type Totals = RequestSums;
+
+    const LINES: usize = 1;
+
+    fn add_to(&self, totals: &mut RequestSums) {
+        totals.requests = totals.requests.wrapping_add(self.requests.get());
+        totals.retries = totals.retries.wrapping_add(self.retries.get());
+    }
+
+    fn absorb(&self, other: &Self) {
+        self.requests.add(other.requests.get());
+        self.retries.add(other.retries.get());
+    }
+
+    fn count(totals: &RequestSums) -> u64 {
+        totals.requests
+    }
+}
+
+/// One label set of Istio's TCP metrics, in one shard: connections whose bytes are passed on unread. They are known
+/// when they are over, so what was opened and what was closed are the same number.
+#[derive(Debug, Default)]
+pub(crate) struct TcpSeries {
+    connections: Cell,
+    /// To the client.
+    sent: Cell,
+    /// From the client.
+    received: Cell,
+}
+
+impl TcpSeries {
+    /// Counts a connection that is over.
+    pub(crate) fn observe(&self, record: &RequestRecord<'_>) {
+        self.connections.add(1);
+        self.sent.add(record.response_bytes);
+        self.received.add(record.request_bytes);
+    }
+}
+
+/// One label set summed over shards.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TcpSums {
+    pub(crate) connections: u64,
+    pub(crate) sent: u64,
+    pub(crate) received: u64,
+}
+
+impl Series for TcpSeries {
+    type Totals = TcpSums;
+
+    const LINES: usize = 4;
+
+    fn add_to(&self, totals: &mut TcpSums) {
+        totals.connections = totals.connections.wrapping_add(self.connections.get());
+        totals.sent = totals.sent.wrapping_add(self.sent.get());
+        totals.received = totals.received.wrapping_add(self.received.get());
+    }
+
+    fn absorb(&self, other: &Self) {
+        self.connections.add(other.connections.get());
+        self.sent.add(other.sent.get());
+        self.received.add(other.received.get());
+    }
+
+    fn count(totals: &TcpSums) -> u64 {
+        totals.connections
     }
 }
 
@@ -195,40 +173,5 @@ impl Key {
             flags: record.flags.iter().fold(0, |set, flag| set | flag.bit()),
             is_grpc: record.is_grpc,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn integer_bounds_are_the_float_bounds() {
-        for (bound, thousandths) in BOUNDS.iter().zip(THOUSANDTHS) {
-            #[expect(clippy::cast_precision_loss, reason = "all far below 2^53")]
-            let expected = thousandths as f64 / 1000.0;
-            assert!((bound - expected).abs() < f64::EPSILON);
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_value_is_in_the_first_bucket_whose_bound_is_not_below_it(thousandths in 0_u64..5_000_000_000) {
-            let histogram = Histogram::default();
-            histogram.observe(thousandths, 1);
-            let found = histogram.buckets.iter().position(|b| b.get() == 1);
-            let expected = THOUSANDTHS.iter().position(|b| thousandths <= *b).unwrap_or(BUCKETS - 1);
-            prop_assert_eq!(found, Some(expected));
-        }
-    }
-
-    #[test]
-    fn an_amount_beyond_every_bound_is_still_counted() {
-        let histogram = Histogram::default();
-        histogram.observe(u64::MAX, 7);
-        let mut totals = HistogramTotals::default();
-        histogram.add_to(&mut totals);
-        assert_eq!((totals.buckets.last(), totals.sum), (Some(&1), 7));
     }
 }

@@ -3,22 +3,24 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use seaway_model::Cluster;
-
 use crate::access_log::AccessLog;
 use crate::catalog::{
-    ACCESS_LOG_DROPPED, BUILD_INFO, ISTIO_LABELS, ISTIO_REQUEST_BYTES, ISTIO_REQUEST_DURATION,
-    ISTIO_REQUESTS_TOTAL, ISTIO_RESPONSE_BYTES, METRICS_OVERFLOW, METRICS_SERIES, UPSTREAM_RETRIES,
+    ACCESS_LOG_DROPPED, BUILD_INFO, ISTIO_REQUEST_BYTES, ISTIO_REQUEST_DURATION, ISTIO_REQUESTS_TOTAL,
+    ISTIO_RESPONSE_BYTES, ISTIO_TCP_CLOSED, ISTIO_TCP_OPENED, ISTIO_TCP_RECEIVED_BYTES, ISTIO_TCP_SENT_BYTES,
+    METRICS_OVERFLOW, METRICS_SERIES, UPSTREAM_RETRIES,
 };
 use crate::exposition::{Exposition, Format};
-use crate::labels::{self, Identity};
+use crate::labels::Identity;
 use crate::process;
-use crate::registry::{Registry, Sum};
-use crate::series::{BOUNDS, HistogramTotals};
+use crate::registry::{Registries, Sum};
+use crate::series::{BOUNDS, HistogramSums, HistogramTotals, RequestSums, TcpSums};
 use crate::status::{ConfigStatus, Reload};
-use crate::tcp::{TcpCounters, TcpMetrics};
 use crate::worker::WorkerSink;
-use crate::{Flag, RequestSink, Sinks};
+use crate::{RequestSink, Sinks};
+
+/// Of a scrape, by default. What scrapes gives up at some size, and a gateway must not need hundreds of megabytes to
+/// say how it is.
+pub(crate) const SCRAPE_BYTES: usize = 48 << 20;
 
 /// Settings.
 #[derive(Debug)]
@@ -27,9 +29,9 @@ pub struct Config {
     pub version: Arc<str>,
     /// Who the gateway is.
     pub identity: Identity,
-    /// Most label sets of Istio's metrics. Each costs about half a kilobyte a worker, and some fifty kilobytes of a
-    /// scrape.
-    pub max_series: usize,
+    /// How long the text of a scrape may become, in bytes, for Istio's metrics. Three quarters are for histograms, of
+    /// which one label set takes some fifty kilobytes; a sixth is for the counter of requests, one kilobyte each.
+    pub scrape_bytes: usize,
     /// Where requests are logged; `None` for nowhere.
     pub access_log: Option<AccessLog>,
 }
@@ -39,7 +41,7 @@ impl Default for Config {
         Self {
             version: env!("CARGO_PKG_VERSION").into(),
             identity: Identity::default(),
-            max_series: 10_000,
+            scrape_bytes: SCRAPE_BYTES,
             access_log: None,
         }
     }
@@ -54,9 +56,7 @@ type SharedCollector = Arc<dyn Fn(&mut Exposition) + Send + Sync>;
 pub struct Telemetry {
     version: Arc<str>,
     identity: Arc<Identity>,
-    max_series: usize,
-    registry: Arc<Registry>,
-    tcp: TcpMetrics,
+    registries: Arc<Registries>,
     config: ConfigStatus,
     collectors: Mutex<Vec<SharedCollector>>,
     access_log: Option<AccessLog>,
@@ -69,27 +69,18 @@ impl Telemetry {
         let Config {
             version,
             identity,
-            max_series,
+            scrape_bytes,
             access_log,
         } = config;
-        let overflow = labels::overflow(ISTIO_LABELS, &identity);
+        let registries = Registries::new(scrape_bytes, &identity);
         Arc::new(Self {
             version,
             identity: Arc::new(identity),
-            max_series,
-            registry: Arc::new(Registry::new(max_series, overflow)),
-            tcp: TcpMetrics::default(),
+            registries: Arc::new(registries),
             config: ConfigStatus::default(),
             collectors: Mutex::default(),
             access_log,
         })
-    }
-
-    /// The counters of connections to a cluster whose bytes are passed on unread. `flags` is empty for a connection
-    /// that is opened; one that is closed may have some.
-    #[must_use]
-    pub fn tcp(&self, cluster: Option<&Cluster>, flags: &[Flag]) -> TcpCounters {
-        self.tcp.counters(&self.identity, cluster, flags, self.max_series)
     }
 
     /// Remembers how a reading of the configuration went.
@@ -110,7 +101,8 @@ impl Telemetry {
     pub fn render(&self, format: Format) -> String {
         let mut exposition = Exposition::new(format);
         self.collect_requests(&mut exposition);
-        self.tcp.collect(&mut exposition);
+        self.collect_histograms(&mut exposition);
+        self.collect_tcp(&mut exposition);
         exposition.family(BUILD_INFO).sample(&[&self.version], 1_u64);
         self.config.collect(&mut exposition);
         if let Some(log) = &self.access_log {
@@ -141,22 +133,31 @@ impl Telemetry {
     }
 
     fn collect_requests(&self, exposition: &mut Exposition) {
-        let Sum {
-            series,
-            retries,
-            overflow,
-        } = self.registry.sum();
-        exposition.family(UPSTREAM_RETRIES).sample(&[], retries);
-        exposition.family(METRICS_OVERFLOW).sample(&[], overflow);
-        exposition.family(METRICS_SERIES).sample(&[], series.len() as u64);
-        for (labels, totals) in &series {
+        let sum = self.registries.requests.sum();
+        collect_limits(exposition, "requests", &sum);
+        let mut all_retries = 0_u64;
+        for (labels, RequestSums { requests, retries }) in &sum.series {
             exposition
                 .family(ISTIO_REQUESTS_TOTAL)
-                .rendered(labels, totals.requests());
+                .rendered(labels, *requests);
+            all_retries = all_retries.wrapping_add(*retries);
+        }
+        exposition.family(UPSTREAM_RETRIES).sample(&[], all_retries);
+    }
+
+    fn collect_histograms(&self, exposition: &mut Exposition) {
+        let sum = self.registries.histograms.sum();
+        collect_limits(exposition, "histograms", &sum);
+        for (labels, totals) in &sum.series {
+            let HistogramSums {
+                duration,
+                request_bytes,
+                response_bytes,
+            } = totals;
             for (metric, histogram, divisor) in [
-                (ISTIO_REQUEST_DURATION, &totals.duration, 1000.0),
-                (ISTIO_REQUEST_BYTES, &totals.request_bytes, 1.0),
-                (ISTIO_RESPONSE_BYTES, &totals.response_bytes, 1.0),
+                (ISTIO_REQUEST_DURATION, duration, 1000.0),
+                (ISTIO_REQUEST_BYTES, request_bytes, 1.0),
+                (ISTIO_RESPONSE_BYTES, response_bytes, 1.0),
             ] {
                 let HistogramTotals { buckets, sum } = histogram;
                 #[expect(clippy::cast_precision_loss, reason = "both formats know floats only")]
@@ -165,12 +166,39 @@ impl Telemetry {
             }
         }
     }
+
+    fn collect_tcp(&self, exposition: &mut Exposition) {
+        let sum = self.registries.tcp.sum();
+        collect_limits(exposition, "tcp", &sum);
+        for (labels, totals) in &sum.series {
+            let TcpSums {
+                connections,
+                sent,
+                received,
+            } = *totals;
+            for (metric, count) in [
+                (ISTIO_TCP_OPENED, connections),
+                (ISTIO_TCP_CLOSED, connections),
+                (ISTIO_TCP_SENT_BYTES, sent),
+                (ISTIO_TCP_RECEIVED_BYTES, received),
+            ] {
+                exposition.family(metric).rendered(labels, count);
+            }
+        }
+    }
+}
+
+fn collect_limits<T>(exposition: &mut Exposition, of: &str, sum: &Sum<T>) {
+    exposition
+        .family(METRICS_SERIES)
+        .sample(&[of], sum.series.len() as u64);
+    exposition.family(METRICS_OVERFLOW).sample(&[of], sum.overflow);
 }
 
 impl Sinks for Telemetry {
     fn sink(&self, _worker: usize) -> Box<dyn RequestSink> {
         Box::new(WorkerSink::new(
-            Arc::clone(&self.registry),
+            Arc::clone(&self.registries),
             Arc::clone(&self.identity),
             self.access_log.as_ref().map(AccessLog::lane),
         ))

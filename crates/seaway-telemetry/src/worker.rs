@@ -11,21 +11,29 @@ use seaway_model::Cluster;
 
 use crate::access_log::LogLane;
 use crate::labels::{self, Identity};
-use crate::registry::Registry;
-use crate::series::{Cell, Key, RequestSeries};
+use crate::registry::Registries;
+use crate::series::{HistogramSeries, Key, RequestSeries, TcpSeries};
 use crate::{RequestRecord, RequestSink};
 
 /// Below so many kinds of requests nothing is swept.
 const SWEEP_FROM: usize = 256;
+/// The status of a connection that has left HTTP: its record comes when it is over, with the bytes of both directions.
+const SWITCHING_PROTOCOLS: u16 = 101;
 
 /// One per worker thread.
 pub(crate) struct WorkerSink {
-    registry: Arc<Registry>,
+    registries: Arc<Registries>,
     identity: Arc<Identity>,
-    shard: u64,
-    retries: Arc<Cell>,
+    shards: Shards,
     known: RefCell<Known>,
     log: Option<LogLane>,
+}
+
+/// This worker's shard of each registry.
+struct Shards {
+    requests: u64,
+    histograms: u64,
+    tcp: u64,
 }
 
 /// The kinds of requests that this worker has met.
@@ -36,19 +44,35 @@ struct Known {
 }
 
 struct Member {
-    series: Arc<RequestSeries>,
+    requests: Arc<RequestSeries>,
+    histograms: Arc<HistogramSeries>,
+    /// For connections that have left HTTP.
+    tcp: Option<Arc<TcpSeries>>,
     /// Keeps the cluster's address from being used again, but not the cluster. `None` for requests without a cluster.
     cluster: Option<Weak<Cluster>>,
 }
 
+impl Member {
+    fn observe(&self, record: &RequestRecord<'_>) {
+        self.requests.observe(record);
+        self.histograms.observe(record);
+        if let Some(tcp) = &self.tcp {
+            tcp.observe(record);
+        }
+    }
+}
+
 impl WorkerSink {
-    pub(crate) fn new(registry: Arc<Registry>, identity: Arc<Identity>, log: Option<LogLane>) -> Self {
-        let (shard, retries) = registry.open_shard();
+    pub(crate) fn new(registries: Arc<Registries>, identity: Arc<Identity>, log: Option<LogLane>) -> Self {
+        let shards = Shards {
+            requests: registries.requests.open_shard(),
+            histograms: registries.histograms.open_shard(),
+            tcp: registries.tcp.open_shard(),
+        };
         Self {
-            registry,
+            registries,
             identity,
-            shard,
-            retries,
+            shards,
             known: RefCell::new(Known {
                 series: FxHashMap::default(),
                 sweep_at: SWEEP_FROM,
@@ -61,28 +85,30 @@ impl WorkerSink {
         let key = Key::of(record);
         let mut known = self.known.borrow_mut();
         if let Some(member) = known.series.get(&key) {
-            member.series.observe(record);
+            member.observe(record);
         } else {
-            let series = self.meet(&mut known, key, record);
-            series.observe(record);
-        }
-        if record.retries > 0 {
-            self.retries.add(u64::from(record.retries));
+            let member = self.meet(&key, record);
+            member.observe(record);
+            known.sweep();
+            known.series.insert(key, member);
         }
     }
 
     /// The first request of its kind.
     #[cold]
-    fn meet(&self, known: &mut Known, key: Key, record: &RequestRecord<'_>) -> Arc<RequestSeries> {
-        known.sweep();
-        let labels = labels::http(&self.identity, record.cluster.map(|c| &**c), &key);
-        let series = self.registry.series(self.shard, labels);
-        let member = Member {
-            series: Arc::clone(&series),
+    fn meet(&self, key: &Key, record: &RequestRecord<'_>) -> Member {
+        let cluster = record.cluster.map(|c| &**c);
+        let labels = labels::http(&self.identity, cluster, key);
+        let tcp = (key.status == SWITCHING_PROTOCOLS).then(|| {
+            let labels = labels::tcp(&self.identity, cluster, key.flags);
+            self.registries.tcp.series(self.shards.tcp, &labels)
+        });
+        Member {
+            requests: self.registries.requests.series(self.shards.requests, &labels),
+            histograms: self.registries.histograms.series(self.shards.histograms, &labels),
+            tcp,
             cluster: record.cluster.map(Arc::downgrade),
-        };
-        known.series.insert(key, member);
-        series
+        }
     }
 }
 
@@ -109,7 +135,14 @@ impl RequestSink for WorkerSink {
 
 impl Drop for WorkerSink {
     fn drop(&mut self) {
-        self.registry.close_shard(self.shard);
+        let Shards {
+            requests,
+            histograms,
+            tcp,
+        } = self.shards;
+        self.registries.requests.close_shard(requests);
+        self.registries.histograms.close_shard(histograms);
+        self.registries.tcp.close_shard(tcp);
     }
 }
 
@@ -117,58 +150,103 @@ impl Drop for WorkerSink {
 mod tests {
     use super::*;
     use crate::fixture;
+    use crate::series::Series;
 
-    fn sink(registry: &Arc<Registry>) -> WorkerSink {
-        WorkerSink::new(Arc::clone(registry), Arc::default(), None)
+    fn sink(registries: &Arc<Registries>) -> WorkerSink {
+        WorkerSink::new(Arc::clone(registries), Arc::default(), None)
     }
 
-    fn registry(max: usize) -> Arc<Registry> {
-        Arc::new(Registry::new(max, "overflow".into()))
+    fn registries() -> Arc<Registries> {
+        Arc::new(Registries::new(usize::MAX, &Identity::default()))
     }
 
-    #[test]
-    fn shards_are_summed() {
-        let registry = registry(10);
-        let (one, two) = (sink(&registry), sink(&registry));
-        one.record(&fixture::record());
-        two.record(&fixture::record());
-        two.record(&fixture::record());
-        let sum = registry.sum();
-        assert_eq!(sum.series.len(), 1);
-        assert_eq!(sum.series[0].1.requests(), 3);
-    }
-
-    #[test]
-    fn the_counts_of_a_worker_outlive_it() {
-        let registry = registry(10);
-        let worker = sink(&registry);
-        worker.record(&RequestRecord {
-            retries: 2,
-            ..fixture::record()
-        });
-        drop(worker);
-        let sum = registry.sum();
-        assert_eq!((sum.series[0].1.requests(), sum.retries), (1, 2));
-    }
-
-    #[test]
-    fn label_sets_beyond_the_limit_share_one_series_and_are_counted() {
-        let registry = registry(2);
-        let sink = sink(&registry);
-        for status in 200..210 {
+    fn statuses(sink: &WorkerSink, statuses: std::ops::Range<u16>) {
+        for status in statuses {
             sink.record(&RequestRecord {
                 status,
                 ..fixture::record()
             });
         }
-        let sum = registry.sum();
-        assert_eq!((sum.series.len(), sum.overflow), (3, 8));
+    }
+
+    #[test]
+    fn shards_are_summed() {
+        let registries = registries();
+        let (one, two) = (sink(&registries), sink(&registries));
+        one.record(&fixture::record());
+        two.record(&fixture::record());
+        two.record(&fixture::record());
+        let sum = registries.requests.sum();
+        assert_eq!(sum.series.len(), 1);
+        assert_eq!(sum.series[0].1.requests, 3);
+        let sum = registries.histograms.sum();
+        assert_eq!(HistogramSeries::count(&sum.series[0].1), 3);
+    }
+
+    #[test]
+    fn the_counts_of_a_worker_outlive_it() {
+        let registries = registries();
+        let worker = sink(&registries);
+        worker.record(&RequestRecord {
+            retries: 2,
+            status: 101,
+            ..fixture::record()
+        });
+        drop(worker);
+        let sum = registries.requests.sum();
+        assert_eq!((sum.series[0].1.requests, sum.series[0].1.retries), (1, 2));
+        assert_eq!(
+            HistogramSeries::count(&registries.histograms.sum().series[0].1),
+            1
+        );
+        assert_eq!(registries.tcp.sum().series[0].1.connections, 1);
+    }
+
+    #[test]
+    fn connections_that_left_http_are_counted_with_their_bytes() {
+        let registries = registries();
+        let (one, two) = (sink(&registries), sink(&registries));
+        for (sink, received, sent) in [(&one, 3, 40), (&two, 5, 60)] {
+            sink.record(&RequestRecord {
+                status: 101,
+                request_bytes: received,
+                response_bytes: sent,
+                ..fixture::record()
+            });
+        }
+        one.record(&fixture::record());
+        let sum = registries.tcp.sum();
+        assert_eq!(sum.series.len(), 1);
+        let (labels, totals) = &sum.series[0];
+        assert_eq!((totals.connections, totals.received, totals.sent), (2, 8, 100));
+        assert!(labels.contains("request_protocol=\"tcp\""), "{labels}");
+    }
+
+    #[test]
+    fn label_sets_beyond_the_limit_share_one_series_and_are_counted() {
+        let registries = Arc::new(Registries::new(12 * 2000, &Identity::default()));
+        let sink = sink(&registries);
+        statuses(&sink, 200..210);
+        let sum = registries.requests.sum();
+        let own = sum.series.len() - 1;
+        assert!((1..10).contains(&own), "{own} of 10");
+        assert_eq!(sum.overflow, 10 - own as u64);
+    }
+
+    #[test]
+    fn requests_are_told_apart_when_histograms_no_longer_are() {
+        let registries = Arc::new(Registries::new(200_000, &Identity::default()));
+        let sink = sink(&registries);
+        statuses(&sink, 200..210);
+        assert_eq!(registries.requests.sum().series.len(), 10);
+        let histograms = registries.histograms.sum();
+        assert!(histograms.overflow > 0, "{}", histograms.overflow);
     }
 
     #[test]
     fn a_cluster_at_the_address_of_a_dead_one_is_not_taken_for_it() {
-        let registry = registry(10_000);
-        let sink = sink(&registry);
+        let registries = registries();
+        let sink = sink(&registries);
         for i in 0..1000 {
             let cluster = fixture::service_cluster(&format!("s{i}"), "ns", None);
             sink.record(&RequestRecord {
@@ -176,15 +254,15 @@ mod tests {
                 ..fixture::record()
             });
         }
-        let sum = registry.sum();
+        let sum = registries.requests.sum();
         assert_eq!(sum.series.len(), 1000);
-        assert!(sum.series.iter().all(|(_, totals)| totals.requests() == 1));
+        assert!(sum.series.iter().all(|(_, totals)| totals.requests == 1));
     }
 
     #[test]
     fn reloads_do_not_pile_up_in_a_worker() {
-        let registry = registry(10_000);
-        let sink = sink(&registry);
+        let registries = registries();
+        let sink = sink(&registries);
         for _ in 0..10_000 {
             let cluster = fixture::service_cluster("shop", "ns", None);
             sink.record(&RequestRecord {
@@ -193,7 +271,7 @@ mod tests {
             });
         }
         assert!(sink.known.borrow().series.len() <= SWEEP_FROM);
-        let sum = registry.sum();
-        assert_eq!((sum.series.len(), sum.series[0].1.requests()), (1, 10_000));
+        let sum = registries.requests.sum();
+        assert_eq!((sum.series.len(), sum.series[0].1.requests), (1, 10_000));
     }
 }

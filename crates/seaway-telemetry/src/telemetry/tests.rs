@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use super::*;
@@ -6,7 +7,6 @@ use crate::catalog::{
     self, CONFIG_VERSION, DOWNSTREAM_CONNECTIONS, DOWNSTREAM_CONNECTIONS_TOTAL, DOWNSTREAM_REFUSED,
     MIRROR_REQUESTS, UPSTREAM_CONNECTIONS,
 };
-use crate::instrument::Counter;
 use crate::{RequestRecord, fixture};
 
 fn telemetry() -> Arc<Telemetry> {
@@ -98,12 +98,10 @@ fn a_collector_is_asked_at_every_scrape() {
         &seaway_model::Report::default(),
         BTreeMap::new(),
     ));
-    let count = Counter::default();
+    let scrapes = AtomicU64::new(0);
     telemetry.register(Box::new(move |exposition| {
-        count.inc();
-        exposition
-            .family(UPSTREAM_CONNECTIONS)
-            .sample(&["c"], count.get());
+        let count = scrapes.fetch_add(1, Ordering::Relaxed) + 1;
+        exposition.family(UPSTREAM_CONNECTIONS).sample(&["c"], count);
     }));
     let _ = telemetry.render(Format::Prometheus);
     let text = telemetry.render(Format::OpenMetrics);
@@ -119,11 +117,10 @@ fn everything() -> Arc<Telemetry> {
         access_log: Some(log),
         ..Config::default()
     });
-    telemetry.sink(0).record(&fixture::record());
-    telemetry
-        .tcp(None, &[Flag::UpstreamConnectionFailure])
-        .opened
-        .inc();
+    telemetry.sink(0).record(&RequestRecord {
+        status: 101,
+        ..fixture::record()
+    });
     telemetry.reloaded(Reload {
         version: 1,
         at: SystemTime::UNIX_EPOCH,
@@ -204,4 +201,58 @@ fn lines_of_the_access_log_come_out_at_shutdown() {
     telemetry.shutdown();
     let written: Vec<u8> = receiver.try_iter().flatten().collect();
     assert!(String::from_utf8(written).unwrap().contains("GET /cart?x=1"));
+}
+
+#[test]
+fn a_connection_that_left_http_is_counted_under_istios_names() {
+    let telemetry = telemetry();
+    let cluster = fixture::service_cluster("chat", "store", None);
+    telemetry.sink(0).record(&RequestRecord {
+        cluster: Some(&cluster),
+        status: 101,
+        request_bytes: 7,
+        response_bytes: 9,
+        ..fixture::record()
+    });
+    let text = telemetry.render(Format::Prometheus);
+    let chat = "destination_service=\"chat.store.svc.cluster.local\"";
+    for (metric, value) in [
+        ("istio_tcp_connections_opened_total{", 1.0),
+        ("istio_tcp_connections_closed_total{", 1.0),
+        ("istio_tcp_received_bytes_total{", 7.0),
+        ("istio_tcp_sent_bytes_total{", 9.0),
+    ] {
+        assert_eq!(sample(&text, metric, chat), Some(value), "{metric}");
+    }
+}
+
+/// More label sets than there is room for, with names as long as Kubernetes allows.
+#[test]
+fn the_worst_scrape_stays_below_fifty_megabytes() {
+    let telemetry = telemetry();
+    let sink = telemetry.sink(0);
+    let long = "n".repeat(60);
+    for number in 0..100 {
+        let cluster = fixture::service_cluster(&format!("{long}{number}"), &long, Some(&long));
+        for status in 101..301 {
+            sink.record(&RequestRecord {
+                cluster: Some(&cluster),
+                status,
+                duration: Duration::from_secs(4000),
+                request_bytes: u64::MAX / 4000,
+                response_bytes: u64::MAX / 4000,
+                ..fixture::record()
+            });
+        }
+    }
+    let text = telemetry.render(Format::OpenMetrics);
+    assert!(
+        (30_000_000..50_000_000).contains(&text.len()),
+        "{} bytes",
+        text.len()
+    );
+    for of in ["requests", "histograms"] {
+        let overflow = sample(&text, "seaway_metrics_overflow_total", &format!("\"{of}\""));
+        assert!(overflow > Some(0.0), "{of}: {overflow:?}");
+    }
 }
