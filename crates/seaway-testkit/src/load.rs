@@ -185,8 +185,15 @@ async fn http2(goal: &Goal, tally: &Tally, stop: &watch::Receiver<bool>) -> io::
             Ok::<_, io::Error>(())
         }
     });
-    futures_util::future::try_join_all(streams).await?;
-    Ok(())
+    let ended = futures_util::future::join_all(streams).await;
+    let mut failures = ended.into_iter().filter_map(Result::err);
+    failures.find(|error| !was_never_sent(error)).map_or(Ok(()), Err)
+}
+
+/// Whether the client itself held a request back, as it must once the server has said GOAWAY: no request was lost.
+fn was_never_sent(error: &io::Error) -> bool {
+    let error = error.get_ref().and_then(|e| e.downcast_ref::<hyper::Error>());
+    error.is_some_and(|e| e.is_closed() || e.is_canceled())
 }
 
 async fn messages(goal: &Goal, tally: &Tally, stop: &watch::Receiver<bool>) -> io::Result<()> {

@@ -159,11 +159,12 @@ impl Gateway {
     pub fn drain(mut self, timeout: Duration) {
         self.state.set_draining();
         let drained = self.proxy.drain(timeout);
-        if drained.cut_off > 0 {
-            eprint_line(&format!(
-                "drained; {} connections were cut off after {timeout:?}",
-                drained.cut_off
-            ));
+        match drained.cut_off {
+            0 => {}
+            1 => eprint_line(&format!("drained; 1 connection was cut off after {timeout:?}")),
+            many => eprint_line(&format!(
+                "drained; {many} connections were cut off after {timeout:?}"
+            )),
         }
         self.admin = None;
         self.telemetry.shutdown();

@@ -57,7 +57,7 @@ impl Gateway {
 
     /// Waits until a process that was started with [`arguments`] is ready.
     pub async fn of(process: Process) -> Self {
-        process.line("ready").await;
+        process.ready(0).await;
         let admin = admin_of(&process.line("admin on ").await);
         Self { process, admin }
     }
@@ -69,7 +69,7 @@ impl Gateway {
 
     /// From now on the admin port is the one that is named on a line after `mark`: of a process that took over.
     pub async fn follow(&mut self, mark: usize) {
-        self.process.line_from(mark, "ready").await;
+        self.process.ready(mark).await;
         self.admin = admin_of(&self.process.line_from(mark, "admin on ").await);
     }
 

@@ -41,6 +41,14 @@ impl Lines {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Everything, once the stream has ended.
+    pub async fn closed(&self) -> Vec<String> {
+        let mut count = self.count.clone();
+        let ended = timeout(DEADLINE, async { while count.changed().await.is_ok() {} }).await;
+        ended.unwrap_or_else(|_| panic!("the stream does not end: {:?}", self.all()));
+        self.all()
+    }
+
     /// How many there are.
     pub fn mark(&self) -> usize {
         *self.count.borrow()
@@ -118,6 +126,13 @@ impl Process {
         self.line_from(0, part).await
     }
 
+    /// Waits for `ready`, said after `mark`.
+    pub async fn ready(&self, mark: usize) {
+        if self.err.find(mark, |line| line == "ready").await.is_none() {
+            self.fail("it does not become ready");
+        }
+    }
+
     /// The first line on standard output that contains `part`.
     pub async fn out_line(&self, part: &str) -> String {
         match self.out.find(0, |line| line.contains(part)).await {
@@ -145,6 +160,11 @@ impl Process {
         }
     }
 
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.pid
+    }
+
     /// Whether it still runs.
     pub fn is_running(&self) -> bool {
         self.exit.borrow().is_none()
@@ -152,13 +172,7 @@ impl Process {
 
     /// Waits until standard error is closed: nobody who inherited it runs any more.
     pub async fn silent(&self) {
-        let mut count = self.err.count.clone();
-        if timeout(DEADLINE, async { while count.changed().await.is_ok() {} })
-            .await
-            .is_err()
-        {
-            self.fail("something that it started still runs");
-        }
+        self.err.closed().await;
     }
 
     /// Fails the test with everything that was said.

@@ -1,0 +1,31 @@
+//! `seaway run`, by the real binary over real sockets: its life from `ready` to exit 0, and what operators see of it.
+#![expect(clippy::expect_used, reason = "helpers of tests")]
+
+mod admin;
+mod flags;
+mod https;
+mod lifecycle;
+mod seeing;
+#[path = "../support/mod.rs"]
+mod support;
+mod upgrade;
+
+use seaway_testkit::echo::Backend;
+use support::files::Folder;
+use support::gateway::Gateway;
+use support::manifests;
+
+const HOST: &str = "shop.example.com";
+
+/// A backend by name.
+fn backend(name: &str) -> Backend {
+    Backend::start(name).expect("a port")
+}
+
+/// A gateway that sends [`HOST`] to a backend.
+async fn serving(more: &[&str]) -> (Folder, Backend, Gateway) {
+    let one = backend("one");
+    let folder = Folder::with(&[("shop.yaml", &manifests::route(HOST, one.addr()))]);
+    let gateway = Gateway::start_with(folder.path(), more).await;
+    (folder, one, gateway)
+}
