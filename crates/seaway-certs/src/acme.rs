@@ -1,0 +1,3 @@
+//! ACME (RFC 8555).
+#![allow(dead_code, unused_imports)]
+mod core;
