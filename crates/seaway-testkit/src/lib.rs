@@ -8,6 +8,7 @@
 //! [`echo`] and [`sample`] run inside the binary too, so they report errors. The rest may panic: a helper of a test that
 //! cannot do its work is a failed test.
 
+pub mod acme;
 pub mod cases;
 pub mod certs;
 pub mod client;
