@@ -131,14 +131,17 @@ fn explained(table: &RouteTable, listener: &ListenerTable, request: &Request, de
         // Several listeners on one port: another is asked.
         return;
     }
-    let bad = explanation.respond.is_some_and(|answer| answer.status == 400);
+    // Refused before it is matched: matching was never asked.
+    let refused = explanation
+        .respond
+        .is_some_and(|answer| matches!(answer.reason, "bad_request" | "connect_refused"));
     let said = explanation.route.map(|route| (&route.0.origin, route.0.rule));
     let decided = match decision {
         Decision::Route(matched) => Some((&matched.route.route.origin, matched.route.route.rule)),
         _ => None,
     };
     assert!(
-        bad || said == decided,
+        refused || said == decided,
         "explain says {said:?}, decided was {decided:?}, for {request:?}"
     );
 }
