@@ -161,9 +161,14 @@ impl Guard {
             let Some(first) = rest.first() else {
                 return Fed { consumed, stop: None };
             };
+            let before = self.unreleased;
             match self.step(*first, rest) {
                 Ok(taken) => consumed += taken,
-                Err(reason) => self.refuse(reason),
+                Err(reason) => {
+                    // What a refused step looked at was not consumed, so it is not held back either.
+                    self.unreleased = before;
+                    self.refuse(reason);
+                }
             }
         }
     }

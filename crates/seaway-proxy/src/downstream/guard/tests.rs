@@ -119,6 +119,15 @@ fn a_body_is_released_as_it_comes_and_a_head_only_as_a_whole() {
 }
 
 #[test]
+fn a_refusal_takes_nothing_from_the_good_request_before_it() {
+    let good = with("X: y");
+    let mut guard = Guard::new(LIMITS, true);
+    let fed = guard.feed(format!("{good}GET / HTTP/1.1\r\nX: y\r\n\r\n").as_bytes());
+    assert!(matches!(fed.stop, Some(Stop::Refused(_))), "{fed:?}");
+    assert!(fed.consumed - guard.unreleased() >= good.len(), "{fed:?}, {}", guard.unreleased());
+}
+
+#[test]
 fn the_request_line_has_one_reading() {
     refused("GET  / HTTP/1.1\r\n", Reason::Target);
     refused("GET\t/ HTTP/1.1\r\n", Reason::Method);
