@@ -1,125 +1,19 @@
-//! Pebble, its DNS server and the proxy before it, driven by a well-known client. `cargo xtask parts` brings them.
+//! Pebble and its DNS server, driven by a well-known client. `cargo xtask parts` brings them.
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
+#[path = "acme/support.rs"]
+mod support;
 
 use std::io;
 use std::time::Duration;
 
 use http::Request;
-use instant_acme::{
-    Account, ChallengeType, Error, ExternalAccountKey, Identifier, NewAccount, NewOrder, OrderStatus,
-    RetryPolicy,
-};
-use rcgen::{CertificateParams, KeyPair};
-use seaway_testkit::acme::{
-    AcmeDns, ChallengeDns, Cloudflare, Fault, Flaky, Pebble, PebbleOptions, Place, Scheme,
-};
-use seaway_testkit::client::{Answer, Client, ClientTls, Wire};
+use instant_acme::{ChallengeType, ExternalAccountKey};
+use seaway_testkit::acme::{AcmeDns, Cloudflare, PebbleOptions, Scheme};
+use seaway_testkit::client::{Client, ClientTls, Wire};
+use support::{account, certificates, dns, get, issue, issue_one, pebble, plain_account, problem};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-use x509_parser::pem::Pem;
-
-async fn dns() -> ChallengeDns {
-    ChallengeDns::start().await.expect("a DNS server")
-}
-
-async fn pebble(options: PebbleOptions, dns: &ChallengeDns) -> Pebble {
-    Pebble::start(options, dns).await.expect("a Pebble")
-}
-
-/// An account at a server whose certificate comes from this root.
-async fn account(url: String, root: &str, binding: Option<&ExternalAccountKey>) -> Result<Account, Error> {
-    let file = tempfile::NamedTempFile::new().expect("a file");
-    std::fs::write(file.path(), root).expect("a root");
-    let new = NewAccount {
-        contact: &["mailto:someone@example.com"],
-        terms_of_service_agreed: true,
-        only_return_existing: false,
-    };
-    let builder = Account::builder_with_root(file.path()).expect("a root that can be read");
-    builder
-        .create(&new, url, binding)
-        .await
-        .map(|(account, _)| account)
-}
-
-async fn plain_account(pebble: &Pebble) -> Result<Account, Error> {
-    account(pebble.directory_url(), &pebble.tls_root_pem(), None).await
-}
-
-/// Does a whole order. `prepare` gets the token, the whole answer for http-01 and the value for dns-01.
-async fn issue(
-    account: &Account,
-    kind: ChallengeType,
-    names: &[&str],
-    prepare: impl AsyncFn(String, String, String),
-) -> Result<String, Error> {
-    let identifiers: Vec<Identifier> = names
-        .iter()
-        .map(|name| Identifier::Dns((*name).to_owned()))
-        .collect();
-    let mut order = account.new_order(&NewOrder::new(&identifiers)).await?;
-    let mut authorizations = order.authorizations();
-    while let Some(authorization) = authorizations.next().await {
-        let mut authorization = authorization?;
-        let mut challenge = authorization
-            .challenge(kind.clone())
-            .expect("this kind of challenge");
-        let key = challenge.key_authorization();
-        prepare(challenge.token.clone(), key.as_str().to_owned(), key.dns_value()).await;
-        challenge.set_ready().await?;
-    }
-    let quickly = RetryPolicy::new().initial_delay(Duration::from_millis(5));
-    if order.poll_ready(&quickly).await? != OrderStatus::Ready {
-        return Err(Error::Str("the order is not ready"));
-    }
-    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-    let key = KeyPair::generate().expect("a key");
-    let request = CertificateParams::new(names)
-        .expect("names")
-        .serialize_request(&key)
-        .expect("a CSR");
-    order.finalize_csr(request.der()).await?;
-    order.poll_certificate(&quickly).await
-}
-
-/// Certificates of a PEM text.
-fn certificates(pem: &str) -> Vec<Pem> {
-    Pem::iter_from_buffer(pem.as_bytes())
-        .map(|pem| pem.expect("PEM"))
-        .collect()
-}
-
-async fn get(pebble: &Pebble, path: &str) -> io::Result<Answer> {
-    ask(pebble.addr(), &pebble.tls_root_pem(), Request::get(path)).await
-}
-
-/// Sends one request over a connection of its own.
-async fn ask(
-    address: std::net::SocketAddr,
-    root: &str,
-    request: http::request::Builder,
-) -> io::Result<Answer> {
-    let tls = ClientTls::trusting(root)?;
-    let mut client = Client::open_tls(address, Wire::Http1, "127.0.0.1", &tls).await?;
-    client.send(request.header("host", address.to_string()), "").await
-}
-
-fn address_of(flaky: &Flaky) -> std::net::SocketAddr {
-    let url = flaky.directory_url();
-    let authority = url.trim_start_matches("https://").trim_end_matches("/dir");
-    authority.parse().expect("an address")
-}
-
-async fn through(flaky: &Flaky, path: &str) -> io::Result<Answer> {
-    ask(address_of(flaky), &flaky.tls_root_pem(), Request::get(path)).await
-}
-
-fn problem(error: &Error) -> &str {
-    match error {
-        Error::Api(problem) => problem.r#type.as_deref().unwrap_or_default(),
-        other => panic!("not a problem document: {other:?}"),
-    }
-}
 
 #[tokio::test]
 async fn http01_is_validated_at_the_given_port() {
@@ -253,20 +147,6 @@ async fn a_record_at_cloudflare_is_seen_by_pebble() {
     assert_eq!(gone["result"]["id"], record.id.as_str());
     let left = dns.txt("_acme-challenge.example.com").await.expect("an answer");
     assert_eq!((cloudflare.records().len(), left.len()), (0, 0));
-}
-
-/// A Pebble whose orders for `_acme-challenge.example.com` succeed by records that the test sets itself.
-async fn issue_one(pebble_account: &Account, dns: &ChallengeDns, name: &str) -> Result<String, Error> {
-    issue(
-        pebble_account,
-        ChallengeType::Dns01,
-        &[name],
-        async |_, _, value| {
-            let record = format!("_acme-challenge.{name}");
-            dns.add_txt(&record, &value).await.expect("a record");
-        },
-    )
-    .await
 }
 
 #[tokio::test]
@@ -437,128 +317,4 @@ async fn a_blocked_domain_is_refused() {
         .await
         .expect_err("a refusal");
     assert_eq!(problem(&error), "urn:ietf:params:acme:error:rejectedIdentifier");
-}
-
-#[tokio::test]
-async fn a_whole_order_passes_the_proxy_and_survives_bad_nonces() {
-    let dns = dns().await;
-    let pebble = pebble(PebbleOptions::default(), &dns).await;
-    let flaky = Flaky::start(&pebble).expect("a proxy");
-    let account = account(flaky.directory_url(), &flaky.tls_root_pem(), None)
-        .await
-        .expect("an account");
-    flaky.inject(Place::NewOrder, 1, Fault::BadNonce);
-    flaky.inject(Place::Finalize, 1, Fault::BadNonce);
-    issue_one(&account, &dns, "example.com")
-        .await
-        .expect("a certificate");
-    assert_eq!(
-        (flaky.count(Place::NewOrder), flaky.count(Place::Finalize)),
-        (2, 2)
-    );
-    assert_eq!(flaky.count(Place::Certificate), 1);
-}
-
-#[tokio::test]
-async fn injected_answers_come_as_often_as_ordered_and_only_where_ordered() {
-    let dns = dns().await;
-    let pebble = pebble(PebbleOptions::default(), &dns).await;
-    let flaky = Flaky::start(&pebble).expect("a proxy");
-    flaky.inject(
-        Place::Directory,
-        1,
-        Fault::RateLimited {
-            retry_after: Some("3600".to_owned()),
-        },
-    );
-    flaky.inject(Place::Directory, 1, Fault::Unavailable { retry_after: None });
-    let elsewhere = through(&flaky, "/nonce-plz").await.expect("an answer");
-    let limited = through(&flaky, "/dir").await.expect("an answer");
-    let unavailable = through(&flaky, "/dir").await.expect("an answer");
-    let last = through(&flaky, "/dir").await.expect("an answer");
-    let statuses = [elsewhere.status, limited.status, unavailable.status, last.status];
-    assert_eq!(statuses, [204, 429, 503, 200]);
-    assert_eq!(limited.header("retry-after"), Some("3600"));
-    assert_eq!(limited.header("content-type"), Some("application/problem+json"));
-    assert!(limited.header("replay-nonce").is_some());
-    assert!(limited.text().contains("urn:ietf:params:acme:error:rateLimited"));
-    assert_eq!(unavailable.header("retry-after"), None);
-}
-
-#[tokio::test]
-async fn a_lost_answer_was_still_an_act_and_a_reset_was_none() {
-    let dns = dns().await;
-    let pebble = pebble(PebbleOptions::default(), &dns).await;
-    let flaky = Flaky::start(&pebble).expect("a proxy");
-    flaky.inject(Place::Directory, 1, Fault::Reset);
-    through(&flaky, "/dir").await.expect_err("a reset");
-    flaky.inject(Place::Directory, 1, Fault::AnswerLost);
-    through(&flaky, "/dir").await.expect_err("a reset");
-    pebble
-        .log()
-        .wait_for("GET /dir -> calling handler()", 1)
-        .await
-        .expect("Pebble was asked");
-    // The reset one would have been written before.
-    assert_eq!(pebble.log().count("GET /dir -> calling handler()"), 1);
-}
-
-#[tokio::test]
-async fn a_reset_is_a_reset() {
-    let dns = dns().await;
-    let pebble = pebble(PebbleOptions::default(), &dns).await;
-    let flaky = Flaky::start(&pebble).expect("a proxy");
-    flaky.inject(Place::Anywhere, 1, Fault::Reset);
-    let tls = ClientTls::trusting(&flaky.tls_root_pem()).expect("a root");
-    let mut stream = tls
-        .connect(address_of(&flaky), "127.0.0.1", Wire::Http1)
-        .await
-        .expect("a connection");
-    stream
-        .write_all(b"GET /dir HTTP/1.1\r\nhost: a\r\n\r\n")
-        .await
-        .expect("a request");
-    let error = tokio::io::AsyncReadExt::read_u8(&mut stream)
-        .await
-        .expect_err("no answer");
-    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
-}
-
-#[tokio::test]
-async fn a_client_can_be_ended_in_the_middle_of_a_step() {
-    let dns = dns().await;
-    let pebble = pebble(PebbleOptions::default(), &dns).await;
-    let flaky = Flaky::start(&pebble).expect("a proxy");
-    let account = account(flaky.directory_url(), &flaky.tls_root_pem(), None)
-        .await
-        .expect("an account");
-    flaky.inject(Place::NewOrder, 1, Fault::SilenceAfter);
-    let identifiers = [Identifier::Dns("example.com".to_owned())];
-    let order = NewOrder::new(&identifiers);
-    tokio::select! {
-        order = account.new_order(&order) => panic!("an answer: {:?}", order.err()),
-        done = flaky.calls().wait_until_done("POST", Place::NewOrder.path(), 1) => done.expect("a call"),
-    }
-    pebble
-        .log()
-        .wait_for("POST /order-plz -> calling handler()", 1)
-        .await
-        .expect("Pebble was asked");
-}
-
-#[tokio::test]
-async fn an_absent_proxy_refuses_and_comes_back_with_the_same_server() {
-    let dns = dns().await;
-    let pebble = pebble(PebbleOptions::default(), &dns).await;
-    let flaky = Flaky::start(&pebble).expect("a proxy");
-    let account = account(flaky.directory_url(), &flaky.tls_root_pem(), None)
-        .await
-        .expect("an account");
-    flaky.down().await;
-    let refused = through(&flaky, "/dir").await.expect_err("nobody");
-    assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
-    flaky.up().expect("the same port");
-    issue_one(&account, &dns, "example.com")
-        .await
-        .expect("a certificate");
 }
