@@ -84,6 +84,11 @@ impl CompiledRoute {
         (index < self.destinations.len()).then_some(index)
     }
 
+    /// Whether finding the route by its path is all that is asked.
+    pub(crate) fn is_settled_by_path(&self) -> bool {
+        self.conditions.are_settled_by_path()
+    }
+
     /// How many bytes of the path were matched, or the first condition that does not hold.
     pub(crate) fn evaluate(&self, request: &RequestHead<'_>) -> Result<usize, Miss> {
         self.conditions.evaluate(request)

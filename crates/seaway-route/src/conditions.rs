@@ -107,6 +107,16 @@ impl Ready {
         }
     }
 
+    /// Whether nothing is asked but a path that the index decides by itself. An expression is not: the index only knows
+    /// what its matches begin with.
+    pub(crate) fn are_settled_by_path(&self) -> bool {
+        let by_index = match self.path {
+            Path::Any | Path::Exact(_) | Path::Elements(_) | Path::Prefix(_) => true,
+            Path::Regex(_) | Path::Never => false,
+        };
+        by_index && self.methods.is_empty() && self.checks.is_empty()
+    }
+
     /// Whether all conditions hold: how many bytes of the path were matched, or the first condition that does not hold.
     pub(crate) fn evaluate(&self, request: &RequestHead<'_>) -> Result<usize, Miss> {
         let matched = self.path.matched(request.path)?;

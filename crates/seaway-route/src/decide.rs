@@ -169,12 +169,17 @@ impl HostRoutes {
             // for in all of them.
             let next = lists
                 .iter_mut()
-                .filter(|l| !l.is_empty())
-                .min_by_key(|l| l.first().copied())?;
-            let (&position, rest) = next.split_first()?;
-            *next = rest;
+                .filter(|l| !l.positions.is_empty())
+                .min_by_key(|l| l.positions.first().copied())?;
+            let (&position, rest) = next.positions.split_first()?;
+            next.positions = rest;
             let route = self.routes.get(position as usize)?;
-            match route.evaluate(request) {
+            let outcome = if self.is_settled(position) {
+                Ok(next.depth)
+            } else {
+                route.evaluate(request)
+            };
+            match outcome {
                 Ok(matched) => {
                     observer.considered(route, None);
                     return Some((route, matched));

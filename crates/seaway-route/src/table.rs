@@ -35,6 +35,24 @@ pub struct ListenerTable {
 pub(crate) struct HostRoutes {
     pub(crate) routes: Box<[Arc<CompiledRoute>]>,
     pub(crate) index: PathIndex,
+    /// Whether finding a route by its path is all that is asked. Among many routes each one lies in cold memory, and
+    /// looking into it costs more than the whole index.
+    settled: Box<[bool]>,
+}
+
+impl HostRoutes {
+    fn new(routes: Box<[Arc<CompiledRoute>]>) -> Self {
+        Self {
+            index: PathIndex::build(routes.iter().map(AsRef::as_ref)),
+            settled: routes.iter().map(|route| route.is_settled_by_path()).collect(),
+            routes,
+        }
+    }
+
+    /// Whether the route at this position takes every request that the index finds it for.
+    pub(crate) fn is_settled(&self, position: u32) -> bool {
+        self.settled.get(position as usize).copied().unwrap_or_default()
+    }
 }
 
 /// A route by number: dense from 0, only meaningful together with the table it came from.
@@ -135,8 +153,7 @@ impl Builder<'_> {
             return Arc::clone(known);
         }
         let routes: Box<[_]> = routes.iter().map(|route| self.route(route)).collect();
-        let index = PathIndex::build(routes.iter().map(AsRef::as_ref));
-        let host = Arc::new(HostRoutes { routes, index });
+        let host = Arc::new(HostRoutes::new(routes));
         self.by_routes.insert(key, Arc::clone(&host));
         host
     }

@@ -7,7 +7,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::paths::Candidates;
+use super::paths::{Candidate, Candidates};
 use crate::values::Source;
 use crate::{CompiledRoute, RequestHead};
 
@@ -86,13 +86,13 @@ impl Facets {
     }
 
     /// Adds the lists for the values that a request has.
-    pub(crate) fn add<'t>(&'t self, request: &RequestHead<'_>, found: &mut Candidates<'t>) {
+    pub(crate) fn add<'t>(&'t self, request: &RequestHead<'_>, depth: usize, found: &mut Candidates<'t>) {
         for (facet, values) in &self.groups {
             let list = match facet {
                 Facet::Method => values.get(request.method.as_bytes()),
                 Facet::Value(source) => source.value(request).and_then(|value| values.get(&*value)),
             };
-            found.extend(list.map(AsRef::as_ref));
+            found.extend(list.map(|positions| Candidate { positions, depth }));
         }
     }
 }

@@ -16,8 +16,17 @@ use smallvec::SmallVec;
 use super::facets::Facets;
 use crate::RequestHead;
 
-/// Lists of positions, each ascending.
-pub(crate) type Candidates<'t> = SmallVec<[&'t [u32]; 8]>;
+/// What the index proposes.
+pub(crate) type Candidates<'t> = SmallVec<[Candidate<'t>; 8]>;
+
+/// Routes that hang at one place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Candidate<'t> {
+    /// Ascending.
+    pub(crate) positions: &'t [u32],
+    /// How many bytes of the path lead to the place: what a prefix or an exact path that hangs there matches.
+    pub(crate) depth: usize,
+}
 
 /// Finds routes by path.
 #[derive(Debug, Default)]
@@ -70,8 +79,12 @@ impl PathIndex {
     pub(crate) fn candidates<'t>(&'t self, request: &RequestHead<'_>, everything: bool) -> Candidates<'t> {
         let mut found = Candidates::new();
         if everything && !self.never.is_empty() {
-            found.push(&self.never);
+            found.push(Candidate {
+                positions: &self.never,
+                depth: 0,
+            });
         }
+        let length = request.path.len();
         let mut rest = request.path.as_bytes();
         let mut node = self.nodes.first();
         while let Some(here) = node {
@@ -81,14 +94,15 @@ impl PathIndex {
                 };
                 rest = after;
             }
-            self.add(&here.prefix, request, &mut found);
+            let depth = length - rest.len();
+            self.add(&here.prefix, depth, request, &mut found);
             let Some((&next, after)) = rest.split_first() else {
-                self.add(&here.elements, request, &mut found);
-                self.add(&here.exact, request, &mut found);
+                self.add(&here.elements, depth, request, &mut found);
+                self.add(&here.exact, depth, request, &mut found);
                 break;
             };
             if next == b'/' {
-                self.add(&here.elements, request, &mut found);
+                self.add(&here.elements, depth, request, &mut found);
             }
             node = self.child(here, next);
             rest = after;
@@ -105,19 +119,31 @@ impl PathIndex {
         self.nodes.get(child)
     }
 
-    fn add<'t>(&'t self, place: &'t Place, request: &RequestHead<'_>, found: &mut Candidates<'t>) {
+    fn add<'t>(
+        &'t self,
+        place: &'t Place,
+        depth: usize,
+        request: &RequestHead<'_>,
+        found: &mut Candidates<'t>,
+    ) {
         if place.0 < Place::LIST {
-            found.push(std::slice::from_ref(&place.0));
+            found.push(Candidate {
+                positions: std::slice::from_ref(&place.0),
+                depth,
+            });
         } else if place.0 != Place::NOTHING.0 {
             let Some(list) = self.lists.get(place.list()) else {
                 return;
             };
             let plain = slice(&self.positions, list.plain);
             if !plain.is_empty() {
-                found.push(plain);
+                found.push(Candidate {
+                    positions: plain,
+                    depth,
+                });
             }
             if let Some(facets) = &list.facets {
-                facets.add(request, found);
+                facets.add(request, depth, found);
             }
         }
     }
