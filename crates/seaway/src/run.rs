@@ -6,6 +6,7 @@
 mod collect;
 mod events;
 mod gateway;
+mod last_good;
 pub mod objects;
 mod settings;
 mod state;
@@ -44,7 +45,7 @@ pub fn serve(
     };
     let mut files = Files::new(paths.to_vec());
     let resources = files.load(Instant::now());
-    let outcome = gateway.apply(&resources);
+    let outcome = gateway.apply(&resources, &Resources::default());
     report(&outcome.report.diagnostics)?;
     for line in gateway.listener_lines() {
         writeln!(io::stderr(), "{line}")?;
@@ -84,13 +85,13 @@ fn wait(
         let event = match events.receiver.recv_timeout(until(gateway.renew_at())) {
             Ok(event) => event,
             // A certificate is due: applying once more renews it.
-            Err(RecvTimeoutError::Timeout) => Event::Resources(Box::new(std::mem::take(&mut resources))),
+            Err(RecvTimeoutError::Timeout) => Event::Resources(Box::new(resources.clone())),
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         };
         match event {
             Event::Resources(changed) => {
+                let outcome = gateway.apply(&changed, &resources);
                 resources = *changed;
-                let outcome = gateway.apply(&resources);
                 // What was said before need not be said again with every change.
                 let news: Vec<_> = outcome
                     .report

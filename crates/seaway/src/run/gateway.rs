@@ -12,6 +12,7 @@ use seaway_proxy::admin::Admin;
 use seaway_proxy::{ListenerStatus, Proxy};
 use seaway_telemetry::{Config, Reload, Sinks, Telemetry};
 
+use super::last_good::LastGood;
 use super::state::State;
 use super::upgrade::Inherited;
 use super::{objects, settings};
@@ -25,6 +26,7 @@ pub struct Gateway {
     state: Arc<State>,
     admin: Option<Admin>,
     certificates: CertStore,
+    last_good: LastGood,
     /// As it was at the start: once the file is replaced, the system no longer knows its name.
     executable: PathBuf,
     listeners: Vec<ListenerStatus>,
@@ -62,14 +64,16 @@ impl Gateway {
             state,
             admin: None,
             certificates: CertStore::open(&args.data),
+            last_good: LastGood::default(),
             executable: std::env::current_exe()?,
             listeners: Vec::new(),
         }))
     }
 
     /// Compiles and serves. Never fails: what is wrong is in the report, and everything else serves.
-    pub fn apply(&mut self, resources: &Resources) -> Outcome {
-        let (model, report) = seaway_compile::compile(resources, &load::compile_options());
+    /// `before` is what was applied the last time.
+    pub fn apply(&mut self, resources: &Resources, before: &Resources) -> Outcome {
+        let (model, report) = self.last_good.compile(resources, before, load::compile);
         let (model, problems) = seaway_certs::fulfil(&model, &self.certificates, SystemTime::now());
         for problem in problems {
             eprint_line(&format!("error: {problem}"));

@@ -52,23 +52,33 @@ async fn a_required_field_that_is_missing_keeps_the_last_good_version_of_that_ob
 }
 
 #[tokio::test]
-async fn a_bad_regular_expression_is_shown_and_leaves_that_object_out() {
+async fn a_bad_regular_expression_is_shown_and_keeps_the_last_good_version_of_that_object() {
     let street = broken(|s| manifests::route_with(HOST, s.one.addr(), "paths: [{regex: \"/a(b\"}]")).await;
     let finding = street.reported("SW0104", "./shop.yaml:14:").await;
+    says(
+        &finding,
+        "help",
+        "the last good version of the object keeps serving",
+    );
     says(&finding, "field", "spec.paths[0]");
-    assert_eq!(street.gateway.who(HOST).await, "404");
+    assert_eq!(street.gateway.who(HOST).await, "one");
     street.mend().await;
 }
 
 #[tokio::test]
-async fn weights_that_are_all_zero_leave_that_object_out() {
+async fn weights_that_are_all_zero_keep_the_last_good_version_of_that_object() {
     let street = broken(|s| {
         let to = s.one.addr();
         manifests::route(HOST, to).replace(&format!("\"{to}\"}}"), &format!("\"{to}\", weight: 0}}"))
     })
     .await;
-    street.reported("SW0105", "./shop.yaml:13:").await;
-    assert_eq!(street.gateway.who(HOST).await, "404");
+    let finding = street.reported("SW0105", "./shop.yaml:13:").await;
+    says(
+        &finding,
+        "help",
+        "the last good version of the object keeps serving",
+    );
+    assert_eq!(street.gateway.who(HOST).await, "one");
     street.mend().await;
 }
 
@@ -123,5 +133,33 @@ async fn an_object_that_never_was_good_is_left_out_alone() {
     street.reported("SW0101", "./shop.yaml:14:12").await;
     assert_eq!(street.gateway.who(HOST).await, "404");
     assert_eq!(street.gateway.who(BESIDE).await, "one");
+    street.mend().await;
+}
+
+#[tokio::test]
+async fn a_route_that_breaks_twice_keeps_the_version_that_was_good() {
+    let street = broken(|s| manifests::route_with(HOST, s.one.addr(), "paths: [{regex: \"/a(b\"}]")).await;
+    street.reported("SW0104", "./shop.yaml:14:").await;
+    let again = manifests::route_with(HOST, street.one.addr(), "timeout: 3s\npaths: [{regex: \"/a[b\"}]");
+    street.folder.replace("shop.yaml", &with_beside(&street, &again));
+    street.gateway.process.line("./shop.yaml:15:").await;
+    assert_eq!(street.gateway.who(HOST).await, "one");
+    street.folder.remove("shop.yaml");
+    street.gateway.answers(HOST, "404").await;
+}
+
+#[tokio::test]
+async fn a_route_with_a_bad_regular_expression_from_the_start_is_left_out_alone() {
+    let street =
+        Street::with(|one| manifests::route_with(HOST, one.addr(), "paths: [{regex: \"/a(b\"}]")).await;
+    let finding = street.reported("SW0104", "./shop.yaml:").await;
+    assert!(!finding.to_string().contains("last good"), "{finding}");
+    assert_eq!(street.gateway.who(HOST).await, "404");
+    street
+        .folder
+        .write("more.yaml", &manifests::route(BESIDE, street.one.addr()));
+    street.gateway.answers(BESIDE, "one").await;
+    let finding = street.gateway.finding("SW0104").await;
+    assert!(!finding.to_string().contains("last good"), "{finding}");
     street.mend().await;
 }
