@@ -1,7 +1,7 @@
 //! Bad input while the gateway runs: whatever is valid goes on serving, and what is not is said, with its place.
 //!
 //! Every test has a neighbour in another file, which must be served before, during and after.
-#![expect(clippy::expect_used, reason = "helpers of tests")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "helpers of tests")]
 
 mod certificates;
 mod files;

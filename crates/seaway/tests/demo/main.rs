@@ -1,5 +1,5 @@
 //! `seaway demo`, as a newcomer meets it: every request that it prints is made, and what it says to expect must come.
-#![expect(clippy::expect_used, reason = "helpers of tests")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "helpers of tests")]
 
 mod guide;
 #[path = "../support/mod.rs"]

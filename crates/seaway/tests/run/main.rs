@@ -1,5 +1,5 @@
 //! `seaway run`, by the real binary over real sockets: its life from `ready` to exit 0, and what operators see of it.
-#![expect(clippy::expect_used, reason = "helpers of tests")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "helpers of tests")]
 
 mod admin;
 mod flags;

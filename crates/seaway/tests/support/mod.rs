@@ -3,7 +3,12 @@
 //! Nothing here waits for a time to pass. It waits for a line, an answer or an exit, and when that does not come within
 //! [`DEADLINE`], it fails the test with everything that the process has said.
 #![allow(dead_code, reason = "each test binary uses its part")]
-#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests"
+)]
 
 pub mod command;
 pub mod files;
