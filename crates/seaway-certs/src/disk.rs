@@ -1,9 +1,9 @@
 //! Files that hold keys: written whole or not at all, for this user only, by one process at a time.
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::CertError;
 
@@ -24,6 +24,22 @@ pub(crate) fn private_folder(path: &Path) -> Result<(), CertError> {
 /// Held while files of the folder are looked for and made, so that two processes agree on one authority. Not held
 /// longer: during a hand-over two processes serve from one data folder.
 pub(crate) fn lock(folder: &Path) -> Result<File, CertError> {
+    let (path, file) = lock_file(folder)?;
+    file.lock().map_err(CertError::io("lock", &path))?;
+    Ok(file)
+}
+
+/// `None` if another process holds it.
+pub(crate) fn try_lock(folder: &Path) -> Result<Option<File>, CertError> {
+    let (path, file) = lock_file(folder)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(CertError::io("lock", &path)(error)),
+    }
+}
+
+fn lock_file(folder: &Path) -> Result<(PathBuf, File), CertError> {
     let path = folder.join(".lock");
     let file = OpenOptions::new()
         .create(true)
@@ -32,8 +48,7 @@ pub(crate) fn lock(folder: &Path) -> Result<File, CertError> {
         .mode(FILE_MODE)
         .open(&path)
         .map_err(CertError::io("open", &path))?;
-    file.lock().map_err(CertError::io("lock", &path))?;
-    Ok(file)
+    Ok((path, file))
 }
 
 /// `None` if the file is not there.

@@ -29,30 +29,26 @@ impl Names {
             .map(Self)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> + Clone {
         self.0.iter().map(String::as_str)
     }
 
     /// `shop.example.com-1b9f3a04c2d5e677.pem`. The hash tells sets of names apart; should two collide, the names in the
     /// file do not fit, and it is written anew.
     pub(crate) fn file_name(&self) -> String {
-        let first: String = self
-            .iter()
-            .take(1)
-            .flat_map(str::chars)
-            .take(80)
-            .map(safe)
-            .collect();
-        format!("{first}-{:016x}.pem", self.hash())
+        format!("{}.pem", file_name(self.iter()))
     }
+}
 
-    /// FNV-1a: stable over versions, which the standard library's hash is not.
-    fn hash(&self) -> u64 {
-        let bytes = self.iter().flat_map(|name| name.bytes().chain([0]));
-        bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        })
-    }
+/// The beginning of the first text, so that people recognise it, and a hash of all of them. FNV-1a: stable over versions,
+/// which the standard library's hash is not.
+pub(crate) fn file_name<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> String {
+    let first: String = texts.clone().take(1).flat_map(str::chars).take(80).map(safe).collect();
+    let bytes = texts.flat_map(|text| text.bytes().chain([0]));
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{first}-{hash:016x}")
 }
 
 fn name(domain: &str) -> Result<String, CertError> {
@@ -91,6 +87,26 @@ pub(crate) fn renewal(
         && names_of(&leaf)? == *names;
     let (begin, end) = validity(&leaf)?;
     (fits && (begin..end).contains(&now)).then(|| renew_at(begin, end))
+}
+
+/// Whether a certificate is for exactly these names, and belongs to its key. Who signed it is not asked.
+pub(crate) fn is_for(pair: &KeyPair, names: &Names) -> bool {
+    let fits = || {
+        let pem = first_block(&pair.certificate_chain)?;
+        let leaf = pem.parse_x509().ok()?;
+        let key = rcgen::KeyPair::from_pem(pair.private_key.reveal()).ok()?;
+        Some(
+            leaf.public_key().subject_public_key.data == key.public_key_raw() && names_of(&leaf)? == *names,
+        )
+    };
+    fits().unwrap_or(false)
+}
+
+/// From when to when the first certificate of a chain is valid.
+pub(crate) fn validity_of(chain: &str) -> Option<(SystemTime, SystemTime)> {
+    let pem = first_block(chain)?;
+    let leaf = pem.parse_x509().ok()?;
+    validity(&leaf)
 }
 
 /// When a third of a life is left.
