@@ -43,7 +43,13 @@ impl Names {
 /// The beginning of the first text, so that people recognise it, and a hash of all of them. FNV-1a: stable over versions,
 /// which the standard library's hash is not.
 pub(crate) fn file_name<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> String {
-    let first: String = texts.clone().take(1).flat_map(str::chars).take(80).map(safe).collect();
+    let first: String = texts
+        .clone()
+        .take(1)
+        .flat_map(str::chars)
+        .take(80)
+        .map(safe)
+        .collect();
     let bytes = texts.flat_map(|text| text.bytes().chain([0]));
     let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -95,9 +101,7 @@ pub(crate) fn is_for(pair: &KeyPair, names: &Names) -> bool {
         let pem = first_block(&pair.certificate_chain)?;
         let leaf = pem.parse_x509().ok()?;
         let key = rcgen::KeyPair::from_pem(pair.private_key.reveal()).ok()?;
-        Some(
-            leaf.public_key().subject_public_key.data == key.public_key_raw() && names_of(&leaf)? == *names,
-        )
+        Some(leaf.public_key().subject_public_key.data == key.public_key_raw() && names_of(&leaf)? == *names)
     };
     fits().unwrap_or(false)
 }

@@ -7,7 +7,7 @@
 //! [`fulfil`], and until it is there it is refused in words: a self-signed certificate in its stead would look like
 //! success. The time is passed in; keys come from the cryptographic library's own random source.
 
-mod acme;
+pub mod acme;
 mod disk;
 mod error;
 mod fulfil;

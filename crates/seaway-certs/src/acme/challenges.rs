@@ -113,7 +113,10 @@ mod tests {
         let pair = challenges.tls_alpn01("a.Example.com").unwrap();
         let pem = crate::leaf::first_block(&pair.certificate_chain).unwrap();
         let certificate = pem.parse_x509().unwrap();
-        let extension = certificate.extensions().iter().find(|e| e.oid.to_id_string() == "1.3.6.1.5.5.7.1.31");
+        let extension = certificate
+            .extensions()
+            .iter()
+            .find(|e| e.oid.to_id_string() == "1.3.6.1.5.5.7.1.31");
         let extension = extension.unwrap();
         assert!(extension.critical);
         assert_eq!(extension.value, [&[4, 32][..], &[7; 32]].concat());

@@ -21,11 +21,11 @@ mod record;
 mod renewal;
 mod timestamp;
 
-pub(crate) use ledger::{Ledger, Limit, registered_domain};
+pub(crate) use ledger::{Ledger, Limit};
 pub(crate) use machine::{Context, Failure, Next, Outcome, Step, Waiting, apply, begin, next, resume};
 pub(crate) use policy::Policy;
-pub(crate) use record::{IssuedInfo, LastError, OrderRecord, Phase, Record};
 pub use record::FailureKind;
+pub(crate) use record::{IssuedInfo, LastError, OrderRecord, Phase, Record};
 pub(crate) use renewal::renew_at;
 pub(crate) use timestamp::Timestamp;
 

@@ -49,7 +49,11 @@ impl Dns {
 
     /// The alias that a domain needs, if it is known.
     pub(crate) fn alias(&self, domain: &str) -> Option<Alias> {
-        self.aliases.lock().unwrap_or_else(PoisonError::into_inner).get(domain).cloned()
+        self.aliases
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(domain)
+            .cloned()
     }
 
     fn set_alias(&self, domain: &str, alias: Alias) {
@@ -91,7 +95,9 @@ impl Dns {
         transport: &Transport,
     ) -> Result<(), Failure> {
         match &issuer.method {
-            Method::Dns01Cloudflare(cloudflare) => cloudflare::clean(cloudflare, domain, values, transport).await,
+            Method::Dns01Cloudflare(cloudflare) => {
+                cloudflare::clean(cloudflare, domain, values, transport).await
+            }
             // acme-dns keeps the last two by itself.
             _ => Ok(()),
         }
@@ -108,7 +114,9 @@ impl Dns {
             if let Some(alias) = self.alias(domain)
                 && let Some(target) = self.resolver.cname(&name).await
             {
-                let there = target.as_deref().is_some_and(|found| same_name(found, &alias.target));
+                let there = target
+                    .as_deref()
+                    .is_some_and(|found| same_name(found, &alias.target));
                 self.found(domain, there);
                 if !there {
                     return Err(no_alias(&name, &alias.target, target.as_deref()));
@@ -139,5 +147,6 @@ fn no_alias(name: &str, target: &str, found: Option<&str>) -> Failure {
 }
 
 fn same_name(a: &str, b: &str) -> bool {
-    a.trim_end_matches('.').eq_ignore_ascii_case(b.trim_end_matches('.'))
+    a.trim_end_matches('.')
+        .eq_ignore_ascii_case(b.trim_end_matches('.'))
 }

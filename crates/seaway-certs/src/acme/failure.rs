@@ -39,7 +39,9 @@ pub(crate) fn of(error: &Error, last: Last, directory: &str) -> Failure {
         ),
         (error, _) => Failure::new(
             FailureKind::Unexpected,
-            format!("{directory} gives an answer that makes no sense: {error}; check that it is the URL of an ACME directory"),
+            format!(
+                "{directory} gives an answer that makes no sense: {error}; check that it is the URL of an ACME directory"
+            ),
         ),
     };
     failure.retry_after = last.retry_after;
@@ -61,11 +63,17 @@ pub(crate) fn of_problem(problem: &Problem) -> Failure {
             FailureKind::Refused,
             "this authority wants a key identifier and an HMAC key, which it hands out to its customers",
         ),
-        "invalidContact" | "unsupportedContact" => (FailureKind::Refused, "correct the issuer's e-mail address"),
-        "rejectedIdentifier" | "unsupportedIdentifier" => {
-            (FailureKind::Refused, "this authority makes no certificate for that name; remove it, or use another")
+        "invalidContact" | "unsupportedContact" => {
+            (FailureKind::Refused, "correct the issuer's e-mail address")
         }
-        "caa" => (FailureKind::Challenge, "add the authority to the domain's CAA records"),
+        "rejectedIdentifier" | "unsupportedIdentifier" => (
+            FailureKind::Refused,
+            "this authority makes no certificate for that name; remove it, or use another",
+        ),
+        "caa" => (
+            FailureKind::Challenge,
+            "add the authority to the domain's CAA records",
+        ),
         "dns" => (FailureKind::Challenge, "check the domain's DNS records"),
         "connection" => (
             FailureKind::Challenge,
@@ -78,10 +86,15 @@ pub(crate) fn of_problem(problem: &Problem) -> Failure {
         "userActionRequired" => (FailureKind::Refused, "agree to the authority's terms, as it says"),
         "orderNotReady" | "malformed" => (FailureKind::Order, "a new order is made"),
         "alreadyReplaced" => (FailureKind::Order, "a new order is made"),
-        _ if problem.status.is_some_and(|status| status >= 500) => (FailureKind::Unreachable, "it is asked again"),
+        _ if problem.status.is_some_and(|status| status >= 500) => {
+            (FailureKind::Unreachable, "it is asked again")
+        }
         _ => (FailureKind::Unexpected, "it is tried again"),
     };
-    let mut failure = Failure::new(class, format!("the authority says: {}; {remedy}", detail(problem, kind)));
+    let mut failure = Failure::new(
+        class,
+        format!("the authority says: {}; {remedy}", detail(problem, kind)),
+    );
     failure.without_replaces = kind == "alreadyReplaced";
     failure.order_lost = matches!(class, FailureKind::Order | FailureKind::Account);
     failure

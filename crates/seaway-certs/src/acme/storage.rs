@@ -17,7 +17,7 @@ use seaway_model::{KeyPair, PrivateKey};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::core::{Ledger, Record};
+use super::core::{IssuedInfo, Ledger, Record};
 use crate::leaf::{self, Names};
 use crate::{CertError, disk};
 
@@ -68,9 +68,8 @@ impl Storage {
     }
 
     pub(crate) fn write<T: Serialize>(&self, shelf: Shelf, name: &str, what: &T) -> Result<(), CertError> {
-        let text = serde_json::to_string_pretty(what).map_err(|error| {
-            CertError::io("write", &self.folder)(std::io::Error::other(error))
-        })?;
+        let text = serde_json::to_string_pretty(what)
+            .map_err(|error| CertError::io("write", &self.folder)(std::io::Error::other(error)))?;
         self.put(shelf, &format!("{name}.json"), &text)
     }
 
@@ -92,21 +91,27 @@ impl Storage {
     pub(crate) fn certificate(&self, names: &Names) -> Result<(Record, Option<KeyPair>), CertError> {
         let list: Vec<String> = names.iter().map(str::to_owned).collect();
         let record: Option<Record> = self.read(Shelf::Certificates, &stem(names))?;
-        let mut record = record.filter(|record| record.names == list).unwrap_or_else(|| Record {
-            names: list,
-            ..Record::default()
-        });
+        let mut record = record
+            .filter(|record| record.names == list)
+            .unwrap_or_else(|| Record {
+                names: list,
+                ..Record::default()
+            });
         let pair = self.pair(names)?;
-        if pair.is_none() {
-            record.issued = None;
-        }
+        record.issued = match &pair {
+            None => None,
+            // It serves, but whose it is, is not known: it is had anew.
+            Some(pair) => record.issued.or_else(|| unknown(pair)),
+        };
         Ok((record, pair))
     }
 
     /// What serves.
     pub(crate) fn pair(&self, names: &Names) -> Result<Option<KeyPair>, CertError> {
         let text = disk::read(&self.path(Shelf::Certificates, &format!("{}.pem", stem(names))))?;
-        Ok(text.and_then(|text| split(&text)).filter(|pair| leaf::is_for(pair, names)))
+        Ok(text
+            .and_then(|text| split(&text))
+            .filter(|pair| leaf::is_for(pair, names)))
     }
 
     pub(crate) fn write_record(&self, names: &Names, record: &Record) -> Result<(), CertError> {
@@ -124,7 +129,11 @@ impl Storage {
             return Ok(key);
         }
         let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
-        self.put(Shelf::Certificates, &format!("{}.key", stem(names)), &key.serialize_pem())?;
+        self.put(
+            Shelf::Certificates,
+            &format!("{}.key", stem(names)),
+            &key.serialize_pem(),
+        )?;
         Ok(key)
     }
 
@@ -147,6 +156,17 @@ impl Storage {
     fn path(&self, shelf: Shelf, name: &str) -> PathBuf {
         self.folder.join(shelf.folder()).join(name)
     }
+}
+
+fn unknown(pair: &KeyPair) -> Option<IssuedInfo> {
+    let (from, to) = leaf::validity_of(&pair.certificate_chain)?;
+    Some(IssuedInfo {
+        directory: String::new(),
+        not_before: from.into(),
+        not_after: to.into(),
+        window: None,
+        ask_again: from.into(),
+    })
 }
 
 fn stem(names: &Names) -> String {

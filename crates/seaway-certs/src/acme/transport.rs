@@ -46,7 +46,9 @@ impl Transport {
             None => HttpsConnectorBuilder::new()
                 .with_provider_and_platform_verifier(provider)
                 .map_err(|error| {
-                    format!("the system's trusted certificates cannot be read: {error}; install ca-certificates")
+                    format!(
+                        "the system's trusted certificates cannot be read: {error}; install ca-certificates"
+                    )
                 })?,
             Some(pem) => HttpsConnectorBuilder::new().with_tls_config(
                 rustls::ClientConfig::builder_with_provider(provider)
@@ -61,14 +63,6 @@ impl Transport {
             client: Client::builder(TokioExecutor::new()).build(connector),
             last: Arc::default(),
         })
-    }
-
-    /// A client whose last answer is its own.
-    pub(crate) fn separate(&self) -> Self {
-        Self {
-            client: self.client.clone(),
-            last: Arc::default(),
-        }
     }
 
     pub(crate) fn last(&self) -> Last {
@@ -129,9 +123,15 @@ impl HttpClient for Transport {
         let this = self.clone();
         Box::pin(async move {
             let (parts, body) = request.into_parts();
-            let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+            let body = body
+                .collect()
+                .await
+                .map(|body| body.to_bytes())
+                .unwrap_or_default();
             let mut request = Request::from_parts(parts, Full::from(body));
-            request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(AGENT));
+            request
+                .headers_mut()
+                .insert(USER_AGENT, HeaderValue::from_static(AGENT));
             let (parts, body) = this.send(request).await.map_err(instant_acme::Error::Other)?;
             Ok(BytesResponse {
                 parts,

@@ -62,7 +62,12 @@ impl Session<'_> {
     }
 
     pub(super) fn url(&self) -> String {
-        self.job.record.order.as_ref().map(|order| order.url.clone()).unwrap_or_default()
+        self.job
+            .record
+            .order
+            .as_ref()
+            .map(|order| order.url.clone())
+            .unwrap_or_default()
     }
 }
 
@@ -119,5 +124,7 @@ pub(super) fn identifier(job: &Job) -> Option<CertificateIdentifier<'static>> {
     let pair = job.pair.as_ref()?;
     let pem = leaf::first_block(&pair.certificate_chain)?;
     let der = CertificateDer::from(pem.contents);
-    CertificateIdentifier::try_from(&der).ok().map(CertificateIdentifier::into_owned)
+    CertificateIdentifier::try_from(&der)
+        .ok()
+        .map(CertificateIdentifier::into_owned)
 }

@@ -84,17 +84,28 @@ impl Ledger {
     ) -> Option<(Timestamp, Limit)> {
         let names = record.names.join(",");
         let of_set = |what: &What| matches!(what, What::Certificate { names: of, .. } if *of == names);
-        let per_set = self.check(policy.certificates_per_set, Limit::CertificatesPerSet, now, of_set);
+        let per_set = self.check(
+            policy.certificates_per_set,
+            Limit::CertificatesPerSet,
+            now,
+            of_set,
+        );
         let per_domain = (!renewal).then(|| {
             let domains = record.names.iter().map(|name| registered_domain(name));
             domains.filter_map(|domain| {
                 let below = |what: &What| match what {
-                    What::Certificate { names, renewal: false } => {
-                        names.split(',').any(|name| registered_domain(name) == domain)
-                    }
+                    What::Certificate {
+                        names,
+                        renewal: false,
+                    } => names.split(',').any(|name| registered_domain(name) == domain),
                     _ => false,
                 };
-                self.check(policy.certificates_per_domain, Limit::CertificatesPerDomain, now, below)
+                self.check(
+                    policy.certificates_per_domain,
+                    Limit::CertificatesPerDomain,
+                    now,
+                    below,
+                )
             })
         });
         per_domain
@@ -178,8 +189,15 @@ pub(crate) fn registered_domain(name: &str) -> &str {
     const SECOND_LEVELS: [&str; 10] = ["ac", "co", "com", "edu", "gov", "net", "ne", "or", "org", "go"];
     let name = bare(name);
     let mut labels = name.rsplit('.');
-    let (top, second) = (labels.next().unwrap_or_default(), labels.next().unwrap_or_default());
-    let take = if top.len() == 2 && SECOND_LEVELS.contains(&second) { 3 } else { 2 };
+    let (top, second) = (
+        labels.next().unwrap_or_default(),
+        labels.next().unwrap_or_default(),
+    );
+    let take = if top.len() == 2 && SECOND_LEVELS.contains(&second) {
+        3
+    } else {
+        2
+    };
     match name.rmatch_indices('.').nth(take - 1) {
         Some((dot, _)) => name.get(dot + 1..).unwrap_or(name),
         None => name,
@@ -216,13 +234,19 @@ mod tests {
         let (policy, mut ledger) = (Policy::new(0), Ledger::default());
         let record = record(&["a.example.com"]);
         for hour in 0..4 {
-            assert_eq!(ledger.order_allowed(&record, true, &policy, start().after(HOUR * 4)), None);
+            assert_eq!(
+                ledger.order_allowed(&record, true, &policy, start().after(HOUR * 4)),
+                None
+            );
             ledger.certified(&record, true, start().after(HOUR * hour));
         }
         let (at, limit) = ledger
             .order_allowed(&record, true, &policy, start().after(HOUR * 4))
             .expect("a limit");
-        assert_eq!((at, limit), (start().after(HOUR * 24 * 7), Limit::CertificatesPerSet));
+        assert_eq!(
+            (at, limit),
+            (start().after(HOUR * 24 * 7), Limit::CertificatesPerSet)
+        );
         assert_eq!(ledger.order_allowed(&record, true, &policy, at), None);
     }
 
@@ -236,7 +260,10 @@ mod tests {
         let limit = ledger.order_allowed(&next, false, &policy, start());
         assert_eq!(limit.map(|(_, l)| l), Some(Limit::CertificatesPerDomain));
         assert_eq!(ledger.order_allowed(&next, true, &policy, start()), None);
-        assert_eq!(ledger.order_allowed(&record(&["new.example.org"]), false, &policy, start()), None);
+        assert_eq!(
+            ledger.order_allowed(&record(&["new.example.org"]), false, &policy, start()),
+            None
+        );
     }
 
     #[test]

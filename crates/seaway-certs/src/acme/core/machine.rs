@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::backoff::{self, random};
 use super::{
-    FailureKind, IssuedInfo, LastError, Ledger, Limit, OrderRecord, Phase, Policy, Record, Timestamp, renew_at,
+    FailureKind, IssuedInfo, LastError, Ledger, Limit, OrderRecord, Phase, Policy, Record, Timestamp,
+    renew_at,
 };
 
 /// How often an authority without renewal information, or one that does not answer, is asked for it.
@@ -109,7 +110,10 @@ impl Failure {
 
 /// What to do for a certificate now.
 pub(crate) fn next(record: &Record, ledger: &Ledger, cx: Context<'_>) -> Next {
-    let order = record.order.as_ref().filter(|order| order.directory == cx.directory);
+    let order = record
+        .order
+        .as_ref()
+        .filter(|order| order.directory == cx.directory);
     if order.is_none()
         && let Some(issued) = current(record, cx)
     {
@@ -140,9 +144,9 @@ pub(crate) fn next(record: &Record, ledger: &Ledger, cx: Context<'_>) -> Next {
         Some(Phase::Finalizing) => (
             Step::Finalize,
             // Asked for again, it is still the same one.
-            order.filter(|order| !order.counted).and_then(|order| {
-                ledger.certificate_allowed(record, order.renewal, cx.policy, cx.now)
-            }),
+            order
+                .filter(|order| !order.counted)
+                .and_then(|order| ledger.certificate_allowed(record, order.renewal, cx.policy, cx.now)),
         ),
         Some(Phase::Downloading) => (Step::Download, None),
     };
@@ -270,9 +274,21 @@ fn failed(record: &mut Record, ledger: &mut Ledger, step: Step, failure: Failure
         order.phase = Phase::Challenging;
     }
     // A failure of another kind is partly progress; all of it would let two kinds take turns without a pause.
-    let same = record.last_error.as_ref().is_none_or(|last| last.kind == failure.kind);
-    record.failures = if same { record.failures } else { record.failures / 2 }.saturating_add(1);
-    let random = random(cx.policy.seed, &record.names.join(","), u64::from(record.failures));
+    let same = record
+        .last_error
+        .as_ref()
+        .is_none_or(|last| last.kind == failure.kind);
+    record.failures = if same {
+        record.failures
+    } else {
+        record.failures / 2
+    }
+    .saturating_add(1);
+    let random = random(
+        cx.policy.seed,
+        &record.names.join(","),
+        u64::from(record.failures),
+    );
     let expiry = record.issued.as_ref().map(|issued| issued.not_after);
     let pause = backoff::pause(
         failure.kind,

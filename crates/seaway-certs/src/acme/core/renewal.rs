@@ -60,14 +60,20 @@ mod tests {
     #[test]
     fn a_suggested_window_is_followed_also_when_it_is_early() {
         let begin = issued(None).not_before;
-        let at = renew_at(&issued(Some((begin.after(DAY * 3), begin.after(DAY * 5)))), "a.example.com");
+        let at = renew_at(
+            &issued(Some((begin.after(DAY * 3), begin.after(DAY * 5)))),
+            "a.example.com",
+        );
         assert!((DAY * 3..DAY * 5).contains(&at.since(begin)));
     }
 
     #[test]
     fn a_suggestion_after_the_end_is_not_followed() {
         let begin = issued(None).not_before;
-        let at = renew_at(&issued(Some((begin.after(DAY * 100), begin.after(DAY * 101)))), "a");
+        let at = renew_at(
+            &issued(Some((begin.after(DAY * 100), begin.after(DAY * 101)))),
+            "a",
+        );
         assert!(at < begin.after(DAY * 85));
     }
 }

@@ -76,7 +76,11 @@ impl Authority {
         let life = issued.not_after.since(issued.not_before);
         let window = self.renewal_info.then(|| {
             // Once in a while everything has to be renewed at once.
-            let start = if rng.u32(..500) == 0 { now } else { issued.not_before.after(life * 6 / 10) };
+            let start = if rng.u32(..500) == 0 {
+                now
+            } else {
+                issued.not_before.after(life * 6 / 10)
+            };
             (start, start.after(DAY * 2))
         });
         Outcome::Renewal(window, DAY)
@@ -95,7 +99,9 @@ impl Authority {
 
     fn of_order(&mut self, index: usize, step: Step, now: Timestamp, rng: &mut Rng) -> Outcome {
         let blind = |name: &String| {
-            let seen = |(host, from, to): &(String, Timestamp, Timestamp)| host == name && (*from..*to).contains(&now);
+            let seen = |(host, from, to): &(String, Timestamp, Timestamp)| {
+                host == name && (*from..*to).contains(&now)
+            };
             self.blind.iter().any(seen)
         };
         let order = &mut self.orders[index];
@@ -156,14 +162,20 @@ impl Authority {
             sets.entry(names).or_default().push(*at);
         }
         for (names, times) in sets {
-            assert!(most_within(&times, DAY * 7) <= 5, "seed {seed}: certificates for {names:?}");
+            assert!(
+                most_within(&times, DAY * 7) <= 5,
+                "seed {seed}: certificates for {names:?}"
+            );
         }
         let mut hosts: BTreeMap<&str, Vec<Timestamp>> = BTreeMap::new();
         for (at, host) in &self.failed {
             hosts.entry(host).or_default().push(*at);
         }
         for (host, times) in hosts {
-            assert!(most_within(&times, HOUR) <= 5, "seed {seed}: failed validations of {host}");
+            assert!(
+                most_within(&times, HOUR) <= 5,
+                "seed {seed}: failed validations of {host}"
+            );
         }
     }
 }
@@ -235,7 +247,13 @@ impl Process {
             now,
         };
         loop {
-            let (index, due) = self.due.iter().copied().enumerate().min_by_key(|(_, due)| *due).expect("records");
+            let (index, due) = self
+                .due
+                .iter()
+                .copied()
+                .enumerate()
+                .min_by_key(|(_, due)| *due)
+                .expect("records");
             let next = next(&self.records[index], &self.ledger, cx);
             match next {
                 Next::Wait(at, _) if at != due => self.due[index] = at,
@@ -259,7 +277,11 @@ impl Year {
         let mut rng = Rng::with_seed(seed);
         let begin = Timestamp::default().after(DAY * 20_000);
         let names: Vec<Vec<String>> = (0..30)
-            .map(|i| (0..=rng.usize(..3)).map(|j| format!("h{j}.site{i}.example{}.com", i % 7)).collect())
+            .map(|i| {
+                (0..=rng.usize(..3))
+                    .map(|j| format!("h{j}.site{i}.example{}.com", i % 7))
+                    .collect()
+            })
             .collect();
         let mut authority = Authority {
             down: Vec::new(),
@@ -272,7 +294,9 @@ impl Year {
         };
         for _ in 0..20 {
             let at = begin.after(HOUR * rng.u32(24..24 * 365));
-            authority.down.push((at, at.after((life / 40).min(HOUR * rng.u32(1..72)))));
+            authority
+                .down
+                .push((at, at.after((life / 40).min(HOUR * rng.u32(1..72)))));
         }
         for _ in 0..60 {
             let host = names[rng.usize(..30)][0].clone();
@@ -315,12 +339,19 @@ impl Year {
         if death == 0 {
             return self.process.restart();
         }
-        begin(&mut self.process.records[index], &mut self.process.ledger, step, now);
+        begin(
+            &mut self.process.records[index],
+            &mut self.process.ledger,
+            step,
+            now,
+        );
         self.process.write(index);
         if death == 1 {
             return self.process.restart();
         }
-        let outcome = self.authority.act(step, &self.process.records[index], now, &mut self.rng);
+        let outcome = self
+            .authority
+            .act(step, &self.process.records[index], now, &mut self.rng);
         if death == 2 {
             self.process.answers_lost += usize::from(matches!(outcome, Outcome::Ordered(_)));
             return self.process.restart();
@@ -330,7 +361,13 @@ impl Year {
             policy: &self.policy,
             now,
         };
-        apply(&mut self.process.records[index], &mut self.process.ledger, step, outcome, cx);
+        apply(
+            &mut self.process.records[index],
+            &mut self.process.ledger,
+            step,
+            outcome,
+            cx,
+        );
         self.process.write(index);
         if death == 3 {
             self.process.restart();
@@ -358,13 +395,29 @@ impl Year {
         let used = process.records.iter().filter_map(|record| record.order.as_ref());
         let used = used.count() + process.answers_lost;
         let open = self.authority.orders.iter();
-        let open = open.filter(|order| !matches!(order.status, Status::Valid | Status::Invalid)).count();
-        assert!(open <= used, "seed {}: {open} orders are open, {used} are known", self.seed);
+        let open = open
+            .filter(|order| !matches!(order.status, Status::Valid | Status::Invalid))
+            .count();
+        assert!(
+            open <= used,
+            "seed {}: {open} orders are open, {used} are known",
+            self.seed
+        );
         // One certificate for every order that did not fail: none was asked for twice.
-        let valid = self.authority.orders.iter().filter(|o| o.status == Status::Valid).count();
+        let valid = self
+            .authority
+            .orders
+            .iter()
+            .filter(|o| o.status == Status::Valid)
+            .count();
         assert_eq!(valid, self.authority.certificates.len(), "seed {}", self.seed);
-        let a_year = usize::try_from(DAY.as_secs() * 365 * 30 * 2 / self.authority.life.as_secs()).expect("small");
-        assert!(valid < a_year + 60, "seed {}: {valid} certificates in a year", self.seed);
+        let a_year =
+            usize::try_from(DAY.as_secs() * 365 * 30 * 2 / self.authority.life.as_secs()).expect("small");
+        assert!(
+            valid < a_year + 60,
+            "seed {}: {valid} certificates in a year",
+            self.seed
+        );
     }
 }
 

@@ -32,7 +32,9 @@ fn millis(delay: Duration) -> u64 {
 
 impl From<SystemTime> for Timestamp {
     fn from(time: SystemTime) -> Self {
-        Self(millis(time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()))
+        Self(millis(
+            time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),
+        ))
     }
 }
 

@@ -41,8 +41,12 @@ impl Dns {
         let url = format!("{}/register", base(&server.server));
         let answer = transport.json(Method::POST, &url, &[], None).await;
         let body = checked(&url, answer)?;
-        let made: Registration = serde_json::from_slice(&body)
-            .map_err(|_| failure(&url, "its answer is no registration; check the issuer's baseACMEDomain"))?;
+        let made: Registration = serde_json::from_slice(&body).map_err(|_| {
+            failure(
+                &url,
+                "its answer is no registration; check the issuer's baseACMEDomain",
+            )
+        })?;
         self.storage.write(Shelf::AcmeDns, &name, &made)?;
         Ok(account(made))
     }
@@ -83,7 +87,10 @@ fn base(server: &str) -> String {
     }
 }
 
-fn checked(url: &str, answer: Result<(http::StatusCode, bytes::Bytes), String>) -> Result<bytes::Bytes, Failure> {
+fn checked(
+    url: &str,
+    answer: Result<(http::StatusCode, bytes::Bytes), String>,
+) -> Result<bytes::Bytes, Failure> {
     match answer {
         Err(error) => Err(failure(url, &format!("it cannot be reached: {error}"))),
         Ok((status, body)) if status.is_success() => Ok(body),

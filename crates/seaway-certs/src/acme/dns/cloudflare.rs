@@ -44,7 +44,10 @@ pub(super) async fn publish(
     values: &[String],
     transport: &Transport,
 ) -> Result<(), Failure> {
-    let api = Api { cloudflare, transport };
+    let api = Api {
+        cloudflare,
+        transport,
+    };
     let zone = api.zone(domain).await?;
     let name = format!("_acme-challenge.{domain}");
     let there = api.records(&zone, &name).await?;
@@ -68,7 +71,10 @@ pub(super) async fn clean(
     values: &[String],
     transport: &Transport,
 ) -> Result<(), Failure> {
-    let api = Api { cloudflare, transport };
+    let api = Api {
+        cloudflare,
+        transport,
+    };
     let zone = api.zone(domain).await?;
     for record in api.records(&zone, &format!("_acme-challenge.{domain}")).await? {
         if values.iter().any(|value| value == unquoted(&record.content)) {
@@ -93,7 +99,9 @@ impl Api<'_> {
     async fn zone(&self, domain: &str) -> Result<String, Failure> {
         let mut rest = Some(domain);
         while let Some(name) = rest.filter(|name| name.contains('.')) {
-            let zones: Vec<Zone> = self.call(Method::GET, &format!("/zones?name={name}"), None).await?;
+            let zones: Vec<Zone> = self
+                .call(Method::GET, &format!("/zones?name={name}"), None)
+                .await?;
             if let Some(zone) = zones.into_iter().next() {
                 return Ok(zone.id);
             }

@@ -28,7 +28,12 @@ impl Resolver {
     pub(crate) async fn txt(&self, name: &str) -> Vec<String> {
         let answers = self.lookup(name, RecordType::TXT).await.unwrap_or_default();
         let text = |data: RData| match data {
-            RData::TXT(txt) => Some(txt.txt_data.iter().map(|part| String::from_utf8_lossy(part)).collect()),
+            RData::TXT(txt) => Some(
+                txt.txt_data
+                    .iter()
+                    .map(|part| String::from_utf8_lossy(part))
+                    .collect(),
+            ),
             _ => None,
         };
         answers.into_iter().filter_map(text).collect()

@@ -13,14 +13,20 @@ fn names() -> Names {
 
 fn pair() -> KeyPair {
     let now = SystemTime::now();
-    TestCa::ephemeral(now).unwrap().issue(&["a.example.com".into()], now).unwrap()
+    TestCa::ephemeral(now)
+        .unwrap()
+        .issue(&["a.example.com".into()], now)
+        .unwrap()
 }
 
 fn modes_of(folder: &Path) -> Vec<(PathBuf, u32)> {
     let mut modes = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        modes.push((path.clone(), path.metadata().unwrap().permissions().mode() & 0o777));
+        modes.push((
+            path.clone(),
+            path.metadata().unwrap().permissions().mode() & 0o777,
+        ));
         if path.is_dir() {
             modes.extend(modes_of(&path));
         }
@@ -35,11 +41,18 @@ fn files_and_folders_are_for_this_user_only() {
     let _lock = storage.try_lock().unwrap();
     storage.write_pair(&names(), &pair()).unwrap();
     storage.order_key(&names()).unwrap();
-    storage.write_ledger("https://ca.test/dir", &Ledger::default()).unwrap();
+    storage
+        .write_ledger("https://ca.test/dir", &Ledger::default())
+        .unwrap();
     let modes = modes_of(data.path());
     assert!(modes.len() >= 6, "{modes:?}");
     for (path, mode) in modes {
-        assert_eq!(mode, if path.is_dir() { 0o700 } else { 0o600 }, "{}", path.display());
+        assert_eq!(
+            mode,
+            if path.is_dir() { 0o700 } else { 0o600 },
+            "{}",
+            path.display()
+        );
     }
 }
 
@@ -78,7 +91,9 @@ fn the_key_of_an_order_is_the_same_after_a_restart() {
 fn a_broken_state_is_as_good_as_none() {
     let data = tempfile::tempdir().unwrap();
     let storage = Storage::new(data.path());
-    storage.put(Shelf::Certificates, &format!("{}.json", stem(&names())), "{").unwrap();
+    storage
+        .put(Shelf::Certificates, &format!("{}.json", stem(&names())), "{")
+        .unwrap();
     let (record, pair) = storage.certificate(&names()).unwrap();
     assert_eq!((record.names, pair), (vec!["a.example.com".to_owned()], None));
 }

@@ -41,7 +41,10 @@ impl Worker {
         if let Some(kept) = self.storage.read::<Kept>(Shelf::Accounts, &name)?
             && kept.directory == *issuer.directory
         {
-            return http().from_credentials(kept.credentials).await.map_err(|error| of(&error));
+            return http()
+                .from_credentials(kept.credentials)
+                .await
+                .map_err(|error| of(&error));
         }
         let contact = issuer.email.as_ref().map(|email| format!("mailto:{email}"));
         let contact: Vec<&str> = contact.iter().map(String::as_str).collect();
@@ -74,7 +77,12 @@ impl Worker {
         if !suspicious {
             return failure;
         }
-        let email = session.job.issuer.email.as_ref().map(|email| format!("mailto:{email}"));
+        let email = session
+            .job
+            .issuer
+            .email
+            .as_ref()
+            .map(|email| format!("mailto:{email}"));
         let contact: Vec<&str> = email.iter().map(String::as_str).collect();
         let dead = match session.account.update_contacts(&contact).await {
             Err(Error::Api(problem)) => problem
@@ -106,7 +114,10 @@ fn not_ordered(mut failure: Failure) -> Failure {
 fn name(issuer: &AcmeIssuerConfig) -> String {
     let email = issuer.email.as_deref().unwrap_or_default();
     let key = issuer.external_account.as_ref().map(|external| &*external.key_id);
-    let directory = issuer.directory.split_once("://").map_or(&*issuer.directory, |(_, rest)| rest);
+    let directory = issuer
+        .directory
+        .split_once("://")
+        .map_or(&*issuer.directory, |(_, rest)| rest);
     file_name(&[directory, email, key.unwrap_or_default()])
 }
 
@@ -114,7 +125,13 @@ fn external(issuer: &AcmeIssuerConfig) -> Result<Option<ExternalAccountKey>, Fai
     let Some(external) = &issuer.external_account else {
         return Ok(None);
     };
-    let text = external.hmac_key.reveal().trim().trim_end_matches('=').replace('+', "-").replace('/', "_");
+    let text = external
+        .hmac_key
+        .reveal()
+        .trim()
+        .trim_end_matches('=')
+        .replace('+', "-")
+        .replace('/', "_");
     let key = URL_SAFE_NO_PAD.decode(text).map_err(|_| {
         Failure::new(
             FailureKind::Refused,

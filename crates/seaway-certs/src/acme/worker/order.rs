@@ -29,7 +29,10 @@ impl Worker {
         let identifiers: Vec<Identifier> = job
             .names
             .iter()
-            .map(|name| name.parse().map_or_else(|_| Identifier::Dns(name.to_owned()), Identifier::Ip))
+            .map(|name| {
+                name.parse()
+                    .map_or_else(|_| Identifier::Dns(name.to_owned()), Identifier::Ip)
+            })
             .collect();
         let issued = job.record.issued.as_ref();
         let ours = issued.is_some_and(|issued| issued.directory == *job.issuer.directory);
@@ -41,7 +44,9 @@ impl Worker {
         }
         let made = match session.account.new_order(&new).await {
             // Decided before anything is sent.
-            Err(instant_acme::Error::Unsupported(_)) => session.account.new_order(&NewOrder::new(&identifiers)).await,
+            Err(instant_acme::Error::Unsupported(_)) => {
+                session.account.new_order(&NewOrder::new(&identifiers)).await
+            }
             made => made,
         };
         match made {
@@ -49,7 +54,11 @@ impl Worker {
             Err(error) => {
                 let mut failure = session.failure(&error);
                 let made_all_the_same = !matches!(error, instant_acme::Error::Api(_))
-                    && session.transport.last().status.is_some_and(|status| status.is_success());
+                    && session
+                        .transport
+                        .last()
+                        .status
+                        .is_some_and(|status| status.is_success());
                 failure.not_ordered &= !made_all_the_same;
                 // Whatever it disliked, it may have been this.
                 failure.without_replaces |= replacing && failure.kind == FailureKind::Unexpected;
@@ -77,7 +86,10 @@ impl Worker {
             if let Some(mut challenge) = authorization.challenge(kind.clone())
                 && challenge.status == ChallengeStatus::Pending
             {
-                challenge.set_ready().await.map_err(|error| session.failure(&error))?;
+                challenge
+                    .set_ready()
+                    .await
+                    .map_err(|error| session.failure(&error))?;
             }
         }
         Ok(Outcome::Answered)
@@ -126,12 +138,23 @@ impl Worker {
         self.clean(session, order).await;
         let mut failure = match &order.state().error {
             Some(problem) => failure::of_problem(problem),
-            None => Failure::new(FailureKind::Order, "the authority gave the order up; a new one is made"),
+            None => Failure::new(
+                FailureKind::Order,
+                "the authority gave the order up; a new one is made",
+            ),
         };
         let mut authorizations = order.authorizations();
         while let Some(Ok(authorization)) = authorizations.next().await {
-            let host = authorization.identifier().identifier.authorized(false).to_string();
-            for problem in authorization.challenges.iter().filter_map(|challenge| challenge.error.as_ref()) {
+            let host = authorization
+                .identifier()
+                .identifier
+                .authorized(false)
+                .to_string();
+            for problem in authorization
+                .challenges
+                .iter()
+                .filter_map(|challenge| challenge.error.as_ref())
+            {
                 let of = failure::of_problem(problem);
                 failure.kind = of.kind;
                 failure.message = format!("{host}: {}", of.message);
@@ -166,13 +189,18 @@ impl Worker {
             OrderStatus::Ready => {
                 let key = self.storage.order_key(names)?;
                 let csr = request(names, &key)?;
-                order.finalize_csr(&csr).await.map_err(|error| session.failure(&error))?;
+                order
+                    .finalize_csr(&csr)
+                    .await
+                    .map_err(|error| session.failure(&error))?;
                 Ok(Outcome::Finalized)
             }
             // The request was sent before a restart.
             OrderStatus::Processing | OrderStatus::Valid => Ok(Outcome::Finalized),
             OrderStatus::Invalid => self.invalid(session, &mut order).await,
-            OrderStatus::Pending => Err(lost("the authority wants the domains proven again; a new order is made")),
+            OrderStatus::Pending => Err(lost(
+                "the authority wants the domains proven again; a new order is made",
+            )),
         }
     }
 
@@ -184,19 +212,25 @@ impl Worker {
             OrderStatus::Invalid => return self.invalid(session, &mut order).await.map(plain),
             _ => return Ok(plain(Outcome::Pending(retry_after))),
         }
-        let chain = order.certificate().await.map_err(|error| session.failure(&error))?;
+        let chain = order
+            .certificate()
+            .await
+            .map_err(|error| session.failure(&error))?;
         let (Some(chain), names) = (chain, &session.job.names) else {
             return Ok(plain(Outcome::Pending(retry_after)));
         };
         let key = self.storage.kept_order_key(names)?;
-        let key = key.ok_or_else(|| lost("the key of the order is gone from the data folder; a new order is made"))?;
+        let key = key
+            .ok_or_else(|| lost("the key of the order is gone from the data folder; a new order is made"))?;
         let pair = KeyPair {
             certificate_chain: chain.into(),
             private_key: PrivateKey::new(key.serialize_pem()),
         };
         let validity = leaf::validity_of(&pair.certificate_chain).filter(|_| leaf::is_for(&pair, names));
         let Some((from, to)) = validity else {
-            return Err(lost("the authority's certificate is not for what was ordered; a new order is made"));
+            return Err(lost(
+                "the authority's certificate is not for what was ordered; a new order is made",
+            ));
         };
         self.storage.write_pair(names, &pair)?;
         Ok(Done {
@@ -231,8 +265,16 @@ async fn proofs(session: &Session<'_>, order: &mut Order, pending: bool) -> Resu
         if pending && authorization.status != AuthorizationStatus::Pending {
             continue;
         }
-        let host = authorization.identifier().identifier.authorized(false).to_string();
-        let offered: Vec<String> = authorization.challenges.iter().map(|c| format!("{:?}", c.r#type)).collect();
+        let host = authorization
+            .identifier()
+            .identifier
+            .authorized(false)
+            .to_string();
+        let offered: Vec<String> = authorization
+            .challenges
+            .iter()
+            .map(|c| format!("{:?}", c.r#type))
+            .collect();
         match authorization.challenge(kind.clone()) {
             Some(challenge) => {
                 let key = challenge.key_authorization();
@@ -260,7 +302,10 @@ async fn proofs(session: &Session<'_>, order: &mut Order, pending: bool) -> Resu
 fn by_host(proofs: &[Proof]) -> BTreeMap<String, Vec<String>> {
     let mut hosts: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for proof in proofs {
-        hosts.entry(proof.host.clone()).or_default().push(proof.value.clone());
+        hosts
+            .entry(proof.host.clone())
+            .or_default()
+            .push(proof.value.clone());
     }
     hosts
 }
