@@ -170,6 +170,9 @@ codes! {
     /// HTTPS is asked for, and no certificate covers the host.
     NoCertificate = "SW0310", Warning, None,
         "Handshakes for that host are refused, and without any certificate nothing listens for HTTPS at all. Plain HTTP keeps serving. Add an HttpsCert for the host.";
+    /// A certificate could not be made.
+    CertificateNotIssued = "SW0311", Error, Some(("Ready", "NotIssued")),
+        "Its issuer failed, for example because the data folder cannot be written. Handshakes for its domains are refused until it works; it is tried again with the next change.";
     /// Several objects claim the same host.
     SharedHost = "SW0401", Warning, None,
         "Their rules are merged and sorted together. If that is not meant, give each a host of its own.";
@@ -212,6 +215,10 @@ mod tests {
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), Code::ALL.len());
-        assert!(Code::ALL.iter().all(|c| !c.info().title.is_empty() && c.info().explanation.len() > 10));
+        assert!(
+            Code::ALL
+                .iter()
+                .all(|c| !c.info().title.is_empty() && c.info().explanation.len() > 10)
+        );
     }
 }

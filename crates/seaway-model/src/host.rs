@@ -197,9 +197,18 @@ mod tests {
     #[test]
     fn hosts_sort_from_the_most_specific_to_the_least() {
         let one = HostMatch::parse_one_label("*.b.c").expect("a host");
-        let mut hosts = vec![parse("*"), parse("*.c"), one.clone(), parse("*.b.c"), parse("a.b.c")];
+        let mut hosts = vec![
+            parse("*"),
+            parse("*.c"),
+            one.clone(),
+            parse("*.b.c"),
+            parse("a.b.c"),
+        ];
         hosts.sort();
-        assert_eq!(hosts, [parse("a.b.c"), one, parse("*.b.c"), parse("*.c"), parse("*")]);
+        assert_eq!(
+            hosts,
+            [parse("a.b.c"), one, parse("*.b.c"), parse("*.c"), parse("*")]
+        );
     }
 
     #[test]

@@ -107,6 +107,9 @@ mod tests {
 
     #[test]
     fn an_alternative_is_anchored_as_a_whole() {
-        assert_eq!(Pattern::new("a|ab").map(|p| p.anchored()), Ok(r"\A(?:a|ab)\z".to_owned()));
+        assert_eq!(
+            Pattern::new("a|ab").map(|p| p.anchored()),
+            Ok(r"\A(?:a|ab)\z".to_owned())
+        );
     }
 }

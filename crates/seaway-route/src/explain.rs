@@ -83,7 +83,11 @@ fn explain_request<'a>(listener: &'a ListenerTable, request: &'a ExplainRequest<
         Err(because) => return bad(because),
     };
     if request.method == "CONNECT" {
-        return Explanation::respond(405, "connect_refused", "CONNECT asks for a tunnel, and there are none".into());
+        return Explanation::respond(
+            405,
+            "connect_refused",
+            "CONNECT asks for a tunnel, and there are none".into(),
+        );
     }
     let path = match normalize::path(request.path) {
         Ok(path) => path,

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use seaway_api::Resources;
 use seaway_certs::CertStore;
-use seaway_model::Report;
+use seaway_model::{Code, Diagnostic, ObjectRef, Report};
 use seaway_proxy::admin::Admin;
 use seaway_proxy::{ListenerStatus, Proxy};
 use seaway_telemetry::{Config, Reload, Sinks, Telemetry};
@@ -73,11 +73,9 @@ impl Gateway {
     /// Compiles and serves. Never fails: what is wrong is in the report, and everything else serves.
     /// `before` is what was applied the last time.
     pub fn apply(&mut self, resources: &Resources, before: &Resources) -> Outcome {
-        let (model, report) = self.last_good.compile(resources, before, load::compile);
+        let (model, mut report) = self.last_good.compile(resources, before, load::compile);
         let (model, problems) = seaway_certs::fulfil(&model, &self.certificates, SystemTime::now());
-        for problem in problems {
-            eprint_line(&format!("error: {problem}"));
-        }
+        not_issued(&mut report, problems);
         let before = std::mem::replace(&mut self.listeners, self.proxy.apply(&Arc::new(model)));
         let version = self.proxy.snapshot().version;
         self.telemetry.reloaded(Reload::of(
@@ -172,6 +170,25 @@ impl Gateway {
         }
         self.admin = None;
         self.telemetry.shutdown();
+    }
+}
+
+/// Adds the certificates that could not be had, unless compiling has said so of the same object.
+fn not_issued(report: &mut Report, problems: Vec<seaway_certs::Problem>) {
+    for problem in problems {
+        let said = |d: &Diagnostic| {
+            d.code == Code::IssuerUnsupported
+                && ObjectRef::from(&d.origin) == ObjectRef::from(&problem.origin)
+        };
+        if !report.diagnostics.iter().any(said) {
+            report.diagnostics.push(Diagnostic {
+                origin: problem.origin,
+                code: Code::CertificateNotIssued,
+                message: problem.message,
+                help: "handshakes for its domains are refused until it works; everything else serves"
+                    .to_owned(),
+            });
+        }
     }
 }
 

@@ -35,7 +35,13 @@ fn compiled(case: &Case) -> (Model, Report) {
     resources.parse_into("input.yaml", &String::from_utf8_lossy(&text));
     // So that what has expired has expired for everybody, and goldens do not age.
     let now = Some(THE_YEAR_2030);
-    compile(&resources, &Options { now, ..Options::default() })
+    compile(
+        &resources,
+        &Options {
+            now,
+            ..Options::default()
+        },
+    )
 }
 
 fn headers(probe: &Probe) -> HeaderMap {
@@ -104,8 +110,8 @@ async fn every_probe_is_served_as_it_is_explained() {
 
 #[test]
 fn there_are_cases_for_every_diagnostic_that_manifests_can_cause() {
-    // These are about files on a disk, and have tests in the crate that says them.
-    let elsewhere = [Code::Unreadable, Code::NotWatched];
+    // These are about files on a disk, and have tests where they are said.
+    let elsewhere = [Code::Unreadable, Code::NotWatched, Code::CertificateNotIssued];
     let said: BTreeSet<Code> = cases()
         .iter()
         .flat_map(|case| compiled(case).1.diagnostics)
