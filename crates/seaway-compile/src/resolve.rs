@@ -148,8 +148,9 @@ impl<'a> Resolver<'a> {
             .name)
     }
 
-    /// What a name means to an object of `namespace`; empty for a cluster-scoped one, to which short names are those of
-    /// `default`, as they were in Kalm.
+    /// What a name means to an object of `namespace`. To a cluster-scoped one, whose namespace is empty, a short name is
+    /// one of `default`, or else the only Service of that name: Kalm's own samples write short names and keep their
+    /// Services elsewhere.
     fn meaning(&self, name: &str, namespace: &str) -> Meaning<'a> {
         let home = if namespace.is_empty() {
             "default"
@@ -164,6 +165,10 @@ impl<'a> Resolver<'a> {
             labels.next().is_some(),
         );
         let found = match (second, more) {
+            (None, _) if namespace.is_empty() => {
+                let in_default = self.services.get(home, first);
+                in_default.or_else(|| self.services.only(first))
+            }
             (None, _) => self.services.get(home, first),
             (Some(second), false) => self.services.get(second, first),
             (Some(_), true) => None,

@@ -15,6 +15,8 @@ const MAX_COMPARISONS: usize = 200_000;
 /// Services by namespace and name.
 pub(super) struct Services<'a> {
     by_name: HashMap<(&'a str, &'a str), &'a Object<Service>>,
+    /// By name alone; `None` where several namespaces have one.
+    only: HashMap<&'a str, Option<&'a Object<Service>>>,
     sorted: Vec<&'a Object<Service>>,
     namespaces: HashSet<&'a str>,
     comparisons_left: usize,
@@ -56,8 +58,15 @@ impl<'a> Services<'a> {
             .iter()
             .map(|service| ((&*service.meta.namespace, &**service.meta.name), *service))
             .collect();
+        let mut only = HashMap::new();
+        for service in &objects.services {
+            only.entry(&**service.meta.name)
+                .and_modify(|several| *several = None)
+                .or_insert(Some(*service));
+        }
         Self {
             by_name,
+            only,
             sorted: objects.services.clone(),
             namespaces: namespaces(objects),
             comparisons_left: MAX_COMPARISONS,
@@ -66,6 +75,11 @@ impl<'a> Services<'a> {
 
     pub(super) fn get(&self, namespace: &str, name: &str) -> Option<&'a Object<Service>> {
         self.by_name.get(&(namespace, name)).copied()
+    }
+
+    /// The Service of this name, if there is one in one namespace only.
+    pub(super) fn only(&self, name: &str) -> Option<&'a Object<Service>> {
+        self.only.get(name).copied().flatten()
     }
 
     /// Whether there is such a Namespace, or any object in it.
