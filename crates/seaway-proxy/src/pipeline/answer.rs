@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use seaway_model::DirectResponse;
 
 use super::exchange::Exchange;
-use super::finish::Finish;
+use super::finish::{Finish, name_server};
 use crate::body::Body;
 use crate::error::{self, Failure};
 
@@ -86,8 +86,9 @@ pub(crate) fn answer(
     if is_head {
         *response.body_mut() = Body::Empty;
     }
-    if let Some(finish) = finish {
-        finish.apply(response.headers_mut());
+    match finish {
+        Some(finish) => finish.apply(response.headers_mut()),
+        None => name_server(response.headers_mut()),
     }
     exchange.respond(response)
 }

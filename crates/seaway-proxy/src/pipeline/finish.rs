@@ -1,6 +1,6 @@
 //! What is done to the head of every response of a route, ours or the upstream's.
 
-use http::header::ORIGIN;
+use http::header::{ORIGIN, SERVER};
 use http::{HeaderMap, HeaderValue};
 use seaway_route::{CompiledCors, CompiledRoute, HeaderEdit};
 
@@ -37,8 +37,10 @@ impl<'a> Finish<'a> {
         self
     }
 
-    /// Changes the head: the destination's changes, then the route's, then CORS, which neither may break by accident.
+    /// Changes the head: our name where nobody gave one, the destination's changes, then the route's (which may take the
+    /// name away), then CORS, which neither may break by accident.
     pub(crate) fn apply(&self, headers: &mut HeaderMap) {
+        name_server(headers);
         if let Some(edit) = self.destination {
             edit.apply(headers);
         }
@@ -46,5 +48,13 @@ impl<'a> Finish<'a> {
         if let Some((cors, origin)) = &self.cors {
             cors.apply(origin.as_ref(), headers);
         }
+    }
+}
+
+/// Says who answers (RFC 9110, 10.2.4), unless the upstream has said so. The conformance tests of Ingress ask for it; an
+/// upstream's own name is not replaced, as some proxies do, since it is that which answers.
+pub(crate) fn name_server(headers: &mut HeaderMap) {
+    if !headers.contains_key(SERVER) {
+        headers.insert(SERVER, HeaderValue::from_static("seaway"));
     }
 }

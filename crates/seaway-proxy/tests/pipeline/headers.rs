@@ -261,3 +261,21 @@ async fn a_condition_on_host_holds_over_http_2_as_well() {
     let response = within(client.send_request(request)).await.expect("an answer");
     assert_eq!(response.status(), StatusCode::OK);
 }
+
+#[tokio::test]
+async fn the_server_is_named_where_the_upstream_does_not_name_itself() {
+    let address = mirror_of_heads().await;
+    let gateway = Gateway::start(vec![forward("c")], vec![cluster("c", &[address])]).await;
+    let response = send(gateway.http1, get("/")).await;
+    assert_eq!(response.headers()["server"], "seaway");
+}
+
+#[tokio::test]
+async fn a_route_may_take_the_servers_name_away() {
+    let address = mirror_of_heads().await;
+    let mut route = forward("c");
+    route.response_headers.remove.push("server".into());
+    let gateway = Gateway::start(vec![route], vec![cluster("c", &[address])]).await;
+    let response = send(gateway.http1, get("/")).await;
+    assert!(!response.headers().contains_key("server"));
+}
