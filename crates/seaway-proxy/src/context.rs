@@ -1,7 +1,10 @@
 //! What a request knows of its surroundings: the process it runs in and the connection it came by.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use http::HeaderValue;
 
 use crate::downstream::{Connections, Counters};
 use crate::options::Options;
@@ -57,6 +60,14 @@ pub struct Connection {
     pub local: SocketAddr,
     /// `Some` on TLS.
     pub tls: Option<TlsConnection>,
+    /// What is made of the above with the first request that needs it.
+    pub made: Made,
+}
+
+/// What a connection makes once for all its requests.
+#[derive(Clone, Debug, Default)]
+pub struct Made {
+    peer_text: OnceLock<HeaderValue>,
 }
 
 /// What the handshake said.
@@ -67,6 +78,14 @@ pub struct TlsConnection {
 }
 
 impl Connection {
+    /// The client's address as `x-forwarded-for` has it.
+    pub(crate) fn peer_text(&self) -> &HeaderValue {
+        self.made.peer_text.get_or_init(|| {
+            let text = Bytes::from_owner(self.peer.ip().to_canonical().to_string().into_bytes());
+            HeaderValue::from_maybe_shared(text).unwrap_or(HeaderValue::from_static("unknown"))
+        })
+    }
+
     /// The newest configuration; call it once per request.
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot> {

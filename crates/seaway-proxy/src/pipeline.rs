@@ -5,9 +5,9 @@
 //! carried out. Endpoints are chosen and spoken to in [`crate::upstream`].
 //!
 //! State between requests is kept per thread: the counters of splits and mirrors, the generator, the sink of finished
-//! requests. A request takes no lock of ours. What it allocates: the exchange, which becomes the response's body; one
-//! timer, when it has to wait; the header values that it adds; and a copy of its head where it may have to be sent
-//! again, which is always so for a request that may happen twice and has no body.
+//! requests, timers. A request takes no lock of ours. What it allocates: the exchange, which becomes the response's body;
+//! the header values that it adds; and a copy of its fields where it may have to be sent again, which is always so for a
+//! request that may happen twice and has no body.
 
 mod answer;
 mod attempts;
@@ -15,11 +15,13 @@ mod chance;
 mod clock;
 mod exchange;
 mod fault;
+mod fields;
 mod finish;
 mod forward;
 mod forwarded;
 mod hop;
 mod identity;
+mod kept;
 mod mirror;
 mod outgoing;
 mod redirect;
@@ -27,6 +29,7 @@ mod retry;
 mod shares;
 mod sink;
 mod split;
+pub(crate) mod timer;
 mod tunnel;
 mod upgrade;
 
@@ -39,6 +42,7 @@ use seaway_route::{Decision, PreflightAnswer, normalize};
 
 use self::answer::{Answer, answer};
 use self::exchange::Exchange;
+use self::fields::Fields;
 use self::finish::Finish;
 use self::forward::Stage;
 use self::upgrade::Upgrade;
@@ -58,8 +62,10 @@ pub use self::sink::install as install_sink;
 /// Runs on a tokio runtime of the current thread; it spawns mirrors and tunnels there.
 pub async fn handle(connection: Arc<Connection>, mut request: Request<Incoming>) -> Response<Body> {
     // From here on the request exists for the log, whatever becomes of it. Its configuration is loaded here, once.
-    let mut exchange = Exchange::new(connection, &request);
-    let (uri, snapshot) = (exchange.uri.clone(), Arc::clone(&exchange.snapshot));
+    let fields = Fields::of(request.headers());
+    let mut exchange = Exchange::new(connection, &request, &fields);
+    let (found, host) = (fields.found, fields.the_host().map(Option::<&_>::cloned));
+    let (uri, snapshot) = (std::mem::take(request.uri_mut()), Arc::clone(&exchange.snapshot));
 
     // Lies about the way the request came are taken out before anything can be decided by them.
     let trusted = forwarded::is_trusted(&exchange.connection);
@@ -68,8 +74,8 @@ pub async fn handle(connection: Arc<Connection>, mut request: Request<Incoming>)
     }
 
     // Who the request is for, said in one way only. After this, all stages read the same host and path.
-    let host = match identity::host_field(request.headers()) {
-        Ok(host) => host.cloned(),
+    let host = match host {
+        Ok(host) => host,
         Err(failure) => return answer(exchange, Answer::Failure(failure), None),
     };
     let max_target = exchange.connection.shared.options.limits.head_bytes;
@@ -78,9 +84,9 @@ pub async fn handle(connection: Arc<Connection>, mut request: Request<Incoming>)
         Err(failure) => return answer(exchange, Answer::Failure(failure), None),
     };
     // A route's condition on Host must not depend on the version of HTTP that the client speaks.
-    identity.add_host_field(request.headers_mut());
+    identity.add_host_field(host.as_ref(), request.headers_mut());
     // Before matching, because an extended CONNECT is matched as the GET that it stands for.
-    let upgrade = Upgrade::take(&mut request);
+    let upgrade = Upgrade::take(&mut request, found);
 
     let Some(listener) = snapshot.table.listener(&exchange.connection.listener) else {
         return answer(exchange, Answer::Failure(Failure::NoRoute), None);
@@ -115,7 +121,7 @@ pub async fn handle(connection: Arc<Connection>, mut request: Request<Incoming>)
 
     // Before the action, since a fault stands for an upstream that misbehaves: no split, mirror or retry sees it.
     if let Some(fault) = &route.route.fault
-        && let Err(failure) = fault::inject(&mut exchange, fault).await
+        && let Err(failure) = Box::pin(fault::inject(&mut exchange, fault)).await
     {
         return answer(exchange, Answer::Failure(failure), Some(&finish));
     }

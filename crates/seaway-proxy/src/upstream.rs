@@ -36,4 +36,5 @@ pub use cluster::ClusterState;
 pub use in_flight::InFlight;
 pub use registry::{ClusterMap, Registry};
 pub use send::{Attempt, SendError, Sent, send};
+pub(crate) use send::{Unanswered, send_from};
 pub use status::{ClusterStatus, DnsState, DnsStatus, EndpointStatus, HealthWord};

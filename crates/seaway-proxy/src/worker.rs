@@ -13,6 +13,7 @@ use seaway_telemetry::{RequestRecord, RequestSink, Sinks};
 use tokio::sync::mpsc as commands;
 
 use crate::downstream::{Acceptor, Handler, Site, Slot};
+use crate::pipeline::timer;
 
 thread_local! {
     static SINK: RefCell<Option<Rc<dyn RequestSink>>> = const { RefCell::new(None) };
@@ -83,10 +84,12 @@ impl Worker {
                 match runtime {
                     Ok(runtime) => {
                         install_sink(sinks.sink(site.worker));
+                        timer::keep();
                         let _: Result<(), mpsc::SendError<_>> = started.send(Ok(()));
                         runtime.block_on(obey(site, receiver));
                         // Connections that are left end here, while the sink is still there to hear of it.
                         drop(runtime);
+                        timer::forget();
                     }
                     Err(error) => {
                         let _: Result<(), mpsc::SendError<_>> = started.send(Err(error));

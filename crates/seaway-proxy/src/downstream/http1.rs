@@ -6,10 +6,11 @@
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
@@ -18,7 +19,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::answer;
-use super::closing::Closing;
+use super::closing::{Closing, Seldom};
 use super::guarded::{Ended, Guarded};
 use super::handler::Handler;
 use super::stats::Counters;
@@ -127,12 +128,20 @@ impl<H: Handler> Http1<'_, H> {
             .builder
             .serve_connection(TokioIo::new(io), service)
             .with_upgrades();
-        let result = loop {
-            tokio::select! {
-                biased;
-                result = &mut hyper => break result,
-                () = closing.begun() => self.wire.close(),
-            }
+        let result = {
+            let look = closing.clone();
+            let begun = pin!(closing.begun());
+            let mut begun = Seldom::new(begun, look);
+            poll_fn(|cx| {
+                loop {
+                    let polled = Pin::new(&mut hyper).poll(cx);
+                    if polled.is_ready() || begun.poll(cx).is_pending() {
+                        return polled;
+                    }
+                    self.wire.close();
+                }
+            })
+            .await
         };
         match hyper.into_parts() {
             Some(parts) => Some((parts.io.into_inner(), result)),
@@ -155,10 +164,15 @@ impl<H: Handler> Http1<'_, H> {
         &self,
         mut request: Request<Incoming>,
     ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + use<H> {
-        if let Some(offer) = request.extensions().get::<OnUpgrade>() {
+        let offer = request.extensions().get::<OnUpgrade>();
+        let is_offered = offer.is_some();
+        if let Some(offer) = offer {
             self.wire.offer(offer.clone());
         }
-        forget_h2c(&mut request);
+        // hyper sees the field on HTTP/1.1 only, and says so by the offer.
+        if is_offered || request.version() != Version::HTTP_11 {
+            forget_h2c(&mut request);
+        }
         let is_connect = request.method() == Method::CONNECT;
         let wire = Arc::clone(self.wire);
         let answer = self.handler.handle(Arc::clone(self.connection), request);

@@ -18,7 +18,7 @@ use super::http1::Http1;
 use super::stats::Counters;
 use super::wire::Wire;
 use super::{http1, http2};
-use crate::context::{Connection, Shared, TlsConnection};
+use crate::context::{Connection, Made, Shared, TlsConnection};
 use crate::tls::{self, HandshakeError};
 
 /// One per worker.
@@ -100,6 +100,7 @@ impl<H: Handler> Site<H> {
             peer: canonical(peer),
             local,
             tls,
+            made: Made::default(),
         })
     }
 

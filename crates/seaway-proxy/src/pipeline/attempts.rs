@@ -15,7 +15,6 @@ use std::time::Duration;
 use http::Request;
 use seaway_model::{EndpointSource, RetryPolicy};
 use seaway_telemetry::Flag;
-use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::chance;
@@ -24,7 +23,7 @@ use super::outgoing::Outgoing;
 use super::retry;
 use crate::body::Body;
 use crate::error::Failure;
-use crate::upstream::{self, Attempt, ClusterState, RetryPermit, SendError, Sent};
+use crate::upstream::{self, Attempt, ClusterState, RetryPermit, Sent, Unanswered};
 
 /// Where a request goes and how often.
 pub(crate) struct Plan<'a> {
@@ -42,7 +41,8 @@ struct Tries<'a> {
     by_policy: u32,
     untouched: u32,
     stale: bool,
-    avoid: SmallVec<[SocketAddr; 4]>,
+    /// Endpoints that were tried. Empty, and without memory, while the first try is under way.
+    avoid: Vec<SocketAddr>,
     /// The place in the budget of the try that is under way.
     permit: Option<RetryPermit>,
 }
@@ -65,20 +65,17 @@ pub(crate) async fn run(
     outgoing: &mut Outgoing,
 ) -> Result<Sent, Failure> {
     let mut tries = Tries::new(plan, outgoing);
-    let mut back: Option<Request<Body>> = None;
+    let mut request: Option<Request<Body>> = None;
     loop {
-        let request = back
-            .take()
-            .unwrap_or_else(|| outgoing.request(tries.may_repeat()));
-        let (next, outcome) = match tries.once(exchange, request).await {
+        request.get_or_insert_with(|| outgoing.request(tries.may_repeat()));
+        let (next, outcome) = match tries.once(exchange, &mut request).await {
             Ok(sent) => (tries.after_answer(exchange, &sent, outgoing), Ok(sent)),
-            Err(mut error) => {
+            Err(error) => {
                 if let Some(failure) = exchange.upload.as_ref().and_then(|upload| upload.broken()) {
                     return Err(failure);
                 }
-                back = error.request.take();
                 (
-                    tries.after_failure(exchange, &error, back.is_some(), outgoing),
+                    tries.after_failure(exchange, &error, request.is_some(), outgoing),
                     Err(error.failure),
                 )
             }
@@ -86,8 +83,15 @@ pub(crate) async fn run(
         let Next::Again(wait) = next else { return outcome };
         drop(outcome);
         exchange.retries += 1;
+        if let Some(endpoint) = exchange
+            .upstream
+            .filter(|endpoint| !tries.avoid.contains(endpoint))
+        {
+            tries.avoid.push(endpoint);
+        }
         if !wait.is_zero() {
-            exchange.clock.limit(None, pin!(tokio::time::sleep(wait))).await?;
+            let pause = Box::pin(tokio::time::sleep(wait));
+            exchange.clock.limit(None, pin!(pause)).await?;
         }
     }
 }
@@ -106,7 +110,7 @@ impl<'a> Tries<'a> {
                 .unwrap_or(u32::MAX)
                 .min(retry::MAX_UNTOUCHED),
             stale: outgoing.is_bodiless() && outgoing.method().is_idempotent(),
-            avoid: SmallVec::new(),
+            avoid: Vec::new(),
             permit: None,
         }
     }
@@ -116,7 +120,12 @@ impl<'a> Tries<'a> {
         self.by_policy > 0 || self.stale
     }
 
-    async fn once(&mut self, exchange: &mut Exchange, request: Request<Body>) -> Result<Sent, SendError> {
+    /// One try. The request stays where it is unless something of it was sent, or a limit was passed.
+    async fn once(
+        &mut self,
+        exchange: &mut Exchange,
+        request: &mut Option<Request<Body>>,
+    ) -> Result<Sent, Unanswered> {
         let per_try = self.plan.policy.and_then(|p| p.per_try_timeout);
         let per_try = per_try.and_then(|limit| Instant::now().checked_add(limit.duration()));
         let attempt = Attempt {
@@ -125,35 +134,29 @@ impl<'a> Tries<'a> {
             avoid: &self.avoid,
         };
         let result = {
-            let sending = pin!(upstream::send(attempt, request));
+            let sending = pin!(upstream::send_from(attempt, request));
             exchange.clock.limit(per_try, sending).await
         };
-        let result = match result {
-            Ok(result) => result,
-            Err(failure) => Err(SendError {
+        let result = result.unwrap_or_else(|failure| {
+            *request = None;
+            Err(Unanswered {
                 failure,
                 endpoint: None,
-                request: None,
                 reused: false,
-            }),
-        };
+            })
+        });
         let endpoint = match &result {
             Ok(sent) => Some(sent.endpoint),
             Err(error) => error.endpoint,
         };
-        if let Some(endpoint) = endpoint {
-            exchange.upstream = Some(endpoint);
-            if !self.avoid.contains(&endpoint) {
-                self.avoid.push(endpoint);
-            }
-        }
+        exchange.upstream = endpoint.or(exchange.upstream);
         result
     }
 
     fn after_failure(
         &mut self,
         exchange: &mut Exchange,
-        error: &SendError,
+        error: &Unanswered,
         given_back: bool,
         outgoing: &Outgoing,
     ) -> Next {

@@ -2,7 +2,8 @@
 //!
 //! The timer is made when something first has to be waited for, and is not touched by frames: they only note when
 //! something moved. When it fires it looks at what moved since, and is set again if that was enough. So a stream of a
-//! million frames sets a timer every few minutes.
+//! million frames sets a timer every few minutes. Timers are lent (see [`super::timer`]), so that most requests do not
+//! even set one.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,8 +11,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
+use super::timer::Timer;
 use crate::body::Transfer;
 use crate::error::Failure;
 
@@ -26,9 +28,11 @@ pub(crate) struct Clock {
     idle: Option<Duration>,
     /// When something last moved downwards.
     moved: Instant,
+    /// Something moved downwards since the last look; the time of that look will do.
+    stirred: bool,
     /// What moves upwards.
     upload: Option<Arc<Transfer>>,
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Option<Timer>,
 }
 
 impl Clock {
@@ -39,6 +43,7 @@ impl Clock {
             deadline: None,
             idle: (!idle.is_zero()).then_some(idle),
             moved: now,
+            stirred: false,
             upload: None,
             timer: None,
         }
@@ -65,6 +70,11 @@ impl Clock {
         self.moved = now;
     }
 
+    /// The same for who has not looked at the clock. The idle time then runs from when there is something to wait for.
+    pub(crate) fn stirred(&mut self) {
+        self.stirred = true;
+    }
+
     /// Drives `future`, and gives it up when a limit is passed; `per_try` is one more limit. Pinned by the caller,
     /// since an `async fn` would keep room for the future twice.
     pub(crate) fn limit<F: Future>(
@@ -82,25 +92,26 @@ impl Clock {
 
     /// Ready when a limit is passed, saying which. Call it only when there is something to wait for.
     pub(crate) fn poll_passed(&mut self, cx: &mut Context<'_>, per_try: Option<Instant>) -> Poll<Failure> {
-        let Some(mut next) = self.next(per_try) else {
+        if std::mem::take(&mut self.stirred) {
+            self.moved = Instant::now();
+        }
+        let Some(next) = self.next(per_try) else {
             return Poll::Pending;
         };
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(next)));
-        // Earlier than what it is set to, or set for something that is over: set it again.
-        if next < timer.deadline() || timer.is_elapsed() {
-            timer.as_mut().reset(next);
-        }
+        self.timer
+            .get_or_insert_with(|| Timer::lend(next))
+            .not_after(next);
         loop {
             let Some(timer) = &mut self.timer else {
                 return Poll::Pending;
             };
-            ready!(timer.as_mut().poll(cx));
+            ready!(timer.poll(cx));
             if let Some(failure) = self.passed(Instant::now(), per_try) {
                 return Poll::Ready(failure);
             }
-            next = self.next(per_try).unwrap_or(next);
+            let next = self.next(per_try).unwrap_or(next);
             if let Some(timer) = &mut self.timer {
-                timer.as_mut().reset(next);
+                timer.set(next);
             }
         }
     }

@@ -14,8 +14,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::{Body as _, Frame, SizeHint};
 use seaway_model::{Cluster, Route};
 use seaway_telemetry::{Flag, RequestRecord};
@@ -23,12 +22,15 @@ use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::clock::Clock;
+use super::fields::Fields;
 use super::sink;
 use crate::body::{Body, BodyError, Transfer};
 use crate::context::Connection;
 use crate::error::Failure;
 use crate::snapshot::Snapshot;
 use crate::upstream::InFlight;
+
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// A request under way.
 #[derive(Debug)]
@@ -86,9 +88,12 @@ enum State {
 
 impl Exchange {
     /// Begins with the head.
-    pub(crate) fn new<B>(connection: Arc<Connection>, request: &Request<B>) -> Box<Self> {
+    pub(crate) fn new<B>(
+        connection: Arc<Connection>,
+        request: &Request<B>,
+        fields: &Fields<'_>,
+    ) -> Box<Self> {
         let began = Instant::now();
-        let headers = request.headers();
         let idle = connection.shared.options.limits.stream_idle_timeout;
         Box::new(Self {
             snapshot: connection.snapshot(),
@@ -96,7 +101,7 @@ impl Exchange {
             clock: Clock::new(began, idle),
             method: request.method().clone(),
             uri: request.uri().clone(),
-            is_grpc: is_grpc(headers),
+            is_grpc: fields.content_type.is_some_and(is_grpc),
             route: None,
             cluster: None,
             upstream: None,
@@ -107,8 +112,8 @@ impl Exchange {
             began,
             start: SystemTime::now(),
             version: request.version(),
-            host: headers.get(HOST).cloned(),
-            user_agent: headers.get(USER_AGENT).cloned(),
+            host: fields.host.cloned(),
+            user_agent: fields.user_agent.cloned(),
             upstream_duration: None,
             flags: SmallVec::new(),
             reason: None,
@@ -180,7 +185,7 @@ impl Exchange {
     }
 
     fn frame(&mut self, frame: &Frame<Bytes>) {
-        self.clock.moved(Instant::now());
+        self.clock.stirred();
         if let Some(data) = frame.data_ref() {
             self.response_bytes += data.len() as u64;
         } else if let Some(trailers) = frame.trailers_ref() {
@@ -294,13 +299,11 @@ fn protocol(version: Version) -> &'static str {
 }
 
 /// `application/grpc`, `application/grpc+proto`, `application/grpc-web` excluded: it is not gRPC on the wire.
-fn is_grpc(headers: &HeaderMap) -> bool {
-    headers
-        .get(CONTENT_TYPE)
-        .and_then(|v| v.as_bytes().strip_prefix(b"application/grpc"))
-        .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+fn is_grpc(content_type: &HeaderValue) -> bool {
+    let rest = content_type.as_bytes().strip_prefix(b"application/grpc");
+    rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
 }
 
 fn grpc_status(headers: &HeaderMap) -> Option<u16> {
-    headers.get("grpc-status")?.to_str().ok()?.parse().ok()
+    headers.get(GRPC_STATUS)?.to_str().ok()?.parse().ok()
 }

@@ -83,7 +83,10 @@ pub(crate) async fn forward(
         &chosen,
         identity,
         request,
-        upgrade.is_some(),
+        Client {
+            trusted,
+            upgrade: upgrade.is_some(),
+        },
     );
     let mut outgoing = match outgoing {
         Ok(outgoing) => outgoing,
@@ -159,6 +162,15 @@ pub(crate) fn request_head<'a, B>(
     }
 }
 
+/// What is known of the client.
+#[derive(Clone, Copy)]
+struct Client {
+    /// It may speak for others.
+    trusted: bool,
+    /// It asks to leave HTTP.
+    upgrade: bool,
+}
+
 /// The request as the upstream gets it. The order: what is not meant for it goes, what we say of the client comes, then
 /// the route's changes, which may overrule all that, then the destination's.
 fn outgoing(
@@ -168,7 +180,7 @@ fn outgoing(
     chosen: &Chosen<'_>,
     identity: &Identity<'_>,
     request: Request<Incoming>,
-    upgrade: bool,
+    client: Client,
 ) -> Result<Outgoing, Failure> {
     let target = effect::upstream_target(
         matched,
@@ -179,8 +191,8 @@ fn outgoing(
     );
     let (parts, body) = request.into_parts();
     let mut headers = parts.headers;
-    hop::strip_request(&mut headers, upgrade);
-    forwarded::announce(&exchange.connection, &mut headers);
+    hop::strip_request(&mut headers, client.upgrade);
+    forwarded::announce(&exchange.connection, client.trusted, &mut headers);
     if headers
         .get(HOST)
         .is_none_or(|sent| sent.as_bytes() != target.host.as_bytes())

@@ -7,7 +7,6 @@
 //! `via` is not added: caches and compressing servers change their behaviour when they see it, and loops are found
 //! faster by the length of `x-forwarded-for`.
 
-use std::io::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
 
 use http::header::HeaderName;
@@ -63,11 +62,16 @@ pub(crate) fn client(connection: &Connection, trusted: bool, headers: &HeaderMap
 }
 
 /// Continues the headers towards the upstream. Those of a peer that is not trusted are gone already.
-pub(crate) fn announce(connection: &Connection, headers: &mut HeaderMap) {
-    let peer = connection.peer.ip().to_canonical();
-    if let Some(value) = append(headers, peer) {
-        headers.insert(X_FORWARDED_FOR, value);
-    }
+pub(crate) fn announce(connection: &Connection, trusted: bool, headers: &mut HeaderMap) {
+    let joined = if trusted && headers.contains_key(X_FORWARDED_FOR) {
+        append(headers, connection.peer_text())
+    } else {
+        None
+    };
+    headers.insert(
+        X_FORWARDED_FOR,
+        joined.unwrap_or_else(|| connection.peer_text().clone()),
+    );
     let proto = if connection.tls.is_some() { "https" } else { "http" };
     headers
         .entry(X_FORWARDED_PROTO)
@@ -76,14 +80,7 @@ pub(crate) fn announce(connection: &Connection, headers: &mut HeaderMap) {
 }
 
 /// All fields joined, the peer last.
-fn append(headers: &HeaderMap, peer: IpAddr) -> Option<HeaderValue> {
-    let mut address = io::Cursor::new([0_u8; 64]);
-    write!(address, "{peer}").ok()?;
-    let end = usize::try_from(address.position()).ok()?;
-    let peer = address.get_ref().get(..end)?;
-    if !headers.contains_key(X_FORWARDED_FOR) {
-        return HeaderValue::from_bytes(peer).ok();
-    }
+fn append(headers: &HeaderMap, peer: &HeaderValue) -> Option<HeaderValue> {
     let mut text = Vec::with_capacity(128);
     for field in headers.get_all(X_FORWARDED_FOR) {
         if !field.is_empty() {
@@ -91,25 +88,40 @@ fn append(headers: &HeaderMap, peer: IpAddr) -> Option<HeaderValue> {
             text.extend_from_slice(b", ");
         }
     }
-    text.extend_from_slice(peer);
+    text.extend_from_slice(peer.as_bytes());
     HeaderValue::from_bytes(&text).ok()
 }
 
 /// A random UUID (version 4) in text.
 fn request_id() -> HeaderValue {
-    const HEX: [u8; 16] = *b"0123456789abcdef";
     let random = (u128::from(chance::next_u64()) << 64) | u128::from(chance::next_u64());
     let marked = (random & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
-    let mut text = Vec::with_capacity(36);
-    for (index, byte) in marked.to_be_bytes().into_iter().enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            text.push(b'-');
+    let mut text = [b'-'; 36];
+    let (mut rest, mut left) = (text.as_mut_slice(), marked);
+    // 8, 4, 4, 4 and 12 digits, with dashes between.
+    for digits in [8, 4, 4, 4, 12] {
+        let Some((group, after)) = rest.split_at_mut_checked(digits) else {
+            break;
+        };
+        for place in group {
+            *place = hex(left >> 124);
+            left <<= 4;
         }
-        for digit in [byte >> 4, byte & 0xf] {
-            text.push(HEX.get(usize::from(digit)).copied().unwrap_or(b'0'));
-        }
+        rest = after.get_mut(1..).unwrap_or_default();
     }
-    HeaderValue::from_maybe_shared(bytes::Bytes::from(text)).unwrap_or(HeaderValue::from_static("-"))
+    // Owned, a value is cloned without an allocation; made of a `Vec`, the first clone makes one.
+    let text = bytes::Bytes::from_owner(text);
+    HeaderValue::from_maybe_shared(text).unwrap_or(HeaderValue::from_static("-"))
+}
+
+/// The digit of a number below 16.
+fn hex(number: u128) -> u8 {
+    let number = u8::try_from(number & 0xf).unwrap_or_default();
+    if number < 10 {
+        b'0' + number
+    } else {
+        b'a' + number - 10
+    }
 }
 
 #[cfg(test)]
@@ -134,7 +146,12 @@ mod tests {
     fn a_request_id_is_a_random_uuid() {
         let id = request_id();
         let text = id.to_str().unwrap();
-        assert_eq!(text.len(), 36);
+        let lengths: Vec<_> = text.split('-').map(str::len).collect();
+        assert_eq!(lengths, [8, 4, 4, 4, 12]);
+        assert!(
+            text.bytes()
+                .all(|b| matches!(b, b'-' | b'0'..=b'9' | b'a'..=b'f'))
+        );
         assert_eq!(text.as_bytes()[14], b'4');
         assert!(matches!(text.as_bytes()[19], b'8' | b'9' | b'a' | b'b'));
         assert_ne!(request_id(), id);
@@ -145,7 +162,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append(X_FORWARDED_FOR, HeaderValue::from_static("192.0.2.1"));
         headers.append(X_FORWARDED_FOR, HeaderValue::from_static("192.0.2.2"));
-        let joined = append(&headers, "192.0.2.3".parse().unwrap()).unwrap();
+        let joined = append(&headers, &HeaderValue::from_static("192.0.2.3")).unwrap();
         assert_eq!(joined, "192.0.2.1, 192.0.2.2, 192.0.2.3");
     }
 }

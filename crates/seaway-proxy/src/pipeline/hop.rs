@@ -5,10 +5,12 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Request, Version};
 
+use super::fields::Found;
+
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
-/// Whether a client asks to leave HTTP on this connection. HTTP/1.1 only: HTTP/1.0 has no upgrades, HTTP/2 has
+/// Whether a client that sent an `upgrade` header asks to leave HTTP on this connection. HTTP/1.1 only: HTTP/1.0 has no upgrades, HTTP/2 has
 /// extended CONNECT instead.
 ///
 /// An upgrade to another HTTP, or to TLS, is not one: through such a tunnel requests would reach the upstream that no
@@ -20,7 +22,6 @@ pub(crate) fn wants_upgrade<B>(request: &Request<B>) -> bool {
             .is_ok_and(|list| list.split(',').all(|token| !is_hop_protocol(token.trim())))
     };
     request.version() == Version::HTTP_11
-        && request.headers().contains_key(UPGRADE)
         && request.headers().get_all(UPGRADE).iter().all(tunnels)
         && names(request.headers()).any(|name| name.eq_ignore_ascii_case("upgrade"))
 }
@@ -34,12 +35,17 @@ fn is_hop_protocol(token: &str) -> bool {
 
 /// Takes them out of a request. With `upgrade`, the `upgrade` header stays and is announced anew.
 pub(crate) fn strip_request(headers: &mut HeaderMap, upgrade: bool) {
-    let trailers = headers.get_all(TE).iter().any(accepts_trailers);
+    let found = Found::of(headers);
+    let trailers = found.has(Found::TE) && headers.get_all(TE).iter().any(accepts_trailers);
     let protocol = if upgrade { headers.remove(UPGRADE) } else { None };
-    strip(headers);
-    headers.remove(TE);
-    // Meant for us, who ask no one to log in.
-    headers.remove(PROXY_AUTHORIZATION);
+    strip(headers, found);
+    if found.has(Found::TE) {
+        headers.remove(TE);
+    }
+    if found.has(Found::PROXY_AUTHORIZATION) {
+        // Meant for us, who ask no one to log in.
+        headers.remove(PROXY_AUTHORIZATION);
+    }
     if trailers {
         // Says that trailers can be received, which holds for us as well; gRPC servers insist on it.
         headers.insert(TE, HeaderValue::from_static("trailers"));
@@ -52,9 +58,12 @@ pub(crate) fn strip_request(headers: &mut HeaderMap, upgrade: bool) {
 
 /// Takes them out of a response. With `upgrade` (101), the new protocol stays announced.
 pub(crate) fn strip_response(headers: &mut HeaderMap, upgrade: bool) {
+    let found = Found::of(headers);
     let protocol = if upgrade { headers.remove(UPGRADE) } else { None };
-    strip(headers);
-    headers.remove(PROXY_AUTHENTICATE);
+    strip(headers, found);
+    if found.has(Found::PROXY_AUTHENTICATE) {
+        headers.remove(PROXY_AUTHENTICATE);
+    }
     if let Some(protocol) = protocol {
         headers.insert(UPGRADE, protocol);
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
@@ -63,8 +72,8 @@ pub(crate) fn strip_response(headers: &mut HeaderMap, upgrade: bool) {
 
 /// `Connection` may name any header, but not those that frame the message or say whom it is for: a client could take
 /// from the upstream what we decided by.
-fn strip(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
+fn strip(headers: &mut HeaderMap, found: Found) {
+    if found.has(Found::CONNECTION) {
         let named: Vec<HeaderName> = names(headers).filter_map(|name| name.parse().ok()).collect();
         for name in named {
             if !is_end_to_end(&name) {
@@ -73,10 +82,16 @@ fn strip(headers: &mut HeaderMap) {
         }
         headers.remove(CONNECTION);
     }
-    headers.remove(KEEP_ALIVE);
-    headers.remove(PROXY_CONNECTION);
-    headers.remove(TRANSFER_ENCODING);
-    headers.remove(UPGRADE);
+    for (field, name) in [
+        (Found::KEEP_ALIVE, KEEP_ALIVE),
+        (Found::PROXY_CONNECTION, PROXY_CONNECTION),
+        (Found::TRANSFER_ENCODING, TRANSFER_ENCODING),
+        (Found::UPGRADE, UPGRADE),
+    ] {
+        if found.has(field) {
+            headers.remove(name);
+        }
+    }
 }
 
 fn names(headers: &HeaderMap) -> impl Iterator<Item = &str> {

@@ -36,9 +36,9 @@ pub(crate) struct Identity<'a> {
 impl Identity<'_> {
     /// Says the host in a Host field too where the client said it in `:authority` or in the target only. The upstream
     /// needs one anyway.
-    pub(crate) fn add_host_field(&self, headers: &mut HeaderMap) {
+    pub(crate) fn add_host_field(&self, sent: Option<&HeaderValue>, headers: &mut HeaderMap) {
         if !self.authority.is_empty()
-            && !headers.contains_key(HOST)
+            && sent.is_none()
             && let Ok(host) = HeaderValue::from_str(self.authority)
         {
             headers.insert(HOST, host);
@@ -46,20 +46,7 @@ impl Identity<'_> {
     }
 }
 
-/// The field that names the host, checked to be the only one.
-///
-/// # Errors
-/// Several of them.
-pub(crate) fn host_field(headers: &HeaderMap) -> Result<Option<&HeaderValue>, Failure> {
-    let mut fields = headers.get_all(HOST).iter();
-    let first = fields.next();
-    match fields.next() {
-        Some(_) => Err(Failure::BadRequest("several Host fields")),
-        None => Ok(first),
-    }
-}
-
-/// Checks a head. `host` is what [`host_field`] gave.
+/// Checks a head. `host` is the only Host field.
 ///
 /// # Errors
 /// [`Failure::BadRequest`], [`Failure::UriTooLong`], [`Failure::ConnectRefused`].

@@ -7,6 +7,7 @@ use http::{HeaderMap, Method, Request, Uri, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
+use super::kept::Kept;
 use crate::body::{Body, CopyBody, Gate, Recording, Tee, Transfer, Upload};
 
 /// A head that is ready to go, and its body.
@@ -14,6 +15,8 @@ pub(crate) struct Outgoing {
     method: Method,
     uri: Uri,
     headers: HeaderMap,
+    /// The same, where they may be needed once more after they were sent.
+    kept: Option<Kept>,
     body: Source,
     /// Opens the gate before the body.
     go_on: Option<Arc<dyn Fn() + Send + Sync>>,
@@ -34,6 +37,7 @@ impl Outgoing {
             method,
             uri,
             headers,
+            kept: None,
             body: Source::Empty,
             go_on: None,
         }
@@ -117,11 +121,7 @@ impl Outgoing {
         let mut request = Request::new(body);
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = if again {
-            self.headers.clone()
-        } else {
-            std::mem::take(&mut self.headers)
-        };
+        *request.headers_mut() = self.take_headers(again);
         if let Some(go_on) = self.go_on.clone() {
             hyper::ext::on_informational(&mut request, move |response| {
                 if response.status() == http::StatusCode::CONTINUE {
@@ -130,5 +130,20 @@ impl Outgoing {
             });
         }
         request
+    }
+
+    /// The fields for one try: those that are here, or after the first try those that were kept.
+    fn take_headers(&mut self, again: bool) -> HeaderMap {
+        if let Some(kept) = &self.kept {
+            return kept.restore();
+        }
+        if !again {
+            return std::mem::take(&mut self.headers);
+        }
+        self.kept = Kept::of(&self.headers);
+        match &self.kept {
+            Some(_) => std::mem::take(&mut self.headers),
+            None => self.headers.clone(),
+        }
     }
 }

@@ -10,6 +10,7 @@ use hyper::upgrade::OnUpgrade;
 
 use super::chance;
 use super::exchange::Exchange;
+use super::fields::Found;
 use super::finish::Finish;
 use super::{hop, tunnel};
 use crate::body::Body;
@@ -26,7 +27,9 @@ pub(crate) struct Upgrade {
 
 impl Upgrade {
     /// Whether the request asks for one. An extended CONNECT becomes the upgrade that it stands for.
-    pub(crate) fn take<B>(request: &mut Request<B>) -> Option<Self> {
+    ///
+    /// `found` is what the head has.
+    pub(crate) fn take<B>(request: &mut Request<B>, found: Found) -> Option<Self> {
         let protocol = request.extensions_mut().remove::<hyper::ext::Protocol>();
         if let Some(protocol) = protocol.filter(|_| request.method() == Method::CONNECT) {
             let client = hyper::upgrade::on(&mut *request);
@@ -37,7 +40,7 @@ impl Upgrade {
                 extended_connect: true,
             });
         }
-        hop::wants_upgrade(request).then(|| Self {
+        (found.has(Found::UPGRADE) && hop::wants_upgrade(request)).then(|| Self {
             client: hyper::upgrade::on(request),
             extended_connect: false,
         })

@@ -75,14 +75,17 @@ impl ClusterState {
         endpoint.connect_failed(now, self.config.outlier_detection.as_ref(), crowd);
     }
 
+    /// Whether there is nothing to wait for before an endpoint can be chosen.
+    pub(super) fn is_resolved(&self) -> bool {
+        let naming = self.live.naming.as_deref();
+        naming.is_none_or(|naming| *naming.resolution.borrow() != Resolution::Pending)
+    }
+
     /// Waits for the first answer of a name that was never resolved, but not longer than a connection may take.
     pub(super) async fn resolved(&self) {
         let Some(naming) = self.live.naming.as_deref() else {
             return;
         };
-        if *naming.resolution.borrow() != Resolution::Pending {
-            return;
-        }
         let mut resolution = naming.resolution.subscribe();
         let answered = resolution.wait_for(|now| *now != Resolution::Pending);
         // Without an answer the cluster has no endpoints, which is what the caller then reports.

@@ -43,15 +43,12 @@ pub(super) async fn http1(cluster: &ClusterState, endpoint: &EndpointState) -> R
     judged(cluster, endpoint, made.unwrap_or(Err(Failure::ConnectTimeout)))
 }
 
-/// A place on an HTTP/2 connection: a free one, else on a new connection. Requests that come while one is being made
-/// wait for it instead of making their own. Whether it was there already.
+/// A place on a new HTTP/2 connection, for who found none free. Requests that come while one is being made wait for it
+/// instead of making their own. Whether it was there already.
 pub(super) async fn http2(
     cluster: &ClusterState,
     endpoint: &EndpointState,
 ) -> Result<(Http2Sender, StreamGuard, bool), Failure> {
-    if let Some((sender, guard)) = pool::take_http2(&endpoint.place).await {
-        return Ok((sender, guard, true));
-    }
     let made = async {
         let connecting = pool::connecting(&endpoint.place);
         let _only_one = connecting.lock().await;

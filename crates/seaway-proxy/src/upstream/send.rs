@@ -6,7 +6,6 @@ use std::sync::Arc;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use seaway_model::{FailureReason, UpstreamProtocol};
-use smallvec::SmallVec;
 
 use super::cluster::ClusterState;
 use super::connect;
@@ -55,6 +54,14 @@ pub struct SendError {
     pub reused: bool,
 }
 
+/// An attempt that was not answered, where the request stays with the caller.
+#[derive(Debug)]
+pub(crate) struct Unanswered {
+    pub(crate) failure: Failure,
+    pub(crate) endpoint: Option<SocketAddr>,
+    pub(crate) reused: bool,
+}
+
 /// Sends a request once and returns when the head of its response is here.
 ///
 /// The request has its final path and Host. A pooled connection that was closed before anything was written is
@@ -65,24 +72,52 @@ pub struct SendError {
 /// # Errors
 /// [`SendError`] says what failed, and gives the request back when nothing of it was sent.
 pub async fn send(attempt: Attempt<'_>, request: Request<Body>) -> Result<Sent, SendError> {
+    let mut request = Some(request);
+    let result = send_from(attempt, &mut request).await;
+    result.map_err(|unanswered| SendError {
+        failure: unanswered.failure,
+        endpoint: unanswered.endpoint,
+        request: request.take(),
+        reused: unanswered.reused,
+    })
+}
+
+/// The same with the request in a place of the caller's. It is there again after an error, if nothing of it was sent.
+///
+/// A request is some 260 bytes. Passed by value, each future on the way keeps room for it twice and moves it; and rare
+/// ways (a new connection) are boxed, so that the future of the usual one is small. See the test of its size.
+pub(crate) async fn send_from(
+    attempt: Attempt<'_>,
+    request: &mut Option<Request<Body>>,
+) -> Result<Sent, Unanswered> {
     let cluster = attempt.cluster;
-    cluster.resolved().await;
-    let mut avoid: SmallVec<[SocketAddr; 4]> = SmallVec::from_slice(attempt.avoid);
-    let mut request = request;
+    if !cluster.is_resolved() {
+        Box::pin(cluster.resolved()).await;
+    }
+    // Grows only where connecting failed.
+    let mut tried: Vec<SocketAddr> = Vec::new();
     let mut tries = 0;
     loop {
-        let Some(endpoint) = cluster.choose(attempt.hash, &avoid, &mut || fastrand::u64(..)) else {
-            return Err(SendError {
+        let avoid = if tried.is_empty() {
+            attempt.avoid
+        } else {
+            tried.as_slice()
+        };
+        let Some(endpoint) = cluster.choose(attempt.hash, avoid, &mut || fastrand::u64(..)) else {
+            return Err(Unanswered {
                 failure: Failure::NoEndpoints,
                 endpoint: None,
-                request: Some(request),
                 reused: false,
             });
         };
         let address = endpoint.address;
-        let in_flight = InFlight::begin(cluster.live(), endpoint);
-        let failed = match exchange(cluster, in_flight, request).await {
-            Ok((response, in_flight, reused)) => {
+        let mut in_flight = InFlight::begin(cluster.live(), endpoint);
+        let exchanged = match cluster.config().protocol {
+            UpstreamProtocol::Http1 => exchange_http1(cluster, &mut in_flight, request).await,
+            UpstreamProtocol::Http2 => exchange_http2(cluster, &mut in_flight, request).await,
+        };
+        let failed = match exchanged {
+            Ok((response, reused)) => {
                 return Ok(Sent {
                     response,
                     endpoint: address,
@@ -92,21 +127,20 @@ pub async fn send(attempt: Attempt<'_>, request: Request<Body>) -> Result<Sent, 
             }
             Err(failed) => failed,
         };
+        drop(in_flight);
         tries += 1;
-        match failed.request {
-            Some(back) if goes_on(cluster, failed.failure, tries) && !avoid.contains(&address) => {
-                avoid.push(address);
-                request = back;
-            }
-            request => {
-                return Err(SendError {
-                    failure: failed.failure,
-                    endpoint: Some(address),
-                    request,
-                    reused: failed.reused,
-                });
-            }
+        let again = request.is_some() && goes_on(cluster, failed.failure, tries) && !avoid.contains(&address);
+        if !again {
+            return Err(Unanswered {
+                failure: failed.failure,
+                endpoint: Some(address),
+                reused: failed.reused,
+            });
         }
+        if tried.is_empty() {
+            tried.extend_from_slice(attempt.avoid);
+        }
+        tried.push(address);
     }
 }
 
@@ -119,84 +153,93 @@ fn goes_on(cluster: &ClusterState, failure: Failure, tries: usize) -> bool {
 
 struct Failed {
     failure: Failure,
-    request: Option<Request<Body>>,
     reused: bool,
 }
 
-type Exchanged = Result<(Response<Incoming>, InFlight, bool), Failed>;
-
-async fn exchange(cluster: &ClusterState, in_flight: InFlight, request: Request<Body>) -> Exchanged {
-    match cluster.config().protocol {
-        UpstreamProtocol::Http1 => exchange_http1(cluster, in_flight, request).await,
-        UpstreamProtocol::Http2 => exchange_http2(cluster, in_flight, request).await,
-    }
-}
+type Exchanged = Result<(Response<Incoming>, bool), Failed>;
 
 async fn exchange_http1(
     cluster: &ClusterState,
-    mut in_flight: InFlight,
-    mut request: Request<Body>,
+    in_flight: &mut InFlight,
+    slot: &mut Option<Request<Body>>,
 ) -> Exchanged {
-    shape::for_http1(&mut request);
-    let upgrade = shape::is_upgrade(&request);
+    let Some(request) = slot else {
+        return Err(nothing());
+    };
+    shape::for_http1(request);
+    let upgrade = shape::is_upgrade(request);
     loop {
         let pooled = pool::take_http1(&in_flight.endpoint().place).await;
         let reused = pooled.is_some();
         let mut sender = match pooled {
             Some(sender) => sender,
-            None => match connect::http1(cluster, in_flight.endpoint()).await {
-                Ok(sender) => sender,
-                Err(failure) => return Err(given_back(failure, request)),
-            },
+            None => Box::pin(connect::http1(cluster, in_flight.endpoint()))
+                .await
+                .map_err(unsent)?,
+        };
+        let Some(request) = slot.take() else {
+            return Err(nothing());
         };
         match sender.try_send_request(request).await {
             Ok(mut response) => {
-                shape::check_response(&mut response, upgrade).map_err(|failure| lost(failure, reused))?;
+                shape::check_response(&mut response, upgrade)
+                    .map_err(|failure| Failed { failure, reused })?;
                 in_flight.hold(Lease::Http1(sender));
-                return Ok((response, in_flight, reused));
+                return Ok((response, reused));
             }
-            Err(mut error) => match error.take_message() {
-                Some(back) if reused => request = back,
-                Some(back) => return Err(given_back(classify::exchange(error.error()), back)),
-                None => return Err(lost(classify::exchange(error.error()), reused)),
-            },
+            Err(mut error) => {
+                *slot = error.take_message();
+                if slot.is_none() {
+                    let failure = classify::exchange(error.error());
+                    return Err(Failed { failure, reused });
+                }
+                if !reused {
+                    return Err(unsent(classify::exchange(error.error())));
+                }
+            }
         }
     }
 }
 
 async fn exchange_http2(
     cluster: &ClusterState,
-    mut in_flight: InFlight,
-    mut request: Request<Body>,
+    in_flight: &mut InFlight,
+    slot: &mut Option<Request<Body>>,
 ) -> Exchanged {
-    if shape::is_upgrade(&request) {
+    let Some(request) = slot else {
+        return Err(nothing());
+    };
+    if shape::is_upgrade(request) {
         let failure = Failure::Configuration(FailureReason::UnsupportedBackend, 502);
-        return Err(given_back(failure, request));
+        return Err(unsent(failure));
     }
-    if let Err(failure) = shape::for_http2(&mut request) {
-        return Err(given_back(failure, request));
-    }
+    shape::for_http2(request).map_err(unsent)?;
     loop {
-        let (mut sender, guard, reused) = match connect::http2(cluster, in_flight.endpoint()).await {
-            Ok(taken) => taken,
-            Err(failure) => return Err(given_back(failure, request)),
+        let pooled = pool::take_http2(&in_flight.endpoint().place).await;
+        let (mut sender, guard, reused) = match pooled {
+            Some((sender, guard)) => (sender, guard, true),
+            None => Box::pin(connect::http2(cluster, in_flight.endpoint()))
+                .await
+                .map_err(unsent)?,
+        };
+        let Some(request) = slot.take() else {
+            return Err(nothing());
         };
         match sender.try_send_request(request).await {
             Ok(mut response) => {
-                shape::check_response(&mut response, false).map_err(|failure| lost(failure, reused))?;
+                shape::check_response(&mut response, false).map_err(|failure| Failed { failure, reused })?;
                 in_flight.hold(Lease::Http2(guard));
-                return Ok((response, in_flight, reused));
+                return Ok((response, reused));
             }
             Err(mut error) => {
                 let failure = classify::exchange(error.error());
-                let back = error.take_message();
-                if back.is_some() {
-                    pool::drop_http2(&in_flight.endpoint().place, guard.link());
+                *slot = error.take_message();
+                if slot.is_none() {
+                    return Err(Failed { failure, reused });
                 }
-                match back {
-                    Some(back) if reused => request = back,
-                    Some(back) => return Err(given_back(failure, back)),
-                    None => return Err(lost(failure, reused)),
+                pool::drop_http2(&in_flight.endpoint().place, guard.link());
+                if !reused {
+                    return Err(unsent(failure));
                 }
             }
         }
@@ -204,19 +247,14 @@ async fn exchange_http2(
 }
 
 /// Nothing was sent.
-fn given_back(failure: Failure, request: Request<Body>) -> Failed {
+fn unsent(failure: Failure) -> Failed {
     Failed {
         failure,
-        request: Some(request),
         reused: false,
     }
 }
 
-/// Something was sent.
-fn lost(failure: Failure, reused: bool) -> Failed {
-    Failed {
-        failure,
-        request: None,
-        reused,
-    }
+/// No caller leaves the place empty; one that did would get an answer all the same.
+fn nothing() -> Failed {
+    unsent(Failure::UpstreamReset)
 }

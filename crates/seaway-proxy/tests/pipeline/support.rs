@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use seaway_model::*;
-use seaway_proxy::context::{Connection, Shared};
+use seaway_proxy::context::{Connection, Made, Shared};
 use seaway_proxy::options::Options;
 use seaway_proxy::pipeline;
 use seaway_proxy::snapshot::Snapshot;
@@ -168,6 +168,7 @@ async fn listen(shared: Arc<Shared>, http2: bool) -> SocketAddr {
                 peer,
                 local,
                 tls: None,
+                made: Made::default(),
             });
             let service = service_fn(move |request| {
                 let connection = Arc::clone(&connection);

@@ -124,7 +124,11 @@ fn a_refusal_takes_nothing_from_the_good_request_before_it() {
     let mut guard = Guard::new(LIMITS, true);
     let fed = guard.feed(format!("{good}GET / HTTP/1.1\r\nX: y\r\n\r\n").as_bytes());
     assert!(matches!(fed.stop, Some(Stop::Refused(_))), "{fed:?}");
-    assert!(fed.consumed - guard.unreleased() >= good.len(), "{fed:?}, {}", guard.unreleased());
+    assert!(
+        fed.consumed - guard.unreleased() >= good.len(),
+        "{fed:?}, {}",
+        guard.unreleased()
+    );
 }
 
 #[test]
