@@ -3,9 +3,10 @@
 //! Compiling never waits for a certificate: it leaves [`seaway_model::Material::Awaited`] in the model. [`fulfil`] replaces
 //! what an issuer has by key pairs, before the model is handed to an engine; what stays awaited gets no handshake.
 //!
-//! There is one issuer today, the local test authority ([`TestCa`]). ACME has its place behind [`Issuer`] and in
-//! [`fulfil`], and until it is there it is refused in words: a self-signed certificate in its stead would look like
-//! success. The time is passed in; keys come from the cryptographic library's own random source.
+//! Two ways lead to a certificate. The local test authority ([`TestCa`]) signs on the spot. ACME ([`acme`]) takes minutes
+//! and can fail for days, so it has a thread of its own. [`fulfil`] does not ask that thread yet, and refuses ACME in
+//! words: a self-signed certificate in its stead would look like success. The time is passed in; keys come from the
+//! cryptographic library's own random source.
 
 pub mod acme;
 mod disk;

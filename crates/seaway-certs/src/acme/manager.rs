@@ -126,6 +126,11 @@ impl Manager {
     pub fn want(&self, wanted: Vec<Wanted>) {
         let mut state = self.shared.lock();
         state.want(wanted, &self.shared.storage);
+        if !state.orders_here {
+            let proofs = state.proofs(&self.shared.storage);
+            // As in the thread.
+            let _ = self.shared.challenges.replace(&proofs);
+        }
         drop(state);
         self.shared.wake.notify_one();
     }

@@ -7,6 +7,7 @@
 //! acme/certificates/NAME.pem     chain and key that serve
 //! acme/certificates/NAME.key     the key of an order in progress
 //! acme/ledgers/NAME.json         what was asked of a directory within a week
+//! acme/challenges/NAME.json      answers that are published
 //! acme/acme-dns/NAME.json        accounts registered there
 //! ```
 
@@ -17,6 +18,7 @@ use seaway_model::{KeyPair, PrivateKey};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::challenges::Proof;
 use super::core::{IssuedInfo, Ledger, Record};
 use crate::leaf::{self, Names};
 use crate::{CertError, disk};
@@ -28,6 +30,7 @@ pub(crate) enum Shelf {
     Certificates,
     Ledgers,
     AcmeDns,
+    Challenges,
 }
 
 impl Shelf {
@@ -37,6 +40,7 @@ impl Shelf {
             Self::Certificates => "certificates",
             Self::Ledgers => "ledgers",
             Self::AcmeDns => "acme-dns",
+            Self::Challenges => "challenges",
         }
     }
 }
@@ -119,7 +123,11 @@ impl Storage {
     }
 
     pub(crate) fn write_pair(&self, names: &Names, pair: &KeyPair) -> Result<(), CertError> {
-        let text = format!("{}\n{}", pair.certificate_chain, pair.private_key.reveal());
+        let text = format!(
+            "{}\n{}",
+            pair.certificate_chain.trim_end(),
+            pair.private_key.reveal()
+        );
         self.put(Shelf::Certificates, &format!("{}.pem", stem(names)), &text)
     }
 
@@ -145,6 +153,20 @@ impl Storage {
     pub(crate) fn remove_order_key(&self, names: &Names) {
         // One that stays is used for the next order, which is no harm.
         let _ = std::fs::remove_file(self.path(Shelf::Certificates, &format!("{}.key", stem(names))));
+    }
+
+    pub(crate) fn write_proofs(&self, names: &Names, proofs: &[Proof]) -> Result<(), CertError> {
+        self.write(Shelf::Challenges, &stem(names), &proofs)
+    }
+
+    /// None where they cannot be read: they are published again then.
+    pub(crate) fn proofs(&self, names: &Names) -> Vec<Proof> {
+        let read = self.read(Shelf::Challenges, &stem(names));
+        read.ok().flatten().unwrap_or_default()
+    }
+
+    pub(crate) fn remove_proofs(&self, names: &Names) {
+        self.remove(Shelf::Challenges, &stem(names));
     }
 
     fn put(&self, shelf: Shelf, name: &str, text: &str) -> Result<(), CertError> {
@@ -181,7 +203,7 @@ pub(crate) fn file_name(texts: &[&str]) -> String {
 fn split(text: &str) -> Option<KeyPair> {
     let (chain, key) = text.split_at(text.find("-----BEGIN PRIVATE KEY-----")?);
     Some(KeyPair {
-        certificate_chain: chain.trim_end().into(),
+        certificate_chain: chain.into(),
         private_key: PrivateKey::new(key),
     })
 }

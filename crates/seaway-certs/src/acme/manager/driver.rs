@@ -65,7 +65,10 @@ fn take_right(shared: &Shared) -> Option<File> {
     let right = right.ok().flatten();
     let changed = state.reload(&shared.storage);
     state.orders_here = right.is_some();
+    let proofs = state.proofs(&shared.storage);
     drop(state);
+    // One that cannot be made is made by the step that wants it, which tells why.
+    let _ = shared.challenges.replace(&proofs);
     if changed {
         (shared.on_change)();
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use seaway_model::{KeyPair, SecretName};
 
+use crate::acme::challenges::Proof;
 use crate::acme::config::{AcmeIssuerConfig, Wanted};
 use crate::acme::core::{Context, FailureKind, Ledger, Next, Policy, Record, Step, Timestamp, next, resume};
 use crate::acme::dns::Dns;
@@ -103,6 +104,14 @@ impl State {
         }
         self.ledgers.clear();
         changed
+    }
+
+    /// Answers that this process or another has published.
+    pub(super) fn proofs(&self, storage: &Storage) -> Vec<Proof> {
+        self.certificates
+            .keys()
+            .flat_map(|names| storage.proofs(names))
+            .collect()
     }
 
     pub(super) fn current(&self, name: &SecretName) -> Option<KeyPair> {

@@ -1,6 +1,7 @@
 //! The steps of an order (RFC 8555, section 7.4). Each begins by asking the authority how far the order is.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use instant_acme::{
     AuthorizationStatus, ChallengeStatus, ChallengeType, Identifier, NewOrder, Order, OrderStatus,
@@ -9,19 +10,15 @@ use rcgen::{CertificateParams, DistinguishedName};
 use seaway_model::{KeyPair, PrivateKey};
 
 use super::{Done, Session, Worker, identifier, plain};
+use crate::acme::challenges::Proof;
 use crate::acme::config::Method;
 use crate::acme::core::{Failure, FailureKind, Outcome, Timestamp};
 use crate::acme::failure;
 use crate::leaf;
 
-/// What proves one authorization.
-struct Proof {
-    host: String,
-    token: String,
-    answer: String,
-    digest: Vec<u8>,
-    value: String,
-}
+/// Another process on the data folder, which may get the authority's question during a hand-over, looks for answers every
+/// second.
+const OTHERS_LOOK: Duration = Duration::from_millis(1200);
 
 impl Worker {
     pub(super) async fn order(&self, session: &Session<'_>) -> Result<Outcome, Failure> {
@@ -98,17 +95,11 @@ impl Worker {
     async fn publish(&self, session: &Session<'_>, proofs: &[Proof]) -> Result<(), Failure> {
         let job = session.job;
         match &job.issuer.method {
-            Method::Http01 => {
-                for proof in proofs {
-                    self.challenges.put_http(&proof.token, &proof.answer);
-                }
-            }
-            Method::TlsAlpn01 => {
-                for proof in proofs {
-                    self.challenges
-                        .put_tls(&proof.host, &proof.digest)
-                        .map_err(crate::CertError::from)?;
-                }
+            // Kept, too: a process that takes over, and one that starts after a crash, answer as well.
+            Method::Http01 | Method::TlsAlpn01 => {
+                self.storage.write_proofs(&job.names, proofs)?;
+                self.challenges.add(proofs).map_err(crate::CertError::from)?;
+                tokio::time::sleep(OTHERS_LOOK).await;
             }
             Method::Dns01AcmeDns(_) | Method::Dns01Cloudflare(_) => {
                 let transport = api_transport()?;
@@ -174,6 +165,7 @@ impl Worker {
         let tokens: Vec<String> = proofs.iter().map(|proof| proof.token.clone()).collect();
         let hosts: Vec<String> = proofs.iter().map(|proof| proof.host.clone()).collect();
         self.challenges.remove(&tokens, &hosts);
+        self.storage.remove_proofs(&session.job.names);
         if let (Method::Dns01Cloudflare(_), Ok(transport)) = (&issuer.method, api_transport()) {
             for (host, values) in by_host(&proofs) {
                 // A record that stays proves nothing any more.
@@ -223,7 +215,7 @@ impl Worker {
         let key = key
             .ok_or_else(|| lost("the key of the order is gone from the data folder; a new order is made"))?;
         let pair = KeyPair {
-            certificate_chain: chain.into(),
+            certificate_chain: format!("{}\n", chain.trim()).into(),
             private_key: PrivateKey::new(key.serialize_pem()),
         };
         let validity = leaf::validity_of(&pair.certificate_chain).filter(|_| leaf::is_for(&pair, names));
@@ -283,6 +275,7 @@ async fn proofs(session: &Session<'_>, order: &mut Order, pending: bool) -> Resu
                     token: challenge.token.clone(),
                     answer: key.as_str().to_owned(),
                     digest: key.digest().as_ref().to_vec(),
+                    tls: kind == ChallengeType::TlsAlpn01,
                     value: key.dns_value(),
                 });
             }
