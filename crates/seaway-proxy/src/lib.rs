@@ -16,6 +16,7 @@ pub mod error;
 pub mod options;
 pub mod pipeline;
 pub mod proxy;
+mod small_writes;
 pub mod snapshot;
 pub mod tls;
 pub mod upstream;

@@ -16,6 +16,7 @@ use super::clock::{Clock, LazyTimer, Timeouts, Waiting};
 use super::connections::Permit;
 use super::guard::{Guard, Phase, Reason, Refusal, Stop};
 use super::wire::Wire;
+use crate::small_writes;
 
 /// What is read at once while no head is complete. Most heads fit.
 const READ_BYTES: usize = 4096;
@@ -319,7 +320,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<IO> {
         data: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let written = Pin::new(&mut this.io).poll_write_vectored(cx, data);
+        let written = small_writes::poll_write(&mut this.io, cx, data);
         this.after_write(cx, written)
     }
 

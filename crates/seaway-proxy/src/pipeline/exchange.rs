@@ -64,7 +64,8 @@ pub(crate) struct Exchange {
     began: Instant,
     start: SystemTime,
     version: Version,
-    host: Option<HeaderValue>,
+    /// As sent; there is only one where a route was found.
+    pub(crate) host: Option<HeaderValue>,
     user_agent: Option<HeaderValue>,
     upstream_duration: Option<Duration>,
     flags: SmallVec<[Flag; 4]>,

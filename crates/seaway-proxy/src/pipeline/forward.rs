@@ -12,7 +12,7 @@ use seaway_model::{Forward, Target, UpstreamProtocol};
 use seaway_route::{CompiledDestination, CompiledRoute, Matched, RequestHead, effect};
 
 use super::answer::{Answer, answer};
-use super::attempts::{self, Plan};
+use super::attempts::Plan;
 use super::exchange::Exchange;
 use super::finish::Finish;
 use super::identity::Identity;
@@ -44,14 +44,26 @@ struct Chosen<'a> {
     destination: &'a CompiledDestination,
 }
 
-/// Sends a request on and answers with what comes back.
-pub(crate) async fn forward(
-    mut exchange: Box<Exchange>,
-    stage: Stage<'_>,
-    forward: &Forward,
+/// A request that is ready to be tried.
+pub(crate) struct Ready<'a> {
+    pub(crate) plan: Plan<'a>,
+    pub(crate) outgoing: Outgoing,
+    upgrade: Option<Upgrade>,
+    pub(crate) finish: Finish<'a>,
+}
+
+/// Everything that comes before the tries. Not an `async fn`, whose future would keep room for all of its arguments
+/// twice.
+///
+/// # Errors
+/// Why it cannot be sent, and what is done to the answer that says so.
+pub(crate) fn prepare<'a>(
+    exchange: &mut Exchange,
+    stage: Stage<'a>,
+    forward: &'a Forward,
     request: Request<Incoming>,
     upgrade: Option<Upgrade>,
-) -> Response<Body> {
+) -> Result<Ready<'a>, (Failure, Finish<'a>)> {
     let Stage {
         snapshot,
         matched,
@@ -61,7 +73,7 @@ pub(crate) async fn forward(
     } = stage;
     let chosen = match choose(snapshot, matched.route, forward) {
         Ok(chosen) => chosen,
-        Err(failure) => return answer(exchange, Answer::Failure(failure), Some(&finish)),
+        Err(failure) => return Err((failure, finish)),
     };
     let finish = finish.with_destination(&chosen.destination.response_headers);
     let config = chosen.cluster.config();
@@ -69,44 +81,39 @@ pub(crate) async fn forward(
     let upgrade = match upgrade {
         Some(upgrade) if config.protocol == UpstreamProtocol::Http2 => {
             if upgrade.is_required() {
-                return answer(exchange, Answer::Failure(Failure::ConnectRefused), Some(&finish));
+                return Err((Failure::ConnectRefused, finish));
             }
             None
         }
         other => other,
     };
-    let hash = hash(&exchange, forward, &request, identity, trusted);
-    let outgoing = outgoing(
-        &mut exchange,
-        &matched,
-        forward,
-        &chosen,
-        identity,
-        request,
-        Client {
-            trusted,
-            upgrade: upgrade.is_some(),
-        },
-    );
+    let hash = hash(exchange, forward, &request, identity, trusted);
+    let client = Client {
+        trusted,
+        upgrade: upgrade.is_some(),
+    };
+    let outgoing = outgoing(exchange, &matched, forward, &chosen, identity, request, client);
     let mut outgoing = match outgoing {
         Ok(outgoing) => outgoing,
-        Err(failure) => return answer(exchange, Answer::Failure(failure), Some(&finish)),
+        Err(failure) => return Err((failure, finish)),
     };
     if upgrade.is_none() {
-        send_copies(&exchange, snapshot, matched.route, forward, &mut outgoing);
+        send_copies(exchange, snapshot, matched.route, forward, &mut outgoing);
+    }
+    if forward.retry.as_ref().is_some_and(|policy| policy.attempts > 0) {
+        outgoing.record(exchange.connection.shared.options.limits.replay_bytes);
     }
     let plan = Plan {
         cluster: chosen.cluster,
         policy: forward.retry.as_ref(),
         hash,
     };
-    if forward.retry.as_ref().is_some_and(|policy| policy.attempts > 0) {
-        outgoing.record(exchange.connection.shared.options.limits.replay_bytes);
-    }
-    match attempts::run(&mut exchange, &plan, &mut outgoing).await {
-        Ok(sent) => deliver(exchange, sent, upgrade, &finish),
-        Err(failure) => answer(exchange, Answer::Failure(failure), Some(&finish)),
-    }
+    Ok(Ready {
+        plan,
+        outgoing,
+        upgrade,
+        finish,
+    })
 }
 
 /// The split's next destination. A share that the configuration sends nowhere fails, and only that share.
@@ -192,9 +199,13 @@ fn outgoing(
     let (parts, body) = request.into_parts();
     let mut headers = parts.headers;
     hop::strip_request(&mut headers, client.upgrade);
-    forwarded::announce(&exchange.connection, client.trusted, &mut headers);
-    if headers
-        .get(HOST)
+    let announced = forwarded::announce(&exchange.connection, client.trusted, &mut headers);
+    exchange.request_id = Some(announced.request_id);
+    exchange.forwarded_for = Some(announced.forwarded_for);
+    // What the client sent is still there: no connection header can take it away.
+    if exchange
+        .host
+        .as_ref()
         .is_none_or(|sent| sent.as_bytes() != target.host.as_bytes())
     {
         let host = HeaderValue::from_str(target.host);
@@ -203,10 +214,15 @@ fn outgoing(
             host.map_err(|_| Failure::BadRequest("the host is not a field value"))?,
         );
     }
-    matched.route.request_headers.apply(&mut headers);
-    chosen.destination.request_headers.apply(&mut headers);
-    exchange.request_id = headers.get(forwarded::X_REQUEST_ID).cloned();
-    exchange.forwarded_for = headers.get(forwarded::X_FORWARDED_FOR).cloned();
+    let edits = [
+        &matched.route.request_headers,
+        &chosen.destination.request_headers,
+    ];
+    if edits.iter().any(|edit| !edit.is_empty()) {
+        edits.iter().for_each(|edit| edit.apply(&mut headers));
+        exchange.request_id = headers.get(forwarded::X_REQUEST_ID).cloned();
+        exchange.forwarded_for = headers.get(forwarded::X_FORWARDED_FOR).cloned();
+    }
     let uri = path_and_query(&exchange.uri, target.path_and_query)?;
     let outgoing = Outgoing::new(parts.method, uri, headers);
     if body.is_end_stream() {
@@ -253,12 +269,9 @@ fn send_copies(
 }
 
 /// The upstream's answer on its way to the client.
-fn deliver(
-    mut exchange: Box<Exchange>,
-    sent: Sent,
-    upgrade: Option<Upgrade>,
-    finish: &Finish<'_>,
-) -> Response<Body> {
+pub(crate) fn deliver(mut exchange: Box<Exchange>, sent: Sent, ready: Ready<'_>) -> Response<Body> {
+    let Ready { upgrade, finish, .. } = ready;
+    let finish = &finish;
     exchange.head_arrived();
     exchange.keep(sent.in_flight);
     let response = sent.response;

@@ -61,22 +61,30 @@ pub(crate) fn client(connection: &Connection, trusted: bool, headers: &HeaderMap
     if trusted { named().unwrap_or(peer) } else { peer }
 }
 
+/// What the upstream is told, for the log.
+pub(crate) struct Announced {
+    pub(crate) forwarded_for: HeaderValue,
+    pub(crate) request_id: HeaderValue,
+}
+
 /// Continues the headers towards the upstream. Those of a peer that is not trusted are gone already.
-pub(crate) fn announce(connection: &Connection, trusted: bool, headers: &mut HeaderMap) {
+pub(crate) fn announce(connection: &Connection, trusted: bool, headers: &mut HeaderMap) -> Announced {
     let joined = if trusted && headers.contains_key(X_FORWARDED_FOR) {
         append(headers, connection.peer_text())
     } else {
         None
     };
-    headers.insert(
-        X_FORWARDED_FOR,
-        joined.unwrap_or_else(|| connection.peer_text().clone()),
-    );
+    let forwarded_for = joined.unwrap_or_else(|| connection.peer_text().clone());
+    headers.insert(X_FORWARDED_FOR, forwarded_for.clone());
     let proto = if connection.tls.is_some() { "https" } else { "http" };
     headers
         .entry(X_FORWARDED_PROTO)
         .or_insert(HeaderValue::from_static(proto));
-    headers.entry(X_REQUEST_ID).or_insert_with(request_id);
+    let request_id = headers.entry(X_REQUEST_ID).or_insert_with(request_id).clone();
+    Announced {
+        forwarded_for,
+        request_id,
+    }
 }
 
 /// All fields joined, the peer last.

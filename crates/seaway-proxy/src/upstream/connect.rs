@@ -16,6 +16,7 @@ use super::endpoint::{EndpointState, Place};
 use super::http2::{self, StreamGuard};
 use super::pool::{self, Http1Sender, Http2Sender};
 use crate::error::Failure;
+use crate::small_writes::SmallWrites;
 
 /// A response head must fit; bodies are read in pieces of at most this.
 const HTTP1_BUFFER: usize = 256 << 10;
@@ -28,7 +29,7 @@ pub(super) async fn http1(cluster: &ClusterState, endpoint: &EndpointState) -> R
         let (sender, connection) = http1::Builder::new()
             .max_buf_size(HTTP1_BUFFER)
             .max_header_size(HTTP1_HEAD)
-            .handshake(TokioIo::new(stream))
+            .handshake(TokioIo::new(SmallWrites(stream)))
             .await
             .map_err(|error| classify::connecting(&error))?;
         let counted = Counted::new(&endpoint.place);

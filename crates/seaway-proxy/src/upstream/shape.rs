@@ -69,10 +69,11 @@ pub(super) fn check_response<B>(response: &mut Response<B>, upgrade_asked: bool)
             Err(Failure::UpstreamProtocol)
         };
     }
-    let Some(length) = headers.get(header::CONTENT_LENGTH) else {
+    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+    let Some(length) = lengths.next() else {
         return Ok(());
     };
-    if is_plain_number(length) && headers.get_all(header::CONTENT_LENGTH).iter().nth(1).is_none() {
+    if is_plain_number(length) && lengths.next().is_none() {
         return Ok(());
     }
     let length = common_length(headers).ok_or(Failure::UpstreamProtocol)?;
