@@ -18,6 +18,7 @@ mod metadata;
 mod parts;
 mod project;
 mod supply;
+mod tls_scan;
 
 use std::process::ExitCode;
 
@@ -52,6 +53,8 @@ enum Task {
     Fuzz(fuzzing::Options),
     /// Brings the programs of others that tests run against into `.cache/`.
     Parts(parts::Options),
+    /// Has a TLS scanner look at a gateway with nothing configured; takes about a minute.
+    TlsScan(tls_scan::Options),
 }
 
 fn main() -> ExitCode {
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Task::Bench(options) => bench::run(&options),
         Task::Fuzz(options) => fuzzing::run(&options),
         Task::Parts(options) => parts::run(&options),
+        Task::TlsScan(options) => tls_scan::run(&options),
         Task::Docs { check: true } => docs::check(),
         Task::Docs { check: false } => docs::write(),
     };

@@ -1,4 +1,4 @@
-//! `cargo xtask parts`: the real programs that tests run against, in the project's own `.cache/` folder.
+//! `cargo xtask parts`: the real programs that tests and tasks run against, in the project's own `.cache/` folder.
 //!
 //! A promise about another program is shown against that program and not against our idea of it. These are not crates,
 //! so cargo cannot bring them. They come from Debian's archive, whose signatures apt checks, and are only unpacked:
@@ -42,23 +42,35 @@ struct Program {
     says: &'static str,
 }
 
-const PARTS: &[Part] = &[Part {
-    name: "pebble",
-    purpose: "an ACME server for tests, with its DNS server for challenges",
-    package: "pebble",
-    programs: &[
-        Program {
-            path: "usr/bin/pebble",
-            argument: "-h",
-            says: "-dnsserver",
-        },
-        Program {
-            path: "usr/bin/pebble-challtestsrv",
-            argument: "-h",
-            says: "-management",
-        },
-    ],
-}];
+const PARTS: &[Part] = &[
+    Part {
+        name: "pebble",
+        purpose: "an ACME server for tests, with its DNS server for challenges",
+        package: "pebble",
+        programs: &[
+            Program {
+                path: "usr/bin/pebble",
+                argument: "-h",
+                says: "-dnsserver",
+            },
+            Program {
+                path: "usr/bin/pebble-challtestsrv",
+                argument: "-h",
+                says: "-management",
+            },
+        ],
+    },
+    Part {
+        name: "testssl",
+        purpose: "a TLS scanner, for `cargo xtask tls-scan`",
+        package: "testssl.sh",
+        programs: &[Program {
+            path: "usr/bin/testssl",
+            argument: "--help",
+            says: "--add-ca",
+        }],
+    },
+];
 
 /// The task.
 pub fn run(options: &Options) -> Result<()> {
@@ -112,7 +124,7 @@ fn provide(part: &Part, parts: &Path) -> Result<()> {
     fetch(part, parts, &home).with_context(|| {
         let programs: Vec<&str> = part.programs.iter().map(base_name).collect();
         format!(
-            "the part {} could not be installed; tests also find it when these are in PATH: {}",
+            "the part {} could not be installed; it is also found when these are in PATH: {}",
             part.name,
             programs.join(", ")
         )
@@ -220,7 +232,7 @@ mod tests {
         let error = install(&["pebbles"]).expect_err("no such part");
         assert_eq!(
             error.to_string(),
-            "there is no part \"pebbles\"; there are: pebble"
+            "there is no part \"pebbles\"; there are: pebble, testssl"
         );
     }
 }

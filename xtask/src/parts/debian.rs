@@ -2,8 +2,9 @@
 //!
 //! apt finds the package, fetches it and checks it against the archive's signature. The system's package lists are used
 //! where there are some. Otherwise lists of our own are fetched into the workshop, so that `apt-get update` needs no
-//! rights either and changes nothing for the rest of the machine. Dependencies are not followed: parts are programs that
-//! need no more than the C library, and each is run before it counts as installed.
+//! rights either and changes nothing for the rest of the machine. Dependencies are not followed: parts need no more
+//! than the C library, or, where they are scripts, programs that their task looks for; and each is run before it counts
+//! as installed.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
