@@ -13,9 +13,9 @@ use crate::project;
 /// The name that the scanner asks for.
 pub const HOST: &str = "scan.localhost";
 
-/// The answer is a redirect, so nothing stands behind the gateway whose headers could be taken for ours. A default
-/// certificate would help the few tests that send no name, but the authority cannot make one; newer versions of testssl
-/// send the name in those too.
+/// The address is a domain of the certificate too: scanners leave the name out in some of their tests, and a handshake
+/// that is refused for want of a certificate would say nothing about what is tested. The answer is a redirect, so nothing
+/// stands behind the gateway whose headers could be taken for ours.
 const MANIFESTS: &str = r#"
 apiVersion: seaway.dev/v1alpha1
 kind: HttpsCertIssuer

@@ -86,3 +86,42 @@ fn text_that_is_not_pem_is_an_error() {
         "{errors:?}"
     );
 }
+
+#[test]
+fn what_is_offered_is_what_the_document_says() {
+    let certificates = Certificates::default();
+    certificates.add(&model(Some(Material::KeyPair(pair("a")))));
+    let config = certificates.config(&name()).unwrap();
+    let provider = config.crypto_provider();
+    let mut suites: Vec<String> = provider
+        .cipher_suites
+        .iter()
+        .map(|suite| format!("{:?}", suite.suite()))
+        .collect();
+    suites.sort();
+    assert_eq!(
+        suites,
+        [
+            "TLS13_AES_128_GCM_SHA256",
+            "TLS13_AES_256_GCM_SHA384",
+            "TLS13_CHACHA20_POLY1305_SHA256",
+            "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+            "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+            "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+            "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+            "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+            "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+        ]
+    );
+    let mut groups: Vec<String> = provider
+        .kx_groups
+        .iter()
+        .map(|group| format!("{:?}", group.name()))
+        .collect();
+    groups.sort();
+    assert_eq!(groups, ["X25519", "X25519MLKEM768", "secp256r1", "secp384r1"]);
+    assert_eq!(
+        config.max_early_data_size, 0,
+        "a request in early data can be replayed"
+    );
+}
