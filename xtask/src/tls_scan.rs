@@ -58,7 +58,7 @@ fn judge(report: &Report) -> Result<()> {
     }
     match report.grade() {
         Some(grade) => println!("tls-scan: grade {grade}"),
-        None => println!("tls-scan: this testssl gives no grade (3.2 and newer do; see --scanner)"),
+        None => println!("tls-scan: this testssl gives no grade (newer ones do; see --scanner)"),
     }
     ensure!(
         bad == 0,

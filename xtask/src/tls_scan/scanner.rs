@@ -78,7 +78,6 @@ impl Scanner {
         command.args(["--kill-after=5", SECONDS]).arg(&self.program);
         command.args(["--ip", "127.0.0.1", "--nodns", "none", "--warnings", "off"]);
         command.args(["--quiet", "--color", "0"]);
-        command.args(["--connect-timeout", "10", "--openssl-timeout", "10"]);
         command.arg("--add-ca").arg(gateway.authority());
         command.arg("--jsonfile").arg(&findings);
         command.arg(format!("https://{HOST}:{}/", gateway.address().port()));
