@@ -6,10 +6,9 @@ use instant_acme::{
     AuthorizationStatus, ChallengeStatus, ChallengeType, Identifier, NewOrder, Order, OrderStatus,
 };
 use rcgen::{CertificateParams, DistinguishedName};
-use seaway_model::{KeyPair, PrivateKey};
+use seaway_model::{AcmeMethod, KeyPair, PrivateKey};
 
 use super::{Done, Session, Worker, identifier, plain};
-use crate::acme::config::Method;
 use crate::acme::core::{Failure, FailureKind, Outcome, Timestamp};
 use crate::acme::failure;
 use crate::leaf;
@@ -98,19 +97,19 @@ impl Worker {
     async fn publish(&self, session: &Session<'_>, proofs: &[Proof]) -> Result<(), Failure> {
         let job = session.job;
         match &job.issuer.method {
-            Method::Http01 => {
+            AcmeMethod::Http01 => {
                 for proof in proofs {
                     self.challenges.put_http(&proof.token, &proof.answer);
                 }
             }
-            Method::TlsAlpn01 => {
+            AcmeMethod::TlsAlpn01 => {
                 for proof in proofs {
                     self.challenges
                         .put_tls(&proof.host, &proof.digest)
                         .map_err(crate::CertError::from)?;
                 }
             }
-            Method::Dns01AcmeDns(_) | Method::Dns01Cloudflare(_) => {
+            AcmeMethod::Dns01AcmeDns(_) | AcmeMethod::Dns01Cloudflare(_) => {
                 let transport = api_transport()?;
                 for (host, values) in by_host(proofs) {
                     self.dns.publish(&job.issuer, &host, &values, &transport).await?;
@@ -174,7 +173,7 @@ impl Worker {
         let tokens: Vec<String> = proofs.iter().map(|proof| proof.token.clone()).collect();
         let hosts: Vec<String> = proofs.iter().map(|proof| proof.host.clone()).collect();
         self.challenges.remove(&tokens, &hosts);
-        if let (Method::Dns01Cloudflare(_), Ok(transport)) = (&issuer.method, api_transport()) {
+        if let (AcmeMethod::Dns01Cloudflare(_), Ok(transport)) = (&issuer.method, api_transport()) {
             for (host, values) in by_host(&proofs) {
                 // A record that stays proves nothing any more.
                 let _ = self.dns.clean(issuer, &host, &values, &transport).await;
@@ -310,11 +309,11 @@ fn by_host(proofs: &[Proof]) -> BTreeMap<String, Vec<String>> {
     hosts
 }
 
-fn challenge_type(method: &Method) -> ChallengeType {
+fn challenge_type(method: &AcmeMethod) -> ChallengeType {
     match method {
-        Method::Http01 => ChallengeType::Http01,
-        Method::TlsAlpn01 => ChallengeType::TlsAlpn01,
-        Method::Dns01AcmeDns(_) | Method::Dns01Cloudflare(_) => ChallengeType::Dns01,
+        AcmeMethod::Http01 => ChallengeType::Http01,
+        AcmeMethod::TlsAlpn01 => ChallengeType::TlsAlpn01,
+        AcmeMethod::Dns01AcmeDns(_) | AcmeMethod::Dns01Cloudflare(_) => ChallengeType::Dns01,
     }
 }
 
