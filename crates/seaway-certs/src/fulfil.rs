@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use seaway_model::{AcmeMethod, IssuerKind, Listener, Material, Model, Origin, Protocol, Secret, SecretName};
+use seaway_model::{AcmeMethod, IssuerKind, Listener, Material, Model, Origin, Secret, SecretName};
 
 use crate::acme::Manager;
 use crate::{CertStore, Issued, Issuer};
@@ -96,7 +96,7 @@ fn test_ca(store: &CertStore, domains: &[Arc<str>], now: SystemTime) -> Result<I
 /// Whether somebody can do something with this listener: a client, or an authority.
 fn can_be_opened(listener: &Listener, secrets: &BTreeMap<SecretName, Arc<Secret>>) -> bool {
     let Some(tls) = &listener.tls else {
-        return listener.protocol == Protocol::Http;
+        return true;
     };
     let mut materials = tls
         .certificates

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use seaway_model::{AcmeIssuer, HostMatch, ListenerTls, ServerCertificate};
+use seaway_model::{AcmeIssuer, HostMatch, ListenerTls, Protocol, ServerCertificate};
 
 use super::*;
 

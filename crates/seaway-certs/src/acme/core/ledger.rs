@@ -1,7 +1,5 @@
 //! What was asked of one directory within the last week, and what may still be asked.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use super::policy::{Policy, Rate};
@@ -206,6 +204,8 @@ pub(crate) fn registered_domain(name: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn record(names: &[&str]) -> Record {
