@@ -172,7 +172,7 @@ codes! {
         "Handshakes for that host are refused, and without any certificate nothing listens for HTTPS at all. Plain HTTP keeps serving. Add an HttpsCert for the host.";
     /// A certificate could not be made.
     CertificateNotIssued = "SW0311", Error, Some(("Ready", "NotIssued")),
-        "Its issuer failed, for example because the data folder cannot be written. Handshakes for its domains are refused until it works; it is tried again with the next change.";
+        "Its issuer failed, for example because the data folder cannot be written or because a Secret that the issuer names is not there. Handshakes for its domains are refused until it works; it is tried again with the next change.";
     /// A certificate is wanted for a domain that no route serves.
     DomainNotServed = "SW0312", Warning, None,
         "The certificate is ordered all the same, as the domain may be served soon; until then requests for it are answered 404. Add a route for the host, or remove the domain.";
