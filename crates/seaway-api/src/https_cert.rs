@@ -13,6 +13,7 @@ type Text = Spanned<Arc<str>>;
 
 const OBJECT_NAME: At<Parsed<Arc<str>>> = at(Parsed("name", syntax::object_name));
 const URL: At<Parsed<Arc<str>>> = at(Parsed("URL", url));
+const EMAIL: At<Parsed<Arc<str>>> = at(Parsed("e-mail address", email));
 
 object! {
     /// A certificate, and the hosts that it is for.
@@ -86,6 +87,28 @@ fn url(text: &str) -> Result<Arc<str>, Invalid> {
     ))
 }
 
+/// As much as can be seen without asking: one name, one domain. Nothing at all is no address, as Kalm writes it.
+fn email(text: &str) -> Result<Arc<str>, Invalid> {
+    let text = text.trim();
+    let plain =
+        |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control());
+    let domain = |part: &str| {
+        part.split('.')
+            .all(|label| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-'))
+    };
+    let good = match text.split_once('@') {
+        Some((name, at)) => plain(name) && !name.contains([',', ';', '<', '>', ':']) && domain(at),
+        None => text.is_empty(),
+    };
+    if good {
+        return Ok(text.into());
+    }
+    Err(Invalid::new(
+        format!("{text:?} is not an e-mail address"),
+        "write one address, for example ops@example.com, without \"mailto:\"",
+    ))
+}
+
 /// The spec of an HttpsCertIssuer: exactly one of these.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum HttpsCertIssuer {
@@ -93,31 +116,24 @@ pub enum HttpsCertIssuer {
     #[default]
     CaForTest,
     /// ACME by http-01.
-    Http01 {
-        /// Contact.
-        email: Option<Text>,
-        /// Directory.
-        server: Option<Text>,
-    },
+    Http01(AcmeAuthority),
+    /// ACME by tls-alpn-01.
+    TlsAlpn01(AcmeAuthority),
     /// ACME by dns-01, over the acme-dns protocol.
     Dns01 {
-        /// Domain of the acme-dns server.
-        base_acme_domain: Option<Text>,
-        /// Directory.
-        server: Option<Text>,
-        /// Contact.
-        email: Option<Text>,
+        /// Who signs.
+        authority: AcmeAuthority,
+        /// URL of the acme-dns server, or its domain.
+        server: Text,
         /// By domain.
         configs: BTreeMap<Arc<str>, Dns01Config>,
     },
     /// ACME by dns-01, over Cloudflare's API.
     AcmeCloudFlare {
-        /// Contact.
-        email: Text,
+        /// Who signs.
+        authority: AcmeAuthority,
         /// Secret with the token.
         api_token_secret_name: Text,
-        /// Directory.
-        server: Option<Text>,
     },
 }
 
@@ -130,8 +146,10 @@ object! {
     pub(crate) struct IssuerFields {
         /// A local certificate authority, made once and kept. Clients have to be told to trust it.
         ca_for_test: Option<NoFields> = "caForTest", optional, obj();
-        /// ACME, proven over HTTP.
-        http01: Option<Http01> = "http01", optional, obj();
+        /// ACME, proven over HTTP on port 80.
+        http01: Option<AcmeAuthority> = "http01", optional, obj();
+        /// ACME, proven by a handshake on port 443: for where port 80 is closed.
+        tls_alpn01: Option<AcmeAuthority> = "tlsAlpn01", optional, obj();
         /// ACME, proven over DNS by the acme-dns protocol. Needed for wildcards.
         dns01: Option<Dns01> = "dns01", optional, obj();
         /// ACME, proven over DNS by Cloudflare's API.
@@ -146,13 +164,29 @@ object! {
 }
 
 object! {
-    /// ACME by http-01.
-    #[derive(Clone, Debug)]
-    pub(crate) struct Http01 {
+    /// An authority that speaks ACME. Everything has a default: Let's Encrypt.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct AcmeAuthority {
         /// Whom the authority writes to.
-        email: Option<Text> = "email", optional, TEXT;
+        email: Option<Text> = "email", optional, EMAIL;
         /// The authority's directory.
         server: Option<Text> = "server", optional, URL;
+        /// For authorities that want a customer's number.
+        external_account: Option<ExternalAccount> = "externalAccount", optional, obj();
+        /// A Secret with `ca.crt`: what the directory's own certificate is checked against, instead of the system's
+        /// roots.
+        root_secret_name: Option<Text> = "rootSecretName", optional, OBJECT_NAME;
+    }
+}
+
+object! {
+    /// External account binding (RFC 8555, 7.3.4).
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct ExternalAccount {
+        /// The key's identifier.
+        key_id: Text = "keyID", required, TEXT;
+        /// A Secret with `hmacKey`, in base64url as the authority hands it out.
+        hmac_key_secret_name: Text = "hmacKeySecretName", required, OBJECT_NAME;
     }
 }
 
@@ -162,32 +196,45 @@ object! {
     pub(crate) struct Dns01 {
         /// The domain of the acme-dns server.
         base_acme_domain: Option<Text> = "baseACMEDomain", optional, TEXT;
-        /// The authority's directory.
-        server: Option<Text> = "server", optional, URL;
-        /// Whom the authority writes to.
-        email: Option<Text> = "email", optional, TEXT;
-        /// Accounts of acme-dns, by domain.
+        /// The URL of the acme-dns server's API, if it is not `https://` and that domain.
+        acme_dns_server: Option<Text> = "acmeDNSServer", optional, URL;
+        /// Accounts of acme-dns, by domain. One that is missing is registered by itself.
         configs: BTreeMap<Arc<str>, Dns01Config> = "configs", default(BTreeMap::new(), "none"),
             TextMap("mapping of domain to account", syntax::any_key, obj::<Dns01Config>());
+        /// Whom the authority writes to.
+        email: Option<Text> = "email", optional, EMAIL;
+        /// The authority's directory.
+        server: Option<Text> = "server", optional, URL;
+        /// For authorities that want a customer's number.
+        external_account: Option<ExternalAccount> = "externalAccount", optional, obj();
+        /// A Secret with `ca.crt`: what the directory's own certificate is checked against, instead of the system's
+        /// roots.
+        root_secret_name: Option<Text> = "rootSecretName", optional, OBJECT_NAME;
     }
+    finish check_dns01;
 }
 
 object! {
     /// ACME by dns-01, over Cloudflare's API.
     #[derive(Clone, Debug)]
     pub(crate) struct CloudFlare {
-        /// Whom the authority writes to.
-        email: Text = "email", required, TEXT;
-        /// The Secret that holds the token.
+        /// The Secret that holds the token, as `api-token`, `apiToken` or its only key.
         api_token_secret_name: Text = "apiTokenSecretName", required, OBJECT_NAME;
+        /// Whom the authority writes to.
+        email: Option<Text> = "email", optional, EMAIL;
         /// The authority's directory.
         server: Option<Text> = "server", optional, URL;
+        /// For authorities that want a customer's number.
+        external_account: Option<ExternalAccount> = "externalAccount", optional, obj();
+        /// A Secret with `ca.crt`: what the directory's own certificate is checked against, instead of the system's
+        /// roots.
+        root_secret_name: Option<Text> = "rootSecretName", optional, OBJECT_NAME;
     }
 }
 
 object! {
     /// An account of acme-dns, as its registration answers.
-    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    #[derive(Clone, Default, PartialEq, Eq)]
     pub struct Dns01Config {
         /// The account.
         username: Arc<str> = "username", required, Str;
@@ -202,39 +249,79 @@ object! {
     }
 }
 
+/// Without the password.
+impl std::fmt::Debug for Dns01Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dns01Config")
+            .field("username", &self.username)
+            .field("fulldomain", &self.fulldomain)
+            .finish_non_exhaustive()
+    }
+}
+
+fn check_dns01(dns: Dns01, cx: &mut Cx, node: &Node<'_>) -> Option<Dns01> {
+    if dns.base_acme_domain.is_none() && dns.acme_dns_server.is_none() {
+        cx.missing(
+            node,
+            "baseACMEDomain",
+            "name the domain of your acme-dns server, or its URL as acmeDNSServer",
+        );
+        return None;
+    }
+    Some(dns)
+}
+
 fn issuer(fields: IssuerFields, cx: &mut Cx, node: &Node<'_>) -> Option<HttpsCertIssuer> {
     let IssuerFields {
         ca_for_test,
         http01,
+        tls_alpn01,
         dns01,
         acme_cloud_flare,
     } = fields;
     let mut choices = [
         ca_for_test.map(|NoFields {}| HttpsCertIssuer::CaForTest),
-        http01.map(|Http01 { email, server }| HttpsCertIssuer::Http01 { email, server }),
-        dns01.map(|dns| HttpsCertIssuer::Dns01 {
-            base_acme_domain: dns.base_acme_domain,
-            server: dns.server,
-            email: dns.email,
-            configs: dns.configs,
-        }),
-        acme_cloud_flare.map(|cloud| HttpsCertIssuer::AcmeCloudFlare {
-            email: cloud.email,
-            api_token_secret_name: cloud.api_token_secret_name,
-            server: cloud.server,
-        }),
+        http01.map(HttpsCertIssuer::Http01),
+        tls_alpn01.map(HttpsCertIssuer::TlsAlpn01),
+        dns01.and_then(by_acme_dns),
+        acme_cloud_flare.map(by_cloudflare),
     ]
     .into_iter()
     .flatten();
     let first = choices.next();
-    let help = "write one of caForTest: {}, http01, dns01 and acmeCloudFlare";
+    let help = "write one of caForTest: {}, http01, tlsAlpn01, dns01 and acmeCloudFlare";
     if first.is_none() {
         cx.report(ProblemKind::MissingField, node.pos, "an issuer of no kind", help);
     } else if choices.next().is_some() {
-        let message = "caForTest, http01, dns01 and acmeCloudFlare exclude each other";
+        let message = "caForTest, http01, tlsAlpn01, dns01 and acmeCloudFlare exclude each other";
         cx.report(ProblemKind::ConflictingFields, node.pos, message, help);
     }
     first
+}
+
+fn by_acme_dns(dns: Dns01) -> Option<HttpsCertIssuer> {
+    Some(HttpsCertIssuer::Dns01 {
+        authority: AcmeAuthority {
+            email: dns.email,
+            server: dns.server,
+            external_account: dns.external_account,
+            root_secret_name: dns.root_secret_name,
+        },
+        server: dns.acme_dns_server.or(dns.base_acme_domain)?,
+        configs: dns.configs,
+    })
+}
+
+fn by_cloudflare(cloud: CloudFlare) -> HttpsCertIssuer {
+    HttpsCertIssuer::AcmeCloudFlare {
+        authority: AcmeAuthority {
+            email: cloud.email,
+            server: cloud.server,
+            external_account: cloud.external_account,
+            root_secret_name: cloud.root_secret_name,
+        },
+        api_token_secret_name: cloud.api_token_secret_name,
+    }
 }
 
 #[cfg(test)]

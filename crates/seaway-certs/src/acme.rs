@@ -8,7 +8,6 @@
 //! or a second process finds.
 
 mod challenges;
-mod config;
 mod core;
 mod dns;
 mod failure;
@@ -16,13 +15,11 @@ mod manager;
 mod status;
 mod storage;
 mod transport;
+mod wanted;
 mod worker;
 
 pub use challenges::Challenges;
-pub use config::{
-    AcmeDns, AcmeDnsAccount, AcmeIssuerConfig, CLOUDFLARE_API, Cloudflare, ExternalAccount, Hidden,
-    LETS_ENCRYPT, Method, Wanted,
-};
 pub use core::FailureKind;
 pub use manager::{Clock, Manager, ManagerOptions};
 pub use status::{AliasStatus, CertState, CertStatus, Counters};
+pub use wanted::{Wanted, wanted};

@@ -48,9 +48,6 @@ pub enum CertError {
         /// What is wrong with it.
         why: HostMatchError,
     },
-    /// `*` alone.
-    #[error("\"*\" cannot be in a certificate: name the hosts, or \"*.\" and a domain")]
-    EveryHost,
     /// The cryptographic library refused.
     #[error("the certificate could not be made: {0}")]
     Make(#[from] rcgen::Error),

@@ -3,10 +3,9 @@
 //! Compiling never waits for a certificate: it leaves [`seaway_model::Material::Awaited`] in the model. [`fulfil`] replaces
 //! what an issuer has by key pairs, before the model is handed to an engine; what stays awaited gets no handshake.
 //!
-//! Two ways lead to a certificate. The local test authority ([`TestCa`]) signs on the spot. ACME ([`acme`]) takes minutes
-//! and can fail for days, so it has a thread of its own. [`fulfil`] does not ask that thread yet, and refuses ACME in
-//! words: a self-signed certificate in its stead would look like success. The time is passed in; keys come from the
-//! cryptographic library's own random source.
+//! There are two kinds: the local test authority ([`TestCa`]), which answers at once, and ACME ([`acme`]), whose manager
+//! has certificates made in a thread of its own. While one is being made nothing self-signed stands in for it: that would
+//! look like success. The time is passed in; keys come from the cryptographic library's own random source.
 
 pub mod acme;
 mod disk;

@@ -14,9 +14,8 @@ use std::time::Duration;
 
 use bench::{Bench, names, wanted};
 use instant_acme::{Account, AccountCredentials};
-use seaway_certs::acme::{
-    AcmeDns, AcmeDnsAccount, CertState, Cloudflare, ExternalAccount, FailureKind, Hidden, Method,
-};
+use seaway_certs::acme::{CertState, FailureKind};
+use seaway_model::{AcmeDns, AcmeDnsAccount, AcmeMethod, Cloudflare, ExternalAccount, Hidden};
 use seaway_testkit::acme::{self as kit, Fault, PebbleOptions, Place, Scheme};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -24,7 +23,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 #[tokio::test]
 async fn a_first_certificate_by_http01_is_for_all_its_domains() {
     let mut bench = Bench::new().await;
-    let wanted = bench.wanted(Method::Http01, &["shop.example.com", "www.shop.example.com"]);
+    let wanted = bench.wanted(AcmeMethod::Http01, &["shop.example.com", "www.shop.example.com"]);
     bench.start(std::slice::from_ref(&wanted));
     let pair = bench.certificate(&wanted.name, None).await;
     assert_eq!(names(&pair), ["shop.example.com", "www.shop.example.com"]);
@@ -36,7 +35,7 @@ async fn a_first_certificate_by_http01_is_for_all_its_domains() {
 #[tokio::test]
 async fn tls_alpn01_needs_no_port_80() {
     let mut bench = Bench::new().await;
-    let wanted = bench.wanted(Method::TlsAlpn01, &["shop.example.com"]);
+    let wanted = bench.wanted(AcmeMethod::TlsAlpn01, &["shop.example.com"]);
     bench.start(std::slice::from_ref(&wanted));
     bench.certificate(&wanted.name, None).await;
 }
@@ -44,7 +43,7 @@ async fn tls_alpn01_needs_no_port_80() {
 #[tokio::test]
 async fn a_clock_that_moves_on_renews_and_the_old_certificate_serves_meanwhile() {
     let mut bench = Bench::new().await;
-    let wanted = bench.wanted(Method::Http01, &["shop.example.com"]);
+    let wanted = bench.wanted(AcmeMethod::Http01, &["shop.example.com"]);
     bench.start(std::slice::from_ref(&wanted));
     let first = bench.certificate(&wanted.name, None).await;
     bench.move_clock(DAY * 61);
@@ -56,7 +55,7 @@ async fn a_clock_that_moves_on_renews_and_the_old_certificate_serves_meanwhile()
 #[tokio::test]
 async fn after_a_restart_what_is_on_disk_serves_and_nothing_is_ordered() {
     let mut bench = Bench::new().await;
-    let wanted = bench.wanted(Method::Http01, &["shop.example.com"]);
+    let wanted = bench.wanted(AcmeMethod::Http01, &["shop.example.com"]);
     bench.start(std::slice::from_ref(&wanted));
     let first = bench.certificate(&wanted.name, None).await;
     bench.status(|status| status.state == CertState::Valid).await;
@@ -74,7 +73,7 @@ async fn bad_nonces_are_asked_again() {
         ..PebbleOptions::default()
     })
     .await;
-    let wanted = bench.wanted(Method::Http01, &["shop.example.com"]);
+    let wanted = bench.wanted(AcmeMethod::Http01, &["shop.example.com"]);
     bench.start(std::slice::from_ref(&wanted));
     bench.certificate(&wanted.name, None).await;
 }
@@ -92,7 +91,7 @@ async fn a_name_and_its_wildcard_come_by_acme_dns_with_a_configured_account() {
         subdomain: owner.subdomain.clone().into(),
         allowfrom: Vec::new(),
     };
-    let method = Method::Dns01AcmeDns(AcmeDns {
+    let method = AcmeMethod::Dns01AcmeDns(AcmeDns {
         server: service.url().into(),
         accounts: [("example.com".into(), account)].into(),
     });
@@ -107,7 +106,7 @@ async fn a_name_and_its_wildcard_come_by_acme_dns_with_a_configured_account() {
 async fn an_alias_that_is_missing_is_told_and_found_when_it_is_made() {
     let mut bench = Bench::new().await;
     let service = kit::AcmeDns::start(Scheme::Http, "acme-dns.test", &bench.dns).expect("a service");
-    let method = Method::Dns01AcmeDns(AcmeDns {
+    let method = AcmeMethod::Dns01AcmeDns(AcmeDns {
         server: service.url().into(),
         accounts: Default::default(),
     });
@@ -138,7 +137,7 @@ async fn a_wildcard_comes_by_cloudflare_and_nothing_is_left_there() {
     let mut bench = Bench::new().await;
     let service =
         kit::Cloudflare::start(Scheme::Http, "the-token", &["example.com"], &bench.dns).expect("a service");
-    let method = Method::Dns01Cloudflare(Cloudflare {
+    let method = AcmeMethod::Dns01Cloudflare(Cloudflare {
         api_token: Hidden::new("the-token"),
         api: service.url().into(),
     });
@@ -153,7 +152,7 @@ async fn a_token_that_cloudflare_refuses_is_told_and_not_shown() {
     let mut bench = Bench::new().await;
     let service =
         kit::Cloudflare::start(Scheme::Http, "the-token", &["example.com"], &bench.dns).expect("a service");
-    let method = Method::Dns01Cloudflare(Cloudflare {
+    let method = AcmeMethod::Dns01Cloudflare(Cloudflare {
         api_token: Hidden::new("another-token"),
         api: service.url().into(),
     });
@@ -172,7 +171,7 @@ async fn a_token_that_cloudflare_refuses_is_told_and_not_shown() {
 #[tokio::test]
 async fn an_account_that_was_deactivated_is_made_anew() {
     let mut bench = Bench::new().await;
-    let wanted = bench.wanted(Method::Http01, &["shop.example.com"]);
+    let wanted = bench.wanted(AcmeMethod::Http01, &["shop.example.com"]);
     bench.start(std::slice::from_ref(&wanted));
     let first = bench.certificate(&wanted.name, None).await;
     let folder = bench.data.path().join("acme/accounts");
@@ -203,10 +202,10 @@ async fn an_account_that_was_deactivated_is_made_anew() {
 #[tokio::test]
 async fn another_directory_gives_another_certificate_while_the_old_one_serves() {
     let mut bench = Bench::new().await;
-    let first = bench.wanted(Method::Http01, &["shop.example.com"]);
+    let first = bench.wanted(AcmeMethod::Http01, &["shop.example.com"]);
     bench.start(std::slice::from_ref(&first));
     let old = bench.certificate(&first.name, None).await;
-    let mut issuer = bench.issuer(Method::Http01);
+    let mut issuer = bench.issuer(AcmeMethod::Http01);
     issuer.directory = bench.pebble.directory_url().into();
     issuer.directory_roots = Some(bench.pebble.tls_root_pem().into());
     bench.manager().want(vec![wanted(issuer, &["shop.example.com"])]);
@@ -222,7 +221,7 @@ async fn an_authority_that_wants_a_customers_key_gets_it() {
         ..PebbleOptions::default()
     })
     .await;
-    let mut issuer = bench.issuer(Method::Http01);
+    let mut issuer = bench.issuer(AcmeMethod::Http01);
     let without = wanted(issuer.clone(), &["shop.example.com"]);
     issuer.external_account = Some(ExternalAccount {
         key_id: "kid-1".into(),
@@ -241,7 +240,7 @@ async fn an_authority_that_wants_a_customers_key_gets_it() {
 #[tokio::test]
 async fn a_challenge_that_fails_is_told_and_recovers() {
     let mut bench = Bench::new().await;
-    let wanted = bench.wanted(Method::Http01, &["shop.example.com"]);
+    let wanted = bench.wanted(AcmeMethod::Http01, &["shop.example.com"]);
     bench
         .dns
         .set_failing("shop.example.com", true)
@@ -268,7 +267,7 @@ async fn a_challenge_that_fails_is_told_and_recovers() {
 #[tokio::test]
 async fn retry_after_of_a_rate_limit_is_waited_for() {
     let mut bench = Bench::new().await;
-    let wanted = bench.wanted(Method::Http01, &["shop.example.com"]);
+    let wanted = bench.wanted(AcmeMethod::Http01, &["shop.example.com"]);
     let retry_after = Some("7300".to_owned());
     bench
         .flaky
@@ -287,7 +286,7 @@ async fn retry_after_of_a_rate_limit_is_waited_for() {
 #[tokio::test]
 async fn an_authority_that_is_gone_for_an_hour_keeps_the_order() {
     let mut bench = Bench::new().await;
-    let wanted = bench.wanted(Method::Http01, &["shop.example.com"]);
+    let wanted = bench.wanted(AcmeMethod::Http01, &["shop.example.com"]);
     bench
         .flaky
         .inject(Place::Authorization, 1, Fault::Unavailable { retry_after: None });
@@ -314,7 +313,7 @@ async fn an_authority_that_is_gone_for_an_hour_keeps_the_order() {
 /// Kills the process in a step whose answer never comes, and starts another. The orders that were made.
 async fn killed_at(place: Place, fault: Fault) -> usize {
     let mut bench = Bench::new().await;
-    let wanted = bench.wanted(Method::Http01, &["shop.example.com"]);
+    let wanted = bench.wanted(AcmeMethod::Http01, &["shop.example.com"]);
     bench.flaky.inject(place, 1, fault);
     bench.start(std::slice::from_ref(&wanted));
     bench
@@ -359,8 +358,8 @@ async fn a_name_that_the_authority_blocks_is_told_with_its_remedy() {
         ..PebbleOptions::default()
     })
     .await;
-    let blocked = bench.wanted(Method::Http01, &["a.blocked.example"]);
-    let good = bench.wanted(Method::Http01, &["shop.example.com"]);
+    let blocked = bench.wanted(AcmeMethod::Http01, &["a.blocked.example"]);
+    let good = bench.wanted(AcmeMethod::Http01, &["shop.example.com"]);
     bench.start(&[blocked, good.clone()]);
     let status = bench
         .status(|status| status.last_error_kind == Some(FailureKind::Refused))
@@ -372,7 +371,7 @@ async fn a_name_that_the_authority_blocks_is_told_with_its_remedy() {
 #[tokio::test]
 async fn two_processes_on_one_folder_order_once_and_both_serve() {
     let mut bench = Bench::new().await;
-    let wanted = bench.wanted(Method::Http01, &["shop.example.com"]);
+    let wanted = bench.wanted(AcmeMethod::Http01, &["shop.example.com"]);
     bench.start(std::slice::from_ref(&wanted));
     // The first has the right to order.
     bench
@@ -396,7 +395,7 @@ async fn two_processes_on_one_folder_order_once_and_both_serve() {
 #[tokio::test]
 async fn a_process_that_waits_answers_the_challenges_of_the_one_that_orders() {
     let mut bench = Bench::new().await;
-    let wanted = bench.wanted(Method::Http01, &["shop.example.com"]);
+    let wanted = bench.wanted(AcmeMethod::Http01, &["shop.example.com"]);
     bench.start(std::slice::from_ref(&wanted));
     bench
         .flaky

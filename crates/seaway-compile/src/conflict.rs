@@ -1,9 +1,9 @@
-//! Hosts that several objects claim, and hosts that HTTPS is asked for without a certificate.
+//! Hosts that several objects claim, hosts that HTTPS is asked for without a certificate, and the other way round.
 //!
 //! Several HttpRoutes of one namespace on one host are how a canary is written, and several Ingresses of one namespace
 //! are how a site is split among its parts: nothing to say. Another kind, or another namespace, is another owner.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use seaway_api::Object;
 use seaway_api::ingress::Ingress;
@@ -144,6 +144,43 @@ fn report_no_certificate(claim: &Claim, why: &str, findings: &mut Findings) {
         format!("there is no certificate for host \"{}\", and {why}", claim.host),
         "add an HttpsCert for it; \"httpsCertIssuer: default-cert-issuer\" makes one that is good for trying",
     );
+}
+
+/// Warns about domains that a certificate is ordered for and that no route serves.
+pub(crate) fn domains_not_served(wanted: &Wanted, certificates: &Certificates, findings: &mut Findings) {
+    // A default backend serves every host.
+    if certificates.ordered.is_empty() || !wanted.fallbacks.is_empty() {
+        return;
+    }
+    let hosts: BTreeSet<&HostMatch> = (wanted.drafts.iter())
+        .flat_map(|draft| draft.hosts.iter().map(|claim| &claim.host))
+        .chain(&wanted.ingress_hosts)
+        .collect();
+    for domain in &certificates.ordered {
+        if !hosts.iter().any(|host| meets(host, &domain.host)) {
+            findings.report(
+                Code::DomainNotServed,
+                domain.origin.clone(),
+                format!(
+                    "a certificate is ordered for \"{}\", and no route serves it",
+                    domain.host
+                ),
+                "add a route for this host, or remove the domain",
+            );
+        }
+    }
+}
+
+/// Whether some request for `host` can be one for `domain`, which is a name or `*.` and a name.
+fn meets(host: &HostMatch, domain: &HostMatch) -> bool {
+    match (host, domain) {
+        (HostMatch::Any, _) | (_, HostMatch::Any) => true,
+        (host, HostMatch::Exact(name)) => host.matches(name),
+        (HostMatch::Exact(name), domain) => domain.matches(name),
+        (HostMatch::OneLabel(a) | HostMatch::Suffix(a), HostMatch::OneLabel(b) | HostMatch::Suffix(b)) => {
+            a.ends_with(&**b) || b.ends_with(&**a)
+        }
+    }
 }
 
 /// An entry of `tls` without a Secret leaves the certificate to somebody else; says so when nobody has one.

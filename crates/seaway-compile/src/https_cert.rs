@@ -3,6 +3,7 @@
 //! A certificate that cannot be had stops neither plain HTTP nor another certificate: its hosts have none, and their
 //! handshakes are refused. What an issuer has to make stands in the model as awaited; compiling never waits.
 
+mod acme;
 mod issuer;
 mod key_pair;
 mod store;
@@ -18,7 +19,7 @@ use seaway_api::ingress::{Ingress, IngressTls};
 use seaway_api::{Object, Pos, Spanned};
 use seaway_model::{Code, HostMatch, IssuerKind, Material, Origin, Secret, SecretName, ServerCertificate};
 
-use self::issuer::{Issuer, Issuers};
+use self::issuer::Issuers;
 use self::store::{Reference, Store};
 use crate::Options;
 use crate::findings::{Findings, Reporter, origin_of, place, whereabouts};
@@ -35,6 +36,8 @@ pub(crate) struct Certificates {
     pub(crate) secrets: BTreeMap<SecretName, Arc<Secret>>,
     /// Most specific host first, each host once.
     pub(crate) presented: Vec<ServerCertificate>,
+    /// Domains that an authority is asked for, each where it is written.
+    pub(crate) ordered: Vec<crate::draft::Claim>,
 }
 
 impl Certificates {
@@ -66,9 +69,10 @@ pub(crate) fn compile<'a>(
 ) -> Certificates {
     let mut collector = Collector {
         store: Store::new(objects, options.now),
-        issuers: Issuers::new(&objects.https_cert_issuers),
+        issuers: Issuers::new(objects),
         made: BTreeMap::new(),
         claims: Vec::new(),
+        ordered: Vec::new(),
     };
     for object in &objects.https_certs {
         collector.https_cert(object, findings);
@@ -99,6 +103,7 @@ struct Collector<'a> {
     issuers: Issuers<'a>,
     made: BTreeMap<SecretName, Arc<Secret>>,
     claims: Vec<Claim>,
+    ordered: Vec<crate::draft::Claim>,
 }
 
 impl Collector<'_> {
@@ -156,24 +161,29 @@ impl Collector<'_> {
         Some(name)
     }
 
-    /// What an issuer has to make. One of ACME is in the model, so that nothing is lost, but is not presented: it cannot
-    /// be had yet, and must not open a listener by itself.
+    /// What an issuer has to make. It is presented already here: whether it is there by now, and whether HTTPS is listened
+    /// on without it, is known to who runs the model.
     fn issued(
         &mut self,
         object: &Object<HttpsCert>,
         domains: &[Domain],
         reporter: &mut Reporter<'_>,
     ) -> Option<SecretName> {
-        let issuer = self.issuers.of(object, reporter)?;
-        if issuer == Issuer::Http01 && issuer::refuses_wildcards(domains, reporter) {
-            return None;
-        }
-        let kind = match &issuer {
-            Issuer::TestCa => IssuerKind::TestCa,
-            Issuer::Http01 | Issuer::Dns01 => IssuerKind::Acme(issuer::report_unsupported(object, reporter)),
+        let issuer = self.issuers.of(object, &self.store, reporter)?;
+        let by_acme = match &issuer {
+            IssuerKind::Acme(acme) if issuer::refuses(acme, domains, reporter) => return None,
+            IssuerKind::Acme(_) => true,
+            IssuerKind::TestCa => false,
         };
         if reporter.left_out() {
             return None;
+        }
+        if by_acme {
+            self.ordered
+                .extend(domains.iter().map(|domain| crate::draft::Claim {
+                    host: domain.host.clone(),
+                    origin: place(reporter.origin, &domain.field, domain.pos),
+                }));
         }
         let name = awaited_name(reporter.origin);
         let secret = Secret {
@@ -184,11 +194,11 @@ impl Collector<'_> {
                     .iter()
                     .map(|domain| domain.host.to_string().into())
                     .collect(),
-                issuer: kind,
+                issuer,
             },
         };
         self.made.insert(name.clone(), Arc::new(secret));
-        (issuer == Issuer::TestCa).then_some(name)
+        Some(name)
     }
 
     fn ingress(&mut self, object: &Object<Ingress>, findings: &mut Findings) {
@@ -234,6 +244,7 @@ impl Collector<'_> {
         }
         Certificates {
             secrets: self.made,
+            ordered: self.ordered,
             presented: winners
                 .into_values()
                 .map(|claim| ServerCertificate {

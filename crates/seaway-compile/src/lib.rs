@@ -98,6 +98,7 @@ pub fn compile(resources: &Resources, options: &Options) -> (Model, Report) {
     // What is odd about all of them together can be said once they stand in order.
     conflict::shared_hosts(&wanted, &mut findings);
     conflict::hosts_without_certificate(&wanted, &certificates, &ingresses, &mut findings);
+    conflict::domains_not_served(&wanted, &certificates, &mut findings);
     unreachable::report(&wanted, &mut findings);
 
     let model = Model {

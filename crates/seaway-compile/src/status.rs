@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use seaway_api::Problem;
 use seaway_model::{
-    Code, Condition, ConditionStatus, Diagnostic, Material, Model, ObjectRef, ObjectStatus, Origin, Severity,
+    Code, Condition, ConditionStatus, Diagnostic, IssuerKind, Material, Model, ObjectRef, ObjectStatus,
+    Origin, Severity,
 };
 
 use crate::objects::group;
@@ -37,11 +38,13 @@ pub(crate) fn statuses(
         .map(problem::origin);
     let known: BTreeSet<ObjectRef> = objects.chain(unread).map(|origin| (&origin).into()).collect();
     let findings = by_object(diagnostics);
-    let awaited: BTreeSet<ObjectRef> = model
+    let awaited: BTreeMap<ObjectRef, &IssuerKind> = model
         .secrets
         .values()
-        .filter(|secret| matches!(secret.material, Material::Awaited { .. }))
-        .map(|secret| (&secret.origin).into())
+        .filter_map(|secret| match &secret.material {
+            Material::Awaited { issuer, .. } => Some(((&secret.origin).into(), issuer)),
+            Material::KeyPair(_) => None,
+        })
         .collect();
     let mut words = Words::default();
     let mut statuses: Vec<ObjectStatus> = known
@@ -50,7 +53,7 @@ pub(crate) fn statuses(
         .map(|object| {
             let errors = findings.get(&object).map_or(&[][..], Vec::as_slice);
             ObjectStatus {
-                conditions: conditions(&object, errors, awaited.contains(&object), &mut words),
+                conditions: conditions(&object, errors, awaited.get(&object).copied(), &mut words),
                 object,
             }
         })
@@ -81,7 +84,7 @@ fn by_object(diagnostics: &[Diagnostic]) -> BTreeMap<ObjectRef, Vec<&Diagnostic>
 fn conditions(
     object: &ObjectRef,
     errors: &[&Diagnostic],
-    awaited: bool,
+    awaited: Option<&IssuerKind>,
     words: &mut Words,
 ) -> Vec<Condition> {
     conditions_of(object)
@@ -112,7 +115,7 @@ fn follow(kind: &'static str, failing: Option<(&Diagnostic, &'static str)>, word
 }
 
 /// A certificate is ready when nothing is wrong with it; one that an issuer has still to make may become so.
-fn ready(errors: &[&Diagnostic], awaited: bool, words: &mut Words) -> Condition {
+fn ready(errors: &[&Diagnostic], awaited: Option<&IssuerKind>, words: &mut Words) -> Condition {
     let wrong = errors
         .iter()
         .find(|diagnostic| diagnostic.severity() == Severity::Error)
@@ -121,14 +124,20 @@ fn ready(errors: &[&Diagnostic], awaited: bool, words: &mut Words) -> Condition 
         Some((diagnostic, reason)) => {
             words.condition("Ready", ConditionStatus::False, reason, &diagnostic.message)
         }
-        None if awaited => words.condition(
-            "Ready",
-            ConditionStatus::Unknown,
-            "Issuing",
-            "the test CA makes the certificate when the gateway runs",
-        ),
-        None => words.condition("Ready", ConditionStatus::True, "Ready", ""),
+        None => ready_unless_awaited(awaited, words),
     }
+}
+
+fn ready_unless_awaited(awaited: Option<&IssuerKind>, words: &mut Words) -> Condition {
+    let message = match awaited {
+        Some(IssuerKind::TestCa) => "the test CA makes the certificate when the gateway runs".to_owned(),
+        Some(IssuerKind::Acme(issuer)) => format!(
+            "the issuer \"{}\" is asked for the certificate when the gateway runs",
+            issuer.name
+        ),
+        None => return words.condition("Ready", ConditionStatus::True, "Ready", ""),
+    };
+    words.condition("Ready", ConditionStatus::Unknown, "Issuing", &message)
 }
 
 /// Every condition and every reason is one of a few words, so ten thousand objects share them.

@@ -163,7 +163,7 @@ codes! {
         "ACME proves a wildcard by DNS only. Use a dns-01 issuer, or name the hosts one by one.";
     /// A certificate issuer that this version cannot use.
     IssuerUnsupported = "SW0308", Error, Some(("Ready", "IssuerUnsupported")),
-        "ACME issuers are read and checked but not served yet. Use caForTest, or a Secret of your own.";
+        "Not reported any more: every kind of issuer works. Before ACME did, it said that an issuer was read and checked but not served.";
     /// Two certificates claim the same host.
     CertificateConflict = "SW0309", Warning, None,
         "The older object is used, then the first by namespace and name.";
@@ -172,7 +172,10 @@ codes! {
         "Handshakes for that host are refused, and without any certificate nothing listens for HTTPS at all. Plain HTTP keeps serving. Add an HttpsCert for the host.";
     /// A certificate could not be made.
     CertificateNotIssued = "SW0311", Error, Some(("Ready", "NotIssued")),
-        "Its issuer failed, for example because the data folder cannot be written. Handshakes for its domains are refused until it works; it is tried again with the next change.";
+        "Its issuer failed, for example because the data folder cannot be written or because a Secret that the issuer names is not there. Handshakes for its domains are refused until it works; it is tried again with the next change.";
+    /// A certificate is wanted for a domain that no route serves.
+    DomainNotServed = "SW0312", Warning, None,
+        "The certificate is ordered all the same, as the domain may be served soon; until then requests for it are answered 404. Add a route for the host, or remove the domain.";
     /// Several objects claim the same host.
     SharedHost = "SW0401", Warning, None,
         "Their rules are merged and sorted together. If that is not meant, give each a host of its own.";

@@ -8,6 +8,7 @@
 //! What the model refuses to do: decide. Order is decided in `seaway-compile`, matching in `seaway-route`. Names are
 //! Envoy's names where Envoy has one.
 
+mod acme;
 mod action;
 mod cluster;
 mod code;
@@ -21,6 +22,10 @@ mod policy;
 mod secret;
 mod units;
 
+pub use acme::{
+    AcmeDns, AcmeDnsAccount, AcmeIssuer, AcmeMethod, CLOUDFLARE_API, Cloudflare, ExternalAccount, Hidden,
+    LETS_ENCRYPT,
+};
 pub use action::{
     Action, Destination, DirectResponse, Failure, FailureReason, Forward, HostRewrite, PathRewrite, Redirect,
     RedirectPath, Rewrite, Target,

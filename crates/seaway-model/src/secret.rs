@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
-use crate::Origin;
+use crate::{AcmeIssuer, Origin};
 
 /// The identity of a secret: `namespace/name`, or `kind:namespace/name` for one that an issuer will make.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -53,8 +53,8 @@ pub enum Material {
 pub enum IssuerKind {
     /// A local certificate authority, made once and kept.
     TestCa,
-    /// An ACME issuer, by the name of its HttpsCertIssuer. Not served yet.
-    Acme(Arc<str>),
+    /// An authority that speaks ACME.
+    Acme(Arc<AcmeIssuer>),
 }
 
 /// A certificate chain with its key, in PEM.
@@ -103,7 +103,7 @@ fn hashed<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Err
 }
 
 /// `[redacted 1b9f3a04c2d5e677]`: tells two apart, tells nothing else.
-fn marker(text: &str) -> String {
+pub(crate) fn marker(text: &str) -> String {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     format!("[redacted {:016x}]", hasher.finish())

@@ -10,6 +10,7 @@
 
 pub mod admin;
 pub mod body;
+pub mod challenges;
 pub mod context;
 pub mod downstream;
 pub mod error;

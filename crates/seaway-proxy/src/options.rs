@@ -6,6 +6,8 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::challenges::AcmeChallenges;
+
 /// Settings of the whole proxy.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -22,6 +24,8 @@ pub struct Options {
     /// Listening sockets taken over from another process, by the keys that its [`crate::Proxy::listener_fds`] gave.
     /// Those that the first model does not use are closed.
     pub inherited: Vec<(String, Arc<OwnedFd>)>,
+    /// What certificate authorities are shown. `None`: nothing, and their requests are like any other.
+    pub challenges: Option<Arc<dyn AcmeChallenges>>,
 }
 
 impl Default for Options {
@@ -33,6 +37,7 @@ impl Default for Options {
             trusted_proxies: Vec::new(),
             limits: Limits::default(),
             inherited: Vec::new(),
+            challenges: None,
         }
     }
 }

@@ -37,7 +37,7 @@ use std::sync::Arc;
 
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
-use seaway_model::Action;
+use seaway_model::{Action, DirectResponse};
 use seaway_route::{Decision, PreflightAnswer, normalize};
 
 use self::answer::{Answer, answer};
@@ -47,6 +47,7 @@ use self::finish::Finish;
 use self::forward::Stage;
 use self::upgrade::Upgrade;
 use crate::body::Body;
+use crate::challenges;
 use crate::context::Connection;
 use crate::error::Failure;
 
@@ -83,6 +84,12 @@ pub async fn handle(connection: Arc<Connection>, mut request: Request<Incoming>)
         Ok(identity) => identity,
         Err(failure) => return answer(exchange, Answer::Failure(failure), None),
     };
+    // Before anything that a configuration can say of the host. An authority cannot be redirected, or failed on purpose.
+    if let Some(proof) = challenges::proof(&exchange.connection, request.method(), &identity.path) {
+        exchange.because(challenges::REASON);
+        let (status, body) = (200, Some(proof));
+        return answer(exchange, Answer::Respond(&DirectResponse { status, body }), None);
+    }
     // A route's condition on Host must not depend on the version of HTTP that the client speaks.
     identity.add_host_field(host.as_ref(), request.headers_mut());
     // Before matching, because an extended CONNECT is matched as the GET that it stands for.

@@ -10,6 +10,7 @@
 //! configuration. rustls binds a ticket to the server name that it was issued for, and the hello is judged before
 //! any ticket is looked at, so resumption neither crosses to another name nor outlives its certificate.
 
+mod challenge;
 mod handshake;
 mod store;
 

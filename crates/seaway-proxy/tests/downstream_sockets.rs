@@ -23,3 +23,5 @@ mod listeners;
 mod support;
 #[path = "downstream_sockets/tls.rs"]
 mod tls;
+#[path = "downstream_sockets/tls_challenge.rs"]
+mod tls_challenge;

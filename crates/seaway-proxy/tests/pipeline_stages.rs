@@ -16,6 +16,8 @@ mod support;
 mod answers;
 #[path = "pipeline/bodies.rs"]
 mod bodies;
+#[path = "pipeline/challenges.rs"]
+mod challenges;
 #[path = "pipeline/headers.rs"]
 mod headers;
 #[path = "pipeline/mirrors.rs"]

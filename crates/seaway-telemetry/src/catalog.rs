@@ -199,6 +199,15 @@ metrics! {
     /// Objects in the newest configuration, by kind.
     CONFIG_OBJECTS = Gauge "seaway_config_objects" &["kind"];
 
+    /// Until when the certificate of a host is valid, in seconds since 1970, wherever it came from.
+    CERTIFICATE_EXPIRY = Gauge "seaway_certificate_expiry_timestamp_seconds" &["domain"];
+    /// Orders that were sent to certificate authorities.
+    CERTIFICATE_ORDERS = Counter "seaway_certificate_orders_total" &[];
+    /// Certificates that came for names that had one.
+    CERTIFICATE_RENEWALS = Counter "seaway_certificate_renewals_total" &[];
+    /// Steps on the way to a certificate that failed, by kind; see [certificates.md](certificates.md).
+    CERTIFICATE_FAILURES = Counter "seaway_certificate_failures_total" &["kind"];
+
     /// Open connections from clients, upgraded ones included.
     DOWNSTREAM_CONNECTIONS = Gauge "seaway_downstream_connections" &[];
     /// Connections accepted from clients.

@@ -54,6 +54,10 @@ pub enum Command {
     /// Says why a request goes where it goes
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArgs),
+    /// How the certificates of a running gateway are, and what happens next
+    #[command(after_help = "Example:\n  seaway certs --admin 127.0.0.1:9901\n\n\
+        Exit code 1 when one has expired, is refused, or could not be had.")]
+    Certs(CertsArgs),
     /// Writes the manifests in another form
     #[command(after_help = "Example:\n  seaway translate manifests/ --to model")]
     Translate(TranslateArgs),
@@ -114,6 +118,14 @@ pub struct ExplainArgs {
     /// Many requests, one JSON object a line; `-` for standard input.
     #[arg(long, value_name = "FILE")]
     pub requests: Option<String>,
+}
+
+/// `certs`
+#[derive(Args, Debug)]
+pub struct CertsArgs {
+    /// The admin port of the gateway.
+    #[arg(long, value_name = "ADDR:PORT", default_value = DEFAULT_ADMIN)]
+    pub admin: SocketAddr,
 }
 
 /// `translate`
@@ -191,7 +203,7 @@ pub struct ServeArgs {
     /// Where listeners are bound.
     #[command(flatten)]
     pub bind: BindArgs,
-    /// Where operators ask: /ready /live /metrics /listeners /config /explain /clusters and a dashboard; `off` for nowhere.
+    /// Where operators ask: /ready /live /metrics /listeners /config /explain /clusters /certs and a dashboard; `off` for nowhere.
     #[arg(long, value_name = "ADDR:PORT|off", default_value = DEFAULT_ADMIN)]
     pub admin: Admin,
     /// Where certificates that Seaway makes are kept.

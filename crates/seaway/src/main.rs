@@ -2,6 +2,7 @@
 //!
 //! Only wiring: the command line, and which room does what. Exit codes are decided here and nowhere else.
 
+mod certs;
 mod check;
 mod cli;
 mod demo;
@@ -59,6 +60,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Demo(args) => demo::demo(args),
         Command::Check(args) => check::check(args, cli.output),
         Command::Explain(args) => explain::explain(args, cli.output),
+        Command::Certs(args) => certs::certs(args, cli.output),
         Command::Translate(args) => translate::translate(args, cli.output),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -3,6 +3,7 @@
 //! The main thread waits for events (a manifest changed, a signal came) and acts on one at a time. Everything that
 //! serves runs on threads of the proxy, so a slow reload delays nothing but the next reload.
 
+mod certificates;
 mod collect;
 mod events;
 mod gateway;
@@ -13,7 +14,7 @@ mod state;
 mod upgrade;
 
 use std::io::{self, Write as _};
-use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant, SystemTime};
 
 use seaway_api::Resources;
@@ -25,6 +26,7 @@ use crate::{Exit, render};
 
 use events::{Event, Events};
 pub use gateway::Gateway;
+use gateway::Outcome;
 
 /// Runs the command.
 pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
@@ -39,7 +41,13 @@ pub fn serve(
 ) -> anyhow::Result<Exit> {
     keep_pages_small();
     let handover = upgrade::Inherited::take();
-    let mut gateway = match Gateway::start(args, &handover)? {
+    let channel = channel();
+    let certificate = channel.0.clone();
+    // Nobody receives any more only when the process is about to end.
+    let on_certificate = move || {
+        let _ = certificate.send(Event::Certificates);
+    };
+    let mut gateway = match Gateway::start(args, &handover, on_certificate)? {
         Ok(gateway) => gateway,
         Err(message) => return refuse(&message),
     };
@@ -53,7 +61,7 @@ pub fn serve(
     if !gateway.serves() {
         return refuse("no listener could be bound, so there is nothing to serve");
     }
-    let events = Events::start(files)?;
+    let events = Events::start(files, channel)?;
     handover.finish();
     if let Err(message) = gateway.start_admin(args) {
         return refuse(&message);
@@ -92,22 +100,9 @@ fn wait(
             Event::Resources(changed) => {
                 let outcome = gateway.apply(&changed, &resources);
                 resources = *changed;
-                // What was said before need not be said again with every change.
-                let news: Vec<_> = outcome
-                    .report
-                    .diagnostics
-                    .iter()
-                    .filter(|d| !shown.contains(*d))
-                    .cloned()
-                    .collect();
-                report(&news)?;
-                for line in outcome.listener_changes {
-                    writeln!(io::stderr(), "{line}")?;
-                }
-                let found = render::summary(&outcome.report.diagnostics);
-                writeln!(io::stderr(), "configuration {} serves, {found}", outcome.version)?;
-                shown = outcome.report.diagnostics;
+                shown = tell(outcome, &shown)?;
             }
+            Event::Certificates => shown = tell(gateway.apply_certificates(), &shown)?,
             Event::NotWatched(reason) => {
                 writeln!(
                     io::stderr(),
@@ -126,6 +121,23 @@ fn wait(
             Event::Stop => return Ok(()),
         }
     }
+}
+
+/// Says what a change led to. What was said before need not be said again with every change. Gives back what is said now.
+fn tell(outcome: Outcome, shown: &[Diagnostic]) -> io::Result<Vec<Diagnostic>> {
+    let found = outcome.report.diagnostics;
+    let news: Vec<_> = found.iter().filter(|d| !shown.contains(*d)).cloned().collect();
+    report(&news)?;
+    for line in outcome.listener_changes {
+        writeln!(io::stderr(), "{line}")?;
+    }
+    let summary = render::summary(&found);
+    writeln!(
+        io::stderr(),
+        "configuration {} serves, {summary}",
+        outcome.version
+    )?;
+    Ok(found)
 }
 
 /// How long to wait when something is due then; a day when nothing is.

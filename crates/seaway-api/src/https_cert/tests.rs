@@ -58,7 +58,10 @@ fn an_issuer_is_of_exactly_one_kind() {
         "{caForTest: {}}",
         "{http01: {email: a@b.c}}",
         "{http01: {}}",
-        "{acmeCloudFlare: {email: a, apiTokenSecretName: b, server: 'https://c/d'}}",
+        "{acmeCloudFlare: {email: a@b, apiTokenSecretName: b, server: 'https://c/d'}}",
+        "{tlsAlpn01: {email: '', externalAccount: {keyID: k, hmacKeySecretName: s}, rootSecretName: r}}",
+        "{dns01: {acmeDNSServer: 'http://acme-dns'}}",
+        "{acmeCloudFlare: {apiTokenSecretName: b}}",
     ] {
         let (resource, problems) = read("HttpsCertIssuer", spec);
         assert_eq!((resource.is_some(), problems), (true, vec![]), "{spec}");
@@ -68,7 +71,21 @@ fn an_issuer_is_of_exactly_one_kind() {
         ("{caForTest: {}, http01: {}}", "4:7 spec ConflictingFields"),
         (
             "{acmeCloudFlare: {}}",
-            "4:24 spec.acmeCloudFlare.email MissingField",
+            "4:24 spec.acmeCloudFlare.apiTokenSecretName MissingField",
+        ),
+        (
+            "{http01: {email: mailto:a@b.c}}",
+            "4:24 spec.http01.email InvalidValue",
+        ),
+        (
+            "{http01: {email: 'a@b@c'}}",
+            "4:24 spec.http01.email InvalidValue",
+        ),
+        ("{dns01: {email: ops}}", "4:23 spec.dns01.email InvalidValue"),
+        ("{dns01: {}}", "4:15 spec.dns01.baseACMEDomain MissingField"),
+        (
+            "{tlsAlpn01: {externalAccount: {keyID: k}}}",
+            "4:37 spec.tlsAlpn01.externalAccount.hmacKeySecretName MissingField",
         ),
         ("{http01: {server: x}}", "4:25 spec.http01.server InvalidValue"),
         (

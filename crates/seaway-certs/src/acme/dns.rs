@@ -9,8 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 pub(crate) use resolver::Resolver;
+use seaway_model::{AcmeIssuer, AcmeMethod};
 
-use super::config::{AcmeIssuerConfig, Method};
 use super::core::{Failure, FailureKind};
 use super::storage::Storage;
 use super::transport::Transport;
@@ -64,13 +64,13 @@ impl Dns {
     /// Puts the values at `_acme-challenge` of the domain, and waits until they can be seen. Doing it again is no harm.
     pub(crate) async fn publish(
         &self,
-        issuer: &AcmeIssuerConfig,
+        issuer: &AcmeIssuer,
         domain: &str,
         values: &[String],
         transport: &Transport,
     ) -> Result<(), Failure> {
         match &issuer.method {
-            Method::Dns01AcmeDns(server) => {
+            AcmeMethod::Dns01AcmeDns(server) => {
                 let account = self.account(server, domain, transport).await?;
                 let target = account.fulldomain.to_string();
                 self.set_alias(domain, Alias { target, there: None });
@@ -78,10 +78,10 @@ impl Dns {
                     acme_dns::update(&server.server, &account, value, transport).await?;
                 }
             }
-            Method::Dns01Cloudflare(cloudflare) => {
+            AcmeMethod::Dns01Cloudflare(cloudflare) => {
                 cloudflare::publish(cloudflare, domain, values, transport).await?;
             }
-            Method::Http01 | Method::TlsAlpn01 => {}
+            AcmeMethod::Http01 | AcmeMethod::TlsAlpn01 => {}
         }
         self.wait(domain, values).await
     }
@@ -89,13 +89,13 @@ impl Dns {
     /// Takes them away, where they would pile up. What cannot be taken away does no harm.
     pub(crate) async fn clean(
         &self,
-        issuer: &AcmeIssuerConfig,
+        issuer: &AcmeIssuer,
         domain: &str,
         values: &[String],
         transport: &Transport,
     ) -> Result<(), Failure> {
         match &issuer.method {
-            Method::Dns01Cloudflare(cloudflare) => {
+            AcmeMethod::Dns01Cloudflare(cloudflare) => {
                 cloudflare::clean(cloudflare, domain, values, transport).await
             }
             // acme-dns keeps the last two by itself.

@@ -18,11 +18,11 @@ use tokio::sync::Notify;
 
 use self::state::State;
 use super::challenges::Challenges;
-use super::config::Wanted;
 use super::core::Policy;
 use super::dns::{Dns, Resolver};
 use super::status::{CertStatus, Counters};
 use super::storage::Storage;
+use super::wanted::Wanted;
 use super::worker::Worker;
 use crate::CertError;
 

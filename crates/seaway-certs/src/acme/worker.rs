@@ -12,13 +12,13 @@ use rustls_pki_types::CertificateDer;
 use seaway_model::KeyPair;
 
 use super::challenges::Challenges;
-use super::config::AcmeIssuerConfig;
 use super::core::{Failure, Outcome, Record, Step, Timestamp};
 use super::dns::Dns;
 use super::failure;
 use super::storage::Storage;
 use super::transport::Transport;
 use crate::leaf::{self, Names};
+use seaway_model::AcmeIssuer;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -37,7 +37,7 @@ pub(crate) struct Job {
     pub(crate) step: Step,
     pub(crate) names: Names,
     pub(crate) record: Record,
-    pub(crate) issuer: Arc<AcmeIssuerConfig>,
+    pub(crate) issuer: Arc<AcmeIssuer>,
     /// What serves now.
     pub(crate) pair: Option<KeyPair>,
 }

@@ -4,10 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use seaway_certs::acme::{
-    AcmeIssuerConfig, CertStatus, Challenges, Clock, Manager, ManagerOptions, Method, Wanted,
-};
-use seaway_model::{KeyPair, SecretName};
+use seaway_certs::acme::{CertStatus, Challenges, Clock, Manager, ManagerOptions, Wanted};
+use seaway_model::{AcmeIssuer, AcmeMethod, KeyPair, SecretName};
 use seaway_testkit::acme::{ChallengeDns, Flaky, Pebble, PebbleOptions};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -64,15 +62,15 @@ impl Bench {
         }
     }
 
-    pub fn issuer(&self, method: Method) -> AcmeIssuerConfig {
-        let mut issuer = AcmeIssuerConfig::new("pebble", method);
+    pub fn issuer(&self, method: AcmeMethod) -> AcmeIssuer {
+        let mut issuer = AcmeIssuer::new("pebble", method);
         issuer.directory = self.flaky.directory_url().into();
         issuer.directory_roots = Some(self.flaky.tls_root_pem().into());
         issuer.email = Some("someone@example.com".into());
         issuer
     }
 
-    pub fn wanted(&self, method: Method, domains: &[&str]) -> Wanted {
+    pub fn wanted(&self, method: AcmeMethod, domains: &[&str]) -> Wanted {
         wanted(self.issuer(method), domains)
     }
 
@@ -156,7 +154,7 @@ impl Bench {
     }
 }
 
-pub fn wanted(issuer: AcmeIssuerConfig, domains: &[&str]) -> Wanted {
+pub fn wanted(issuer: AcmeIssuer, domains: &[&str]) -> Wanted {
     Wanted {
         name: SecretName(format!("httpscert:{}", domains[0]).into()),
         domains: domains.iter().map(|domain| Arc::from(*domain)).collect(),

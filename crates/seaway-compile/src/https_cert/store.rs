@@ -20,6 +20,7 @@ pub(super) struct Reference<'r> {
     anywhere: bool,
     name: &'r Spanned<Arc<str>>,
     field: &'r str,
+    holding: &'r str,
 }
 
 impl<'r> Reference<'r> {
@@ -30,6 +31,7 @@ impl<'r> Reference<'r> {
             anywhere: false,
             name,
             field,
+            holding: "of type kubernetes.io/tls",
         }
     }
 
@@ -39,6 +41,11 @@ impl<'r> Reference<'r> {
             anywhere: true,
             ..Self::inside(namespace, name, field)
         }
+    }
+
+    /// What it must hold if it is no key pair: `with the key ca.crt`.
+    pub(super) fn holding(self, holding: &'r str) -> Self {
+        Self { holding, ..self }
     }
 }
 
@@ -116,7 +123,18 @@ impl<'a> Store<'a> {
         );
     }
 
-    fn find(&self, reference: &Reference<'_>, reporter: &mut Reporter<'_>) -> Option<&'a Object<ApiSecret>> {
+    /// Whether there is one of this name in this namespace.
+    pub(super) fn has(&self, namespace: &str, name: &str) -> bool {
+        (self.by_name.get(name))
+            .is_some_and(|all| all.iter().any(|secret| *secret.meta.namespace == *namespace))
+    }
+
+    /// The Secret of a reference, whatever it holds; otherwise says that it is not there.
+    pub(super) fn find(
+        &self,
+        reference: &Reference<'_>,
+        reporter: &mut Reporter<'_>,
+    ) -> Option<&'a Object<ApiSecret>> {
         let all = self
             .by_name
             .get(&*reference.name.value)
@@ -184,7 +202,7 @@ fn report_missing(
     let help = if let Some(help) = left_out {
         help
     } else if elsewhere.is_empty() {
-        "create the Secret, of type kubernetes.io/tls".to_owned()
+        format!("create the Secret, {}", reference.holding)
     } else {
         format!(
             "there is one in namespace {}; it must be here",

@@ -6,7 +6,8 @@ mod secrets;
 
 use rcgen::{CertificateParams, KeyPair, SanType};
 use seaway_model::{
-    Code, ConditionStatus, HostMatch, IssuerKind, ListenerTls, Material, Model, Protocol, Report, SecretName,
+    AcmeIssuer, AcmeMethod, Code, ConditionStatus, ExternalAccount, Hidden, HostMatch, IssuerKind,
+    ListenerTls, Material, Model, Protocol, Report, SecretName,
 };
 
 use crate::testing::{SHOP, at, codes, compiled, compiled_with, http_route, ingress, listener, only};

@@ -37,6 +37,7 @@ const ENDPOINTS: &[(&str, &str)] = &[
         "why a request goes where it goes: ?url=&method=&header=Name:%20value&port=",
     ),
     ("/clusters", "endpoints with health and counts, JSON"),
+    ("/certs", "certificates, how they are and what happens next, JSON"),
     (
         "/diagnostics",
         "errors and warnings of the newest configuration, JSON",
@@ -102,6 +103,7 @@ fn route<B>(state: &dyn AdminState, request: &Request<B>) -> Answer {
             Err(message) => error(StatusCode::BAD_REQUEST, &message),
         },
         "/clusters" => serialized(&json!({ "clusters": state.clusters() })),
+        "/certs" => serialized(&json!({ "certs": state.certs() })),
         "/diagnostics" => diagnostics(state),
         _ => not_found(),
     }

@@ -39,6 +39,11 @@ pub trait AdminState: Send + Sync {
     /// For `/metrics`: in OpenMetrics, or in the Prometheus text format.
     fn metrics(&self, openmetrics: bool) -> String;
 
+    /// For `/certs`: an array, an object for each certificate that has to be had from an authority.
+    fn certs(&self) -> serde_json::Value {
+        serde_json::Value::Array(Vec::new())
+    }
+
     /// What reading the newest configuration had to say.
     fn report(&self) -> Arc<Report>;
 }

@@ -249,6 +249,7 @@ fn what_is_not_there_is_answered_with_what_is() {
         "/config",
         "/explain",
         "/clusters",
+        "/certs",
         "/diagnostics",
     ] {
         assert!(text.contains(path), "{path}");

@@ -126,6 +126,10 @@ impl<H: Handler> Site<H> {
                 // Boxed, since it is large and moves to hyper and back.
                 Some((Box::new(done.stream), done.tls, spoken))
             }
+            Err(HandshakeError::Proven) => {
+                Counters::count(&counters.handshakes);
+                None
+            }
             Err(error) => {
                 Counters::count(&counters.handshakes_failed);
                 if matches!(error, HandshakeError::UnknownName) {

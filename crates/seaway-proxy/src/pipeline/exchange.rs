@@ -143,6 +143,11 @@ impl Exchange {
         self.reason.get_or_insert(outcome.reason);
     }
 
+    /// Notes why there is an answer of our own that is no failure.
+    pub(crate) fn because(&mut self, reason: &'static str) {
+        self.reason.get_or_insert(reason);
+    }
+
     /// The upstream's head came.
     pub(crate) fn head_arrived(&mut self) {
         let now = Instant::now();

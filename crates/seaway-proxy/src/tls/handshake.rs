@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::challenge;
 use crate::context::{Shared, TlsConnection};
 
 /// A fatal alert `unrecognized_name` (RFC 6066, 3), as a record that needs no keys yet (RFC 8446, 5.1 and 6).
@@ -34,6 +35,8 @@ pub(crate) struct Handshake<IO> {
 pub(crate) enum HandshakeError {
     #[error("no certificate is for that name")]
     UnknownName,
+    #[error("it was an authority's, which has its proof now")]
+    Proven,
     #[error("the handshake took too long")]
     Timeout,
     #[error(transparent)]
@@ -66,6 +69,12 @@ where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
     let mut start = LazyConfigAcceptor::new(Acceptor::default(), io).await?;
+    if let Some(challenges) = &shared.options.challenges
+        && let Some(config) = challenge::config(&**challenges, &start.client_hello())
+    {
+        start.into_stream(config).await?.shutdown().await?;
+        return Err(HandshakeError::Proven);
+    }
     let server_name: Option<Arc<str>> = start
         .client_hello()
         .server_name()

@@ -10,12 +10,12 @@ use seaway_model::*;
 use super::support::*;
 
 /// A certificate that clients can be told to trust.
-struct Made {
-    secret: Secret,
-    der: rustls_pki_types::CertificateDer<'static>,
+pub struct Made {
+    pub secret: Secret,
+    pub der: rustls_pki_types::CertificateDer<'static>,
 }
 
-fn made(host: &str) -> Made {
+pub fn made(host: &str) -> Made {
     let made = rcgen::generate_simple_self_signed([host.to_owned()]).unwrap();
     let secret = Secret {
         name: SecretName(format!("test/{host}").into()),
@@ -45,7 +45,7 @@ fn https(hosts: &[&str]) -> Listener {
     }
 }
 
-fn serve(gate: &Gate, certificates: &[&Made]) {
+pub fn serve(gate: &Gate, certificates: &[&Made]) {
     let hosts: Vec<&str> = certificates
         .iter()
         .map(|m| m.secret.name.0.strip_prefix("test/").unwrap())
@@ -58,7 +58,7 @@ fn serve(gate: &Gate, certificates: &[&Made]) {
     );
 }
 
-fn trusting(certificates: &[&Made], alpn: &[&str]) -> Arc<ClientConfig> {
+pub fn trusting(certificates: &[&Made], alpn: &[&str]) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     for made in certificates {
         roots.add(made.der.clone()).unwrap();
@@ -74,13 +74,13 @@ fn trusting(certificates: &[&Made], alpn: &[&str]) -> Arc<ClientConfig> {
 }
 
 /// A TLS connection in bytes.
-struct TlsClient {
+pub struct TlsClient {
     tls: ClientConnection,
     tcp: Client,
 }
 
 impl TlsClient {
-    fn connect(gate: &Gate, config: &Arc<ClientConfig>, name: &str) -> Result<Self, rustls::Error> {
+    pub fn connect(gate: &Gate, config: &Arc<ClientConfig>, name: &str) -> Result<Self, rustls::Error> {
         let name = ServerName::try_from(name.to_owned()).unwrap();
         let mut client = Self {
             tls: ClientConnection::new(Arc::clone(config), name)?,
@@ -100,7 +100,7 @@ impl TlsClient {
         Ok(client)
     }
 
-    fn ask(&mut self, path: &str) -> String {
+    pub fn ask(&mut self, path: &str) -> String {
         use std::io::{Read as _, Write as _};
         let mut stream = rustls::Stream::new(&mut self.tls, &mut self.tcp.stream);
         stream.write_all(get(path).as_bytes()).unwrap();
@@ -113,12 +113,25 @@ impl TlsClient {
         text.rsplit("\r\n").next().unwrap().to_owned()
     }
 
-    fn presented(&self) -> &rustls_pki_types::CertificateDer<'static> {
+    pub fn presented(&self) -> &rustls_pki_types::CertificateDer<'static> {
         &self.tls.peer_certificates().unwrap()[0]
+    }
+
+    pub fn protocol(&self) -> Option<&[u8]> {
+        self.tls.alpn_protocol()
+    }
+
+    /// Everything that comes until the end that the other side says.
+    pub fn rest(&mut self) -> String {
+        use std::io::Read as _;
+        let mut text = String::new();
+        let mut stream = rustls::Stream::new(&mut self.tls, &mut self.tcp.stream);
+        stream.read_to_string(&mut text).unwrap();
+        text
     }
 }
 
-fn alert(result: Result<TlsClient, rustls::Error>) -> AlertDescription {
+pub fn alert(result: Result<TlsClient, rustls::Error>) -> AlertDescription {
     match result {
         Err(rustls::Error::AlertReceived(alert)) => alert,
         Err(other) => panic!("{other}"),

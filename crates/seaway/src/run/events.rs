@@ -1,6 +1,6 @@
 //! What the main thread waits for: manifests that changed, and signals.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender};
 
 use seaway_api::Resources;
 use seaway_source::{Files, Update, Watcher};
@@ -12,6 +12,8 @@ use signal_hook::iterator::{Handle, Signals};
 pub enum Event {
     /// What the manifests say now.
     Resources(Box<Resources>),
+    /// A certificate came, or changed.
+    Certificates,
     /// Changes cannot be watched, for this reason.
     NotWatched(String),
     /// SIGHUP.
@@ -31,12 +33,13 @@ pub struct Events {
 }
 
 impl Events {
-    /// Starts listening to signals and to the files, of which everything that was read so far is known.
+    /// Starts listening to signals and to the files, of which everything that was read so far is known. The channel may
+    /// have other senders.
     ///
     /// # Errors
     /// When the system gives no thread or no signal handler.
-    pub fn start(files: Files) -> anyhow::Result<Self> {
-        let (sender, receiver) = channel();
+    pub fn start(files: Files, channel: (Sender<Event>, Receiver<Event>)) -> anyhow::Result<Self> {
+        let (sender, receiver) = channel;
         let signals = listen(sender.clone())?;
         let watcher = Watcher::start(files, move |update| {
             // Nobody receives any more only when the process is about to end.

@@ -1,17 +1,18 @@
 //! The rooms that serve, wired together: compile, certificates, proxy, telemetry, admin.
 
+use std::collections::BTreeMap;
 use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use seaway_api::Resources;
-use seaway_certs::CertStore;
-use seaway_model::{Code, Diagnostic, ObjectRef, Report};
+use seaway_model::{Code, Diagnostic, Model, ObjectRef, Report};
 use seaway_proxy::admin::Admin;
 use seaway_proxy::{ListenerStatus, Proxy};
 use seaway_telemetry::{Config, Reload, Sinks, Telemetry};
 
+use super::certificates::Certificates;
 use super::last_good::LastGood;
 use super::state::State;
 use super::upgrade::Inherited;
@@ -25,11 +26,20 @@ pub struct Gateway {
     telemetry: Arc<Telemetry>,
     state: Arc<State>,
     admin: Option<Admin>,
-    certificates: CertStore,
+    certificates: Certificates,
     last_good: LastGood,
+    compiled: Compiled,
     /// As it was at the start: once the file is replaced, the system no longer knows its name.
     executable: PathBuf,
     listeners: Vec<ListenerStatus>,
+}
+
+/// What compiling gave the last time, without certificates.
+#[derive(Default)]
+struct Compiled {
+    model: Model,
+    report: Report,
+    objects: BTreeMap<Arc<str>, u64>,
 }
 
 /// What a change of the configuration led to.
@@ -44,7 +54,12 @@ pub struct Outcome {
 
 impl Gateway {
     /// Starts everything that needs no configuration. The inner error is the user's to mend.
-    pub fn start(args: &ServeArgs, handover: &Inherited) -> anyhow::Result<Result<Self, String>> {
+    /// `on_certificate` is called, from another thread, when [`Self::apply_certificates`] has something to do.
+    pub fn start(
+        args: &ServeArgs,
+        handover: &Inherited,
+        on_certificate: impl Fn() + Send + Sync + 'static,
+    ) -> anyhow::Result<Result<Self, String>> {
         let access_log = match settings::access_log(&args.access_log) {
             Ok(log) => log,
             Err(message) => return Ok(Err(message)),
@@ -55,16 +70,21 @@ impl Gateway {
             ..Config::default()
         });
         let sinks: Arc<dyn Sinks> = telemetry.clone();
-        let proxy = Arc::new(Proxy::start(settings::proxy(args, handover.sockets()), sinks)?);
+        let certificates = Certificates::start(&args.data, on_certificate)?;
+        let options = settings::proxy(args, handover.sockets(), certificates.challenges());
+        let proxy = Arc::new(Proxy::start(options, sinks)?);
+        certificates.register(&telemetry);
         super::collect::register(&telemetry, &proxy);
-        let state = Arc::new(State::new(Arc::clone(&proxy), Arc::clone(&telemetry)));
+        let view = certificates.view();
+        let state = Arc::new(State::new(Arc::clone(&proxy), Arc::clone(&telemetry), view));
         Ok(Ok(Self {
             proxy,
             telemetry,
             state,
             admin: None,
-            certificates: CertStore::open(&args.data),
+            certificates,
             last_good: LastGood::default(),
+            compiled: Compiled::default(),
             executable: std::env::current_exe()?,
             listeners: Vec::new(),
         }))
@@ -73,8 +93,20 @@ impl Gateway {
     /// Compiles and serves. Never fails: what is wrong is in the report, and everything else serves.
     /// `before` is what was applied the last time.
     pub fn apply(&mut self, resources: &Resources, before: &Resources) -> Outcome {
-        let (model, mut report) = self.last_good.compile(resources, before, load::compile);
-        let (model, problems) = seaway_certs::fulfil(&model, &self.certificates, SystemTime::now());
+        let (model, report) = self.last_good.compile(resources, before, load::compile);
+        self.certificates.want(&model);
+        self.compiled = Compiled {
+            model,
+            report,
+            objects: objects::count(resources),
+        };
+        self.apply_certificates()
+    }
+
+    /// Serves what was compiled the last time, with the certificates that are there now.
+    pub fn apply_certificates(&mut self) -> Outcome {
+        let (model, problems) = self.certificates.fulfil(&self.compiled.model);
+        let mut report = self.compiled.report.clone();
         not_issued(&mut report, problems);
         let before = std::mem::replace(&mut self.listeners, self.proxy.apply(&Arc::new(model)));
         let version = self.proxy.snapshot().version;
@@ -82,7 +114,7 @@ impl Gateway {
             version,
             SystemTime::now(),
             &report,
-            objects::count(resources),
+            self.compiled.objects.clone(),
         ));
         self.state.set_report(report.clone());
         Outcome {
@@ -160,6 +192,8 @@ impl Gateway {
     /// Lets what is running finish, then stops everything.
     pub fn drain(mut self, timeout: Duration) {
         self.state.set_draining();
+        // Nobody could see its proofs any more, and the process that takes over waits for its lock.
+        drop(self.certificates);
         let drained = self.proxy.drain(timeout);
         match drained.cut_off {
             0 => {}

@@ -3,13 +3,18 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use seaway_proxy::challenges::AcmeChallenges;
 use seaway_proxy::options::{Limits, Options};
 use seaway_telemetry::{AccessLog, LogFormat};
 
 use crate::cli::{LimitArgs, Network, ServeArgs};
 
 /// The data plane's settings.
-pub fn proxy(args: &ServeArgs, inherited: Vec<(String, Arc<OwnedFd>)>) -> Options {
+pub fn proxy(
+    args: &ServeArgs,
+    inherited: Vec<(String, Arc<OwnedFd>)>,
+    challenges: Arc<dyn AcmeChallenges>,
+) -> Options {
     let defaults = Options::default();
     Options {
         workers: args.workers.map_or(defaults.workers, usize::from),
@@ -27,6 +32,7 @@ pub fn proxy(args: &ServeArgs, inherited: Vec<(String, Arc<OwnedFd>)>) -> Option
             .collect(),
         limits: limits(&args.limits),
         inherited,
+        challenges: Some(challenges),
     }
 }
 

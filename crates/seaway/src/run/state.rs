@@ -10,6 +10,8 @@ use seaway_proxy::upstream::ClusterStatus;
 use seaway_proxy::{ListenerStatus, Proxy};
 use seaway_telemetry::{Format, Telemetry};
 
+use super::certificates::View;
+
 const STARTING: u8 = 0;
 const READY: u8 = 1;
 const DRAINING: u8 = 2;
@@ -20,16 +22,18 @@ pub struct State {
     telemetry: Arc<Telemetry>,
     report: Mutex<Arc<Report>>,
     phase: AtomicU8,
+    certificates: View,
 }
 
 impl State {
     /// Of a process that starts.
-    pub fn new(proxy: Arc<Proxy>, telemetry: Arc<Telemetry>) -> Self {
+    pub fn new(proxy: Arc<Proxy>, telemetry: Arc<Telemetry>, certificates: View) -> Self {
         Self {
             proxy,
             telemetry,
             report: Mutex::default(),
             phase: AtomicU8::new(STARTING),
+            certificates,
         }
     }
 
@@ -83,6 +87,10 @@ impl AdminState for State {
         } else {
             Format::Prometheus
         })
+    }
+
+    fn certs(&self) -> serde_json::Value {
+        self.certificates.status()
     }
 
     fn report(&self) -> Arc<Report> {

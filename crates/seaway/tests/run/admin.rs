@@ -120,6 +120,7 @@ async fn what_is_not_there_is_answered_with_what_is() {
         "/config",
         "/explain",
         "/clusters",
+        "/certs",
         "/diagnostics",
     ] {
         assert!(answer.text().contains(path), "{path}: {}", answer.text());

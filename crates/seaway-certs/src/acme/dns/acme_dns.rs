@@ -6,10 +6,10 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 
 use super::Dns;
-use crate::acme::config::{AcmeDns, AcmeDnsAccount, Hidden};
 use crate::acme::core::{Failure, FailureKind};
 use crate::acme::storage::{Shelf, file_name};
 use crate::acme::transport::Transport;
+use seaway_model::{AcmeDns, AcmeDnsAccount, Hidden};
 
 /// As `POST /register` answers, and as it is kept.
 #[derive(Serialize, Deserialize)]

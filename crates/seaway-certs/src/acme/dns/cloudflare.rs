@@ -4,9 +4,9 @@ use http::Method;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::acme::config::Cloudflare;
 use crate::acme::core::{Failure, FailureKind};
 use crate::acme::transport::Transport;
+use seaway_model::Cloudflare;
 
 #[derive(Deserialize)]
 struct Answer<T> {

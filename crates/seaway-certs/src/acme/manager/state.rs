@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use seaway_model::{KeyPair, SecretName};
+use seaway_model::{AcmeIssuer, KeyPair, SecretName};
 
 use crate::acme::challenges::Proof;
-use crate::acme::config::{AcmeIssuerConfig, Wanted};
 use crate::acme::core::{Context, FailureKind, Ledger, Next, Policy, Record, Step, Timestamp, next, resume};
 use crate::acme::dns::Dns;
 use crate::acme::status::{self, AliasStatus, CertState, CertStatus, Counters};
 use crate::acme::storage::Storage;
+use crate::acme::wanted::Wanted;
 use crate::leaf::Names;
 
 #[derive(Default)]
@@ -39,13 +39,13 @@ pub(super) struct Certificate {
     pub(super) record: Record,
     pub(super) pair: Option<KeyPair>,
     /// `None`: not wanted any more.
-    pub(super) issuer: Option<Arc<AcmeIssuerConfig>>,
+    pub(super) issuer: Option<Arc<AcmeIssuer>>,
     pub(super) working: Option<Step>,
 }
 
 impl State {
     pub(super) fn want(&mut self, wanted: Vec<Wanted>, storage: &Storage) {
-        let before: BTreeMap<Names, Option<Arc<AcmeIssuerConfig>>> = self
+        let before: BTreeMap<Names, Option<Arc<AcmeIssuer>>> = self
             .certificates
             .iter_mut()
             .map(|(names, certificate)| (names.clone(), certificate.issuer.take()))

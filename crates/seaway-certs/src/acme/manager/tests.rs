@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::TestCa;
-use crate::acme::config::{AcmeIssuerConfig, Method};
 use crate::acme::status::CertState;
 use crate::leaf::Names;
+use seaway_model::{AcmeIssuer, AcmeMethod};
 
 /// Nobody listens there: the port was the system's, and was given back.
 fn dead_directory() -> String {
@@ -16,7 +16,7 @@ fn dead_directory() -> String {
 }
 
 fn wanted(domain: &str, directory: &str) -> Wanted {
-    let mut issuer = AcmeIssuerConfig::new("le", Method::Http01);
+    let mut issuer = AcmeIssuer::new("le", AcmeMethod::Http01);
     issuer.directory = directory.into();
     issuer.directory_roots = Some(TestCa::ephemeral(SystemTime::now()).unwrap().certificate().into());
     Wanted {

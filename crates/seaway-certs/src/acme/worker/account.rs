@@ -6,11 +6,11 @@ use instant_acme::{Account, AccountCredentials, Error, ExternalAccountKey, NewAc
 use serde::{Deserialize, Serialize};
 
 use super::{Job, Session, Worker};
-use crate::acme::config::AcmeIssuerConfig;
 use crate::acme::core::{Failure, FailureKind, Step};
 use crate::acme::failure;
 use crate::acme::storage::{Shelf, file_name};
 use crate::acme::transport::Transport;
+use seaway_model::AcmeIssuer;
 
 /// As it is kept.
 #[derive(Serialize, Deserialize)]
@@ -33,7 +33,7 @@ impl Worker {
         })
     }
 
-    async fn account(&self, issuer: &AcmeIssuerConfig, transport: &Transport) -> Result<Account, Failure> {
+    async fn account(&self, issuer: &AcmeIssuer, transport: &Transport) -> Result<Account, Failure> {
         let _one = self.accounts.lock().await;
         let http = || Account::builder_with_http(Box::new(transport.clone()));
         let of = |error: &Error| failure::of(error, transport.last(), &issuer.directory);
@@ -111,7 +111,7 @@ fn not_ordered(mut failure: Failure) -> Failure {
     failure
 }
 
-fn name(issuer: &AcmeIssuerConfig) -> String {
+fn name(issuer: &AcmeIssuer) -> String {
     let email = issuer.email.as_deref().unwrap_or_default();
     let key = issuer.external_account.as_ref().map(|external| &*external.key_id);
     let directory = issuer
@@ -121,7 +121,7 @@ fn name(issuer: &AcmeIssuerConfig) -> String {
     file_name(&[directory, email, key.unwrap_or_default()])
 }
 
-fn external(issuer: &AcmeIssuerConfig) -> Result<Option<ExternalAccountKey>, Failure> {
+fn external(issuer: &AcmeIssuer) -> Result<Option<ExternalAccountKey>, Failure> {
     let Some(external) = &issuer.external_account else {
         return Ok(None);
     };

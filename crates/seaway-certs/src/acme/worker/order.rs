@@ -7,11 +7,10 @@ use instant_acme::{
     AuthorizationStatus, ChallengeStatus, ChallengeType, Identifier, NewOrder, Order, OrderStatus,
 };
 use rcgen::{CertificateParams, DistinguishedName};
-use seaway_model::{KeyPair, PrivateKey};
+use seaway_model::{AcmeMethod, KeyPair, PrivateKey};
 
 use super::{Done, Session, Worker, identifier, plain};
 use crate::acme::challenges::Proof;
-use crate::acme::config::Method;
 use crate::acme::core::{Failure, FailureKind, Outcome, Timestamp};
 use crate::acme::failure;
 use crate::leaf;
@@ -96,12 +95,12 @@ impl Worker {
         let job = session.job;
         match &job.issuer.method {
             // Kept, too: a process that takes over, and one that starts after a crash, answer as well.
-            Method::Http01 | Method::TlsAlpn01 => {
+            AcmeMethod::Http01 | AcmeMethod::TlsAlpn01 => {
                 self.storage.write_proofs(&job.names, proofs)?;
                 self.challenges.add(proofs).map_err(crate::CertError::from)?;
                 tokio::time::sleep(OTHERS_LOOK).await;
             }
-            Method::Dns01AcmeDns(_) | Method::Dns01Cloudflare(_) => {
+            AcmeMethod::Dns01AcmeDns(_) | AcmeMethod::Dns01Cloudflare(_) => {
                 let transport = api_transport()?;
                 for (host, values) in by_host(proofs) {
                     self.dns.publish(&job.issuer, &host, &values, &transport).await?;
@@ -166,7 +165,7 @@ impl Worker {
         let hosts: Vec<String> = proofs.iter().map(|proof| proof.host.clone()).collect();
         self.challenges.remove(&tokens, &hosts);
         self.storage.remove_proofs(&session.job.names);
-        if let (Method::Dns01Cloudflare(_), Ok(transport)) = (&issuer.method, api_transport()) {
+        if let (AcmeMethod::Dns01Cloudflare(_), Ok(transport)) = (&issuer.method, api_transport()) {
             for (host, values) in by_host(&proofs) {
                 // A record that stays proves nothing any more.
                 let _ = self.dns.clean(issuer, &host, &values, &transport).await;
@@ -303,11 +302,11 @@ fn by_host(proofs: &[Proof]) -> BTreeMap<String, Vec<String>> {
     hosts
 }
 
-fn challenge_type(method: &Method) -> ChallengeType {
+fn challenge_type(method: &AcmeMethod) -> ChallengeType {
     match method {
-        Method::Http01 => ChallengeType::Http01,
-        Method::TlsAlpn01 => ChallengeType::TlsAlpn01,
-        Method::Dns01AcmeDns(_) | Method::Dns01Cloudflare(_) => ChallengeType::Dns01,
+        AcmeMethod::Http01 => ChallengeType::Http01,
+        AcmeMethod::TlsAlpn01 => ChallengeType::TlsAlpn01,
+        AcmeMethod::Dns01AcmeDns(_) | AcmeMethod::Dns01Cloudflare(_) => ChallengeType::Dns01,
     }
 }
 

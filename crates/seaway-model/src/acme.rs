@@ -1,10 +1,15 @@
-//! What the wiring hands over: issuers and wanted certificates.
+//! Certificate issuers that speak ACME (RFC 8555): everything that having a certificate made needs to know.
+//!
+//! Part of the model, because an HttpsCertIssuer is written by users like everything else, and because a changed issuer
+//! is a changed model. Secrets in it print as a marker and a hash.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use seaway_model::SecretName;
+use serde::{Serialize, Serializer};
+
+use crate::secret::marker;
 
 /// The directory of Let's Encrypt.
 pub const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
@@ -12,7 +17,7 @@ pub const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
 pub const CLOUDFLARE_API: &str = "https://api.cloudflare.com/client/v4";
 
 /// A text that is never printed: a password, a token, an HMAC key.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Hidden(Arc<str>);
 
 impl Hidden {
@@ -22,38 +27,50 @@ impl Hidden {
         Self(text.into())
     }
 
-    pub(crate) fn reveal(&self) -> &str {
+    /// The text itself, for those who must use it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
         &self.0
     }
 }
 
 impl fmt::Debug for Hidden {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
+        f.write_str(&marker(&self.0))
+    }
+}
+
+impl Serialize for Hidden {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&marker(&self.0))
     }
 }
 
 /// An ACME issuer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AcmeIssuerConfig {
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AcmeIssuer {
     /// Name of its HttpsCertIssuer.
     pub name: Arc<str>,
     /// URL of the authority's directory (RFC 8555, section 7.1.1).
     pub directory: Arc<str>,
     /// Whom the authority writes to.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<Arc<str>>,
     /// For authorities that want a customer's number (RFC 8555, section 7.3.4).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub external_account: Option<ExternalAccount>,
     /// Certificates in PEM that the directory's own certificate is checked against, instead of the system's.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub directory_roots: Option<Arc<str>>,
     /// How a domain is proven.
-    pub method: Method,
+    pub method: AcmeMethod,
 }
 
-impl AcmeIssuerConfig {
+impl AcmeIssuer {
     /// Let's Encrypt, without an e-mail address.
     #[must_use]
-    pub fn new(name: impl Into<Arc<str>>, method: Method) -> Self {
+    pub fn new(name: impl Into<Arc<str>>, method: AcmeMethod) -> Self {
         Self {
             name: name.into(),
             directory: LETS_ENCRYPT.into(),
@@ -66,7 +83,8 @@ impl AcmeIssuerConfig {
 }
 
 /// External account binding.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ExternalAccount {
     /// The key's identifier.
     pub key_id: Arc<str>,
@@ -75,8 +93,9 @@ pub struct ExternalAccount {
 }
 
 /// How a domain is proven.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Method {
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum AcmeMethod {
     /// A file on port 80 (RFC 8555, section 8.3).
     Http01,
     /// A handshake on port 443 (RFC 8737).
@@ -87,14 +106,17 @@ pub enum Method {
     Dns01Cloudflare(Cloudflare),
 }
 
-impl Method {
-    pub(crate) fn is_dns(&self) -> bool {
+impl AcmeMethod {
+    /// Whether wildcards can be proven by it.
+    #[must_use]
+    pub fn is_dns(&self) -> bool {
         matches!(self, Self::Dns01AcmeDns(_) | Self::Dns01Cloudflare(_))
     }
 }
 
 /// An acme-dns server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct AcmeDns {
     /// URL of its API, or only its domain (then over HTTPS).
     pub server: Arc<str>,
@@ -103,7 +125,8 @@ pub struct AcmeDns {
 }
 
 /// An account of acme-dns: what its registration answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct AcmeDnsAccount {
     /// The account.
     pub username: Arc<str>,
@@ -118,21 +141,11 @@ pub struct AcmeDnsAccount {
 }
 
 /// Cloudflare's API.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Cloudflare {
     /// Needs `Zone:Read` and `DNS:Edit` of the zones.
     pub api_token: Hidden,
     /// Base of the API: [`CLOUDFLARE_API`], or a test's.
     pub api: Arc<str>,
-}
-
-/// A certificate that is wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
-    /// Of which secret of the model.
-    pub name: SecretName,
-    /// DNS names, or `*.` and a DNS name.
-    pub domains: Vec<Arc<str>>,
-    /// Who makes it.
-    pub issuer: Arc<AcmeIssuerConfig>,
 }
