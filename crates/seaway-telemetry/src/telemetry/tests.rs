@@ -4,8 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use super::*;
 use crate::catalog::{
-    self, CONFIG_VERSION, DOWNSTREAM_CONNECTIONS, DOWNSTREAM_CONNECTIONS_TOTAL, DOWNSTREAM_REFUSED,
-    MIRROR_REQUESTS, UPSTREAM_CONNECTIONS,
+    self, CERTIFICATE_EXPIRY, CERTIFICATE_FAILURES, CERTIFICATE_ORDERS, CERTIFICATE_RENEWALS, CONFIG_VERSION,
+    DOWNSTREAM_CONNECTIONS, DOWNSTREAM_CONNECTIONS_TOTAL, DOWNSTREAM_REFUSED, MIRROR_REQUESTS,
+    UPSTREAM_CONNECTIONS,
 };
 use crate::{RequestRecord, fixture};
 
@@ -129,7 +130,11 @@ fn everything() -> Arc<Telemetry> {
         objects: BTreeMap::from([("HttpRoute".into(), 7)]),
     });
     telemetry.register(Box::new(|exposition| {
-        let once: [(_, &[&str]); 5] = [
+        let once: [(_, &[&str]); 9] = [
+            (CERTIFICATE_EXPIRY, &["d"]),
+            (CERTIFICATE_ORDERS, &[]),
+            (CERTIFICATE_RENEWALS, &[]),
+            (CERTIFICATE_FAILURES, &["k"]),
             (DOWNSTREAM_CONNECTIONS, &[]),
             (DOWNSTREAM_CONNECTIONS_TOTAL, &[]),
             (DOWNSTREAM_REFUSED, &["r"]),
