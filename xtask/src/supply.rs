@@ -71,7 +71,7 @@ fn check(package: &Package, rules: &Rules) -> Vec<String> {
     if !package.source.as_ref().is_some_and(from_registry) {
         let source = package.source.as_deref().unwrap_or("a path");
         wrong.push(format!(
-            "{name} {version} comes from {source}, and only crates.io is allowed"
+            "{name} {version} comes from {source}, and only cargo's own registry is allowed"
         ));
     }
     let banned = rules.bans.deny.iter().find(|ban| ban.name == *name);

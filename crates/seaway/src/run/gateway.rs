@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use seaway_api::Resources;
-use seaway_model::{Code, Diagnostic, Model, ObjectRef, Report};
+use seaway_model::{Code, Diagnostic, Model, Report};
 use seaway_proxy::admin::Admin;
 use seaway_proxy::{ListenerStatus, Proxy};
 use seaway_telemetry::{Config, Reload, Sinks, Telemetry};
@@ -207,23 +207,16 @@ impl Gateway {
     }
 }
 
-/// Adds the certificates that could not be had, unless compiling has said so of the same object.
+/// Adds the certificates that could not be had.
 fn not_issued(report: &mut Report, problems: Vec<seaway_certs::Problem>) {
-    for problem in problems {
-        let said = |d: &Diagnostic| {
-            d.code == Code::IssuerUnsupported
-                && ObjectRef::from(&d.origin) == ObjectRef::from(&problem.origin)
-        };
-        if !report.diagnostics.iter().any(said) {
-            report.diagnostics.push(Diagnostic {
-                origin: problem.origin,
-                code: Code::CertificateNotIssued,
-                message: problem.message,
-                help: "handshakes for its domains are refused until it works; everything else serves"
-                    .to_owned(),
-            });
-        }
-    }
+    report
+        .diagnostics
+        .extend(problems.into_iter().map(|problem| Diagnostic {
+            origin: problem.origin,
+            code: Code::CertificateNotIssued,
+            message: problem.message,
+            help: "handshakes for its domains are refused until it works; everything else serves".to_owned(),
+        }));
 }
 
 /// `http-80 on 0.0.0.0:8080 (configured 80)`
