@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
@@ -132,12 +132,17 @@ impl Process {
         Ok(self.child().try_wait()?.is_some())
     }
 
-    /// Stops it where it is, or lets it go on.
+    /// Stops it where it is, or lets it go on. Returns once it has stopped: a signal alone is only on its way, and a
+    /// busy process answers one more request before it arrives.
     pub(super) fn signal(&self, signal: Signal) -> io::Result<()> {
         let child = self.child();
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let pid = pid.ok_or_else(|| io::Error::other("no process id"))?;
-        Ok(kill_process(pid, signal)?)
+        kill_process(pid, signal)?;
+        if signal == Signal::STOP {
+            waitpid(Some(pid), WaitOptions::UNTRACED)?;
+        }
+        Ok(())
     }
 
     fn child(&self) -> MutexGuard<'_, Child> {
