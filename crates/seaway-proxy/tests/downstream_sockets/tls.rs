@@ -107,7 +107,10 @@ impl TlsClient {
         let mut text = String::new();
         let mut byte = [0];
         // The answer ends in " 0", but so may a date in the middle of it (`2026 09:30`): the head ends first.
-        while !text.split_once("\r\n\r\n").is_some_and(|(_, body)| body.ends_with(" 0")) {
+        while !text
+            .split_once("\r\n\r\n")
+            .is_some_and(|(_, body)| body.ends_with(" 0"))
+        {
             stream.read_exact(&mut byte).unwrap();
             text.push(char::from(byte[0]));
         }
