@@ -104,7 +104,8 @@ fn can_be_opened(listener: &Listener, secrets: &BTreeMap<SecretName, Arc<Secret>
         .filter_map(|certificate| secrets.get(&certificate.secret))
         .map(|secret| &secret.material);
     materials.any(|material| match material {
-        Material::KeyPair(_) => true,
+        Material::KeyPair(_) | Material::KeyPairFiles { .. } => true,
+        Material::Authorities(_) | Material::AuthoritiesFile(_) => false,
         Material::Awaited {
             issuer: IssuerKind::Acme(issuer),
             ..

@@ -87,8 +87,10 @@ pub(crate) fn listeners(
         address: None,
         port: options.http_port,
         protocol: Protocol::Http,
+        proxy_protocol: false,
         tls: None,
         virtual_hosts: virtual_hosts(wanted, |draft| draft.http.as_ref()),
+        l4: None,
     })];
     if !certificates.presented.is_empty() {
         listeners.push(Arc::new(Listener {
@@ -97,10 +99,13 @@ pub(crate) fn listeners(
             address: None,
             port: options.https_port,
             protocol: Protocol::Https,
+            proxy_protocol: false,
             tls: Some(ListenerTls {
                 certificates: certificates.presented.clone(),
+                routes: Vec::new(),
             }),
             virtual_hosts: virtual_hosts(wanted, |draft| draft.https.as_ref()),
+            l4: None,
         }));
     }
     listeners.sort_by(|a, b| a.name.cmp(&b.name));

@@ -247,10 +247,7 @@ impl Collector<'_> {
             ordered: self.ordered,
             presented: winners
                 .into_values()
-                .map(|claim| ServerCertificate {
-                    host: claim.host,
-                    secret: claim.secret,
-                })
+                .map(|claim| ServerCertificate::new(claim.host, claim.secret))
                 .collect(),
         }
     }

@@ -106,9 +106,13 @@ impl Rank {
 impl PathRank {
     fn new(path: &PathMatch) -> Self {
         match path {
-            PathMatch::Exact(text) => Self::Exact(Reverse(text.len()), text.clone()),
+            PathMatch::Exact(text) | PathMatch::ExactIgnoringCase(text) => {
+                Self::Exact(Reverse(text.len()), text.clone())
+            }
             PathMatch::Elements(text) => Self::Prefix(Reverse(text.len()), 0, text.clone()),
-            PathMatch::Prefix(text) => Self::Prefix(Reverse(text.len()), 1, text.clone()),
+            PathMatch::Prefix(text) | PathMatch::PrefixIgnoringCase(text) => {
+                Self::Prefix(Reverse(text.len()), 1, text.clone())
+            }
             PathMatch::Regex(pattern) => Self::Regex(Reverse(pattern.source().len())),
             PathMatch::Any => Self::Any,
         }

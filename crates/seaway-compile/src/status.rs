@@ -43,7 +43,7 @@ pub(crate) fn statuses(
         .values()
         .filter_map(|secret| match &secret.material {
             Material::Awaited { issuer, .. } => Some(((&secret.origin).into(), issuer)),
-            Material::KeyPair(_) => None,
+            _ => None,
         })
         .collect();
     let mut words = Words::default();

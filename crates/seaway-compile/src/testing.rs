@@ -109,6 +109,8 @@ fn path(path: &PathMatch) -> String {
         PathMatch::Exact(text) => format!("={text}"),
         PathMatch::Elements(text) => text.to_string(),
         PathMatch::Prefix(text) => format!("{text}*"),
+        PathMatch::ExactIgnoringCase(text) => format!("=i{text}"),
+        PathMatch::PrefixIgnoringCase(text) => format!("i{text}*"),
         PathMatch::Regex(pattern) => format!("~{pattern}"),
     }
 }

@@ -206,7 +206,11 @@ fn example(conditions: &Conditions, scheme: &str, host: &HostMatch) -> Option<St
     };
     let path = match &conditions.path {
         PathMatch::Any => "/",
-        PathMatch::Exact(path) | PathMatch::Elements(path) | PathMatch::Prefix(path) => path,
+        PathMatch::Exact(path)
+        | PathMatch::Elements(path)
+        | PathMatch::Prefix(path)
+        | PathMatch::ExactIgnoringCase(path)
+        | PathMatch::PrefixIgnoringCase(path) => path,
         PathMatch::Regex(_) => return None,
     };
     let mut query = Vec::new();

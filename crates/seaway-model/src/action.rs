@@ -174,6 +174,8 @@ pub enum FailureReason {
     PortNotFound,
     /// The backend is of a kind that Seaway cannot forward to.
     UnsupportedBackend,
+    /// The Service has no subset of that name.
+    SubsetNotFound,
     /// The rule is invalid.
     InvalidRule,
 }
@@ -186,6 +188,7 @@ impl FailureReason {
             Self::ServiceNotFound => "service_not_found",
             Self::PortNotFound => "port_not_found",
             Self::UnsupportedBackend => "unsupported_backend",
+            Self::SubsetNotFound => "subset_not_found",
             Self::InvalidRule => "invalid_rule",
         }
     }

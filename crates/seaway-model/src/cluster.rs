@@ -1,12 +1,23 @@
 //! Upstreams: a cluster is a set of endpoints that are balanced together.
 
+mod balancing;
+mod connection;
+mod endpoint;
+mod limits;
+
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::{Fraction, Millis, Origin};
+use crate::{Millis, Origin};
+
+pub use balancing::{Balancing, BalancingSettings, LocalityWeight, Warmup};
+pub use connection::{
+    ConnectionPool, Http2Keepalive, ProxyProtocolVersion, TcpKeepalive, Trust, UpstreamTls,
+};
+pub use endpoint::{Endpoint, EndpointHealth, EndpointSource, Locality, NamedEndpoint};
+pub use limits::{CircuitBreakers, OutlierDetection, RetryBudget};
 
 /// The identity of a cluster, stable over configuration changes: `namespace/service:port`, `/subset` after it where
 /// there is one, `;policy` after that where a route asks for a balancing of its own; `host:port` for an address or a
@@ -39,15 +50,54 @@ pub struct Cluster {
     pub endpoints: EndpointSource,
     /// How one is chosen.
     pub balancing: Balancing,
+    /// How the balancing is tuned.
+    #[serde(skip_serializing_if = "BalancingSettings::is_default")]
+    pub balancing_settings: BalancingSettings,
     /// What is spoken to it.
     pub protocol: UpstreamProtocol,
+    /// TLS to it; `None` is clear text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<UpstreamTls>,
+    /// Whether each connection begins with a PROXY protocol header that says who the client is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy_protocol: Option<ProxyProtocolVersion>,
     /// Limit for making a connection.
     pub connect_timeout: Millis,
+    /// How connections are kept.
+    #[serde(skip_serializing_if = "ConnectionPool::is_default")]
+    pub connection_pool: ConnectionPool,
+    /// What may be under way at once.
+    #[serde(skip_serializing_if = "CircuitBreakers::is_default")]
+    pub circuit_breakers: CircuitBreakers,
     /// When an endpoint is left out for a while.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outlier_detection: Option<OutlierDetection>,
-    /// How many retries may be under way.
+    /// How many retries may be under way. Where `circuit_breakers` limits retries, that limit holds instead.
     pub retry_budget: RetryBudget,
+}
+
+impl Cluster {
+    /// A cluster of these endpoints in clear-text HTTP/1.1, with everything else as it is where nobody says otherwise.
+    #[must_use]
+    pub fn new(name: ClusterName, origin: Origin, endpoints: EndpointSource) -> Self {
+        Self {
+            name,
+            origin,
+            service: None,
+            subset: None,
+            endpoints,
+            balancing: Balancing::default(),
+            balancing_settings: BalancingSettings::default(),
+            protocol: UpstreamProtocol::default(),
+            tls: None,
+            proxy_protocol: None,
+            connect_timeout: Millis(5_000),
+            connection_pool: ConnectionPool::default(),
+            circuit_breakers: CircuitBreakers::default(),
+            outlier_detection: Some(OutlierDetection::default()),
+            retry_budget: RetryBudget::default(),
+        }
+    }
 }
 
 /// A port of a Kubernetes Service.
@@ -61,62 +111,6 @@ pub struct ServiceRef {
     pub port: u16,
 }
 
-/// Where endpoints come from.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum EndpointSource {
-    /// These. An empty list is a cluster without endpoints: 503, `UH`.
-    Static(Vec<Endpoint>),
-    /// Every address that a DNS name resolves to, asked again when its TTL is over.
-    Dns {
-        /// The name.
-        host: Arc<str>,
-        /// The port of every endpoint.
-        port: u16,
-    },
-}
-
-/// One address that serves.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Endpoint {
-    /// Where.
-    pub address: SocketAddr,
-    /// Relative to the other endpoints'; 1 unless a dialect says otherwise.
-    pub weight: u32,
-    /// Whether it may get new requests.
-    pub health: EndpointHealth,
-    /// Its zone, where known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub zone: Option<Arc<str>>,
-}
-
-/// What discovery says of an endpoint.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum EndpointHealth {
-    /// Ready.
-    #[default]
-    Healthy,
-    /// Terminating but still serving: used only when no healthy one is left.
-    Draining,
-}
-
-/// How an endpoint is chosen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Balancing {
-    /// The one with fewer requests under way, of two chosen at random.
-    #[default]
-    LeastRequest,
-    /// In turn, by weight.
-    RoundRobin,
-    /// At random, by weight.
-    Random,
-    /// By a hash of what the route says, on a ring, so that few keys move when endpoints change.
-    RingHash,
-}
-
 /// What is spoken upstream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -126,48 +120,4 @@ pub enum UpstreamProtocol {
     Http1,
     /// HTTP/2 in clear text, by prior knowledge (`appProtocol: kubernetes.io/h2c`, port names `http2…`, `grpc…`).
     Http2,
-}
-
-/// Passive ejection: an endpoint that fails is left out for a while.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OutlierDetection {
-    /// Ejected after so many connections in a row that could not be made.
-    pub consecutive_connect_failures: u32,
-    /// How long, times the number of ejections in a row.
-    pub base_ejection_time: Millis,
-    /// Never longer than this.
-    pub max_ejection_time: Millis,
-    /// Never more than this share of the endpoints, but always at least one of two or more.
-    pub max_ejection: Fraction,
-}
-
-impl Default for OutlierDetection {
-    fn default() -> Self {
-        Self {
-            consecutive_connect_failures: 1,
-            base_ejection_time: Millis(5_000),
-            max_ejection_time: Millis(60_000),
-            max_ejection: Fraction::ALL,
-        }
-    }
-}
-
-/// How many retries may be under way, so that retries never multiply an outage (Envoy's `retry_budget`).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RetryBudget {
-    /// Share of the requests under way.
-    pub budget: Fraction,
-    /// But so many are always allowed.
-    pub min_concurrency: u32,
-}
-
-impl Default for RetryBudget {
-    fn default() -> Self {
-        Self {
-            budget: Fraction::from_millionths(200_000),
-            min_concurrency: 10,
-        }
-    }
 }

@@ -31,20 +31,26 @@ pub use action::{
     RedirectPath, Rewrite, Target,
 };
 pub use cluster::{
-    Balancing, Cluster, ClusterName, Endpoint, EndpointHealth, EndpointSource, OutlierDetection, RetryBudget,
-    ServiceRef, UpstreamProtocol,
+    Balancing, BalancingSettings, CircuitBreakers, Cluster, ClusterName, ConnectionPool, Endpoint,
+    EndpointHealth, EndpointSource, Http2Keepalive, Locality, LocalityWeight, NamedEndpoint,
+    OutlierDetection, ProxyProtocolVersion, RetryBudget, ServiceRef, TcpKeepalive, Trust, UpstreamProtocol,
+    UpstreamTls, Warmup,
 };
 pub use code::{Code, CodeInfo, Severity};
 pub use diagnostic::{Condition, ConditionStatus, Diagnostic, ObjectRef, ObjectStatus, Report};
 pub use host::{HostMatch, HostMatchError};
-pub use listener::{Listener, ListenerTls, Model, Protocol, Route, ServerCertificate, VirtualHost};
+pub use listener::{
+    ClientValidation, L4Destination, L4Route, Listener, ListenerTls, Model, Protocol, Route,
+    ServerCertificate, ServerNameRoute, TlsMode, TlsParameters, TlsVersion, VirtualHost,
+};
 pub use matching::{
     Conditions, CookieMatch, HeaderMatch, Match, PathMatch, QueryMatch, StringMatch, ValueMatch,
 };
 pub use origin::{Origin, Position};
 pub use pattern::{Pattern, PatternError};
 pub use policy::{
-    Abort, Cors, Delay, Fault, HashOn, HeaderMutation, Mirror, OriginMatch, RetryOn, RetryPolicy,
+    Abort, Cors, Delay, Fault, GeneratedCookie, HashOn, HeaderMutation, Mirror, OriginMatch, RetryOn,
+    RetryPolicy,
 };
 pub use secret::{IssuerKind, KeyPair, Material, PrivateKey, Secret, SecretName};
 pub use units::{Fraction, Millis};

@@ -1,5 +1,8 @@
 //! Where traffic comes in, and the virtual hosts and routes that take it.
 
+mod l4;
+mod tls;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -9,6 +12,11 @@ use serde::Serialize;
 use crate::{
     Action, Cluster, ClusterName, Cors, Fault, HeaderMutation, HostMatch, Match, Mirror, Origin, Secret,
     SecretName,
+};
+
+pub use l4::{L4Destination, L4Route};
+pub use tls::{
+    ClientValidation, ListenerTls, ServerCertificate, ServerNameRoute, TlsMode, TlsParameters, TlsVersion,
 };
 
 /// Everything that an engine needs to know.
@@ -37,11 +45,18 @@ pub struct Listener {
     pub port: u16,
     /// What is spoken on it.
     pub protocol: Protocol,
-    /// Certificates, for `Https`.
+    /// Whether every connection begins with a PROXY protocol header (version 1 or 2), which says who the client is.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub proxy_protocol: bool,
+    /// Certificates and the routes of server names, for `Https`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<ListenerTls>,
-    /// Most specific host first, each host once.
+    /// Most specific host first, each host once. For `Http` and `Https`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub virtual_hosts: Vec<VirtualHost>,
+    /// For `Tcp` and `Udp`: where every connection or session goes. `None`: connections are closed, datagrams dropped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub l4: Option<Arc<L4Route>>,
 }
 
 /// What is spoken on a listener.
@@ -50,26 +65,20 @@ pub struct Listener {
 pub enum Protocol {
     /// HTTP/1.1, and HTTP/2 by prior knowledge.
     Http,
-    /// The same over TLS, by ALPN.
+    /// TLS. The server name decides: HTTP by ALPN, unless one of [`ListenerTls::routes`] takes the connection.
     Https,
+    /// Bytes, relayed as they are.
+    Tcp,
+    /// Datagrams, relayed as they are, in sessions of a client's address.
+    Udp,
 }
 
-/// TLS of a listener.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
-pub struct ListenerTls {
-    /// Most specific host first, each host once. The first whose host matches the server name is presented; where
-    /// none does, the handshake is refused. One for `HostMatch::Any` is the default certificate, which also serves
-    /// clients that send no server name.
-    pub certificates: Vec<ServerCertificate>,
-}
-
-/// The certificate for a host.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-pub struct ServerCertificate {
-    /// The server names it is presented for.
-    pub host: HostMatch,
-    /// Which.
-    pub secret: SecretName,
+impl Protocol {
+    /// Whether requests are seen on it.
+    #[must_use]
+    pub fn is_http(self) -> bool {
+        matches!(self, Self::Http | Self::Https)
+    }
 }
 
 /// The routes of a host on a listener.

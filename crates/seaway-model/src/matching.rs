@@ -1,5 +1,6 @@
 //! What a request must look like for a route to take it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -37,6 +38,9 @@ pub struct Conditions {
     /// All of these.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cookies: Vec<CookieMatch>,
+    /// The client's address is one of these, sorted: the pods that a rule is for. `None`: anybody's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sources: Option<Arc<[IpAddr]>>,
 }
 
 /// A condition on the path. Case-sensitive, on the path as it is sent, percent-encoding kept.
@@ -53,6 +57,10 @@ pub enum PathMatch {
     Elements(Arc<str>),
     /// Whatever starts with this text: `/foo` takes `/foobar` too (Kalm, Istio).
     Prefix(Arc<str>),
+    /// As `Exact`, but ASCII letters match in either case; written in lower case (Istio's `ignoreUriCase`).
+    ExactIgnoringCase(Arc<str>),
+    /// As `Prefix`, but ASCII letters match in either case; written in lower case.
+    PrefixIgnoringCase(Arc<str>),
     /// A path that matches as a whole.
     Regex(Pattern),
 }
@@ -91,7 +99,7 @@ pub enum ValueMatch {
 /// A condition on a request header. Several fields of one name count as one value, joined by `,` (RFC 9110, 5.2).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct HeaderMatch {
-    /// Lower case.
+    /// Lower case. `:method` and `:authority` are the request's method, and its host with the port as it was sent.
     pub name: Arc<str>,
     /// What its value must be.
     pub value: ValueMatch,

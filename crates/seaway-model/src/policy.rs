@@ -45,6 +45,9 @@ pub struct Cors {
     pub expose_headers: Vec<Arc<str>>,
     /// Whether cookies may come along.
     pub allow_credentials: bool,
+    /// Preflights of other origins: forwarded if true, answered here without permission if false.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub forward_unmatched_preflights: bool,
     /// How long a preflight answer may be kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_age_seconds: Option<u64>,
@@ -98,6 +101,9 @@ pub struct Abort {
     pub fraction: Fraction,
     /// 200 to 599.
     pub status: u16,
+    /// gRPC requests get this status instead, 1 to 16. `None`: the one that stands for `status`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grpc_status: Option<u8>,
 }
 
 /// A copy of requests, whose answers are thrown away.
@@ -120,6 +126,10 @@ pub struct RetryPolicy {
     pub per_try_timeout: Option<Millis>,
     /// On which outcomes; sorted, each once.
     pub on: Vec<RetryOn>,
+    /// The first pause is drawn from zero to this, and each later one from twice the span before, up to ten times this.
+    /// `None`: 25 ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backoff: Option<Millis>,
 }
 
 /// An outcome after which a request may be tried again. The words are Envoy's (`x-envoy-retry-on`).
@@ -133,6 +143,8 @@ pub enum RetryOn {
     GatewayError,
     /// The connection broke before the response head came, or the try timed out.
     Reset,
+    /// The connection broke before anything of the request was sent on it.
+    ResetBeforeRequest,
     /// No connection could be made.
     ConnectFailure,
     /// HTTP/2 `REFUSED_STREAM`: the upstream says it did nothing.
@@ -163,8 +175,25 @@ pub enum HashOn {
     Header(Arc<str>),
     /// The value of this cookie.
     Cookie(Arc<str>),
+    /// The value of this cookie, which is made up and set on the response where the request has none.
+    GeneratedCookie(GeneratedCookie),
     /// The value of this query parameter.
     Query(Arc<str>),
     /// The client's address.
     SourceIp,
+}
+
+/// A cookie that is made so that a client comes back to its endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct GeneratedCookie {
+    /// Its name.
+    pub name: Arc<str>,
+    /// `Path`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<Arc<str>>,
+    /// `Max-Age`; zero: a session cookie.
+    pub ttl: Millis,
+    /// Further attributes, the value empty for those without one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attributes: Vec<(Arc<str>, Arc<str>)>,
 }

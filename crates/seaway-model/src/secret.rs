@@ -20,7 +20,7 @@ impl fmt::Display for SecretName {
     }
 }
 
-/// Something that proves who a listener is.
+/// Something that proves who somebody is, or whom to believe.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Secret {
     /// Its identity.
@@ -37,6 +37,17 @@ pub struct Secret {
 pub enum Material {
     /// A certificate chain and its key, checked to belong together.
     KeyPair(KeyPair),
+    /// Authorities that are believed, in PEM.
+    Authorities(Arc<str>),
+    /// Files that hold a key pair, in PEM. As with `Awaited`, whoever runs the model reads them.
+    KeyPairFiles {
+        /// The chain, leaf first.
+        certificate: Arc<str>,
+        /// The key of the leaf.
+        private_key: Arc<str>,
+    },
+    /// A file that holds authorities, in PEM.
+    AuthoritiesFile(Arc<str>),
     /// Nothing yet: an issuer has to make it. Compiling never waits; whoever runs the model fills this in before
     /// handing it to an engine, and an engine that still meets it refuses the handshake.
     Awaited {

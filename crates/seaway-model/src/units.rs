@@ -51,6 +51,12 @@ impl Fraction {
         self.0
     }
 
+    /// Whether it is nothing.
+    #[must_use]
+    pub fn is_zero(&self) -> bool {
+        self.0 == 0
+    }
+
     /// Whether `roll`, uniform in `0..1_000_000`, falls inside this share.
     #[must_use]
     pub fn takes(self, roll: u32) -> bool {

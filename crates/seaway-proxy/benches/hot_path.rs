@@ -143,13 +143,19 @@ fn model(upstream: SocketAddr) -> Model {
             address: upstream,
             weight: 1,
             health: EndpointHealth::Healthy,
-            zone: None,
+            locality: None,
+            priority: 0,
         }]),
         balancing: Balancing::RoundRobin,
         protocol: UpstreamProtocol::Http1,
         connect_timeout: Millis(5_000),
         outlier_detection: None,
         retry_budget: RetryBudget::default(),
+        balancing_settings: Default::default(),
+        tls: None,
+        proxy_protocol: None,
+        connection_pool: Default::default(),
+        circuit_breakers: Default::default(),
     };
     let route = Route {
         origin: Origin::default(),
@@ -183,6 +189,8 @@ fn model(upstream: SocketAddr) -> Model {
             host: HostMatch::Any,
             routes: vec![Arc::new(route)],
         }],
+        proxy_protocol: false,
+        l4: None,
     }));
     model
 }

@@ -239,7 +239,8 @@ fn cluster(number: usize) -> Arc<Cluster> {
                 address,
                 weight: 1,
                 health: EndpointHealth::Healthy,
-                zone: None
+                locality: None,
+                priority: 0
             };
             2
         ]),
@@ -248,6 +249,11 @@ fn cluster(number: usize) -> Arc<Cluster> {
         connect_timeout: Millis(5000),
         outlier_detection: None,
         retry_budget: RetryBudget::default(),
+        balancing_settings: Default::default(),
+        tls: None,
+        proxy_protocol: None,
+        connection_pool: Default::default(),
+        circuit_breakers: Default::default(),
     })
 }
 
@@ -279,6 +285,8 @@ fn table(clusters: usize, virtual_hosts: Vec<VirtualHost>) -> RouteTable {
         protocol: Protocol::Http,
         tls: None,
         virtual_hosts,
+        proxy_protocol: false,
+        l4: None,
     };
     RouteTable::build(&Arc::new(Model {
         listeners: vec![Arc::new(listener)],

@@ -66,6 +66,8 @@ enum Path {
     Exact(Arc<str>),
     Elements(Arc<str>),
     Prefix(Arc<str>),
+    ExactIgnoringCase(Arc<str>),
+    PrefixIgnoringCase(Arc<str>),
     Regex(Arc<Expression>),
     /// No path will do.
     Never,
@@ -112,7 +114,7 @@ impl Ready {
     pub(crate) fn are_settled_by_path(&self) -> bool {
         let by_index = match self.path {
             Path::Any | Path::Exact(_) | Path::Elements(_) | Path::Prefix(_) => true,
-            Path::Regex(_) | Path::Never => false,
+            Path::ExactIgnoringCase(_) | Path::PrefixIgnoringCase(_) | Path::Regex(_) | Path::Never => false,
         };
         by_index && self.methods.is_empty() && self.checks.is_empty()
     }
@@ -137,6 +139,8 @@ impl Path {
             PathMatch::Exact(exact) => Self::Exact(Arc::clone(exact)),
             PathMatch::Elements(prefix) => Self::Elements(Arc::clone(prefix)),
             PathMatch::Prefix(prefix) => Self::Prefix(Arc::clone(prefix)),
+            PathMatch::ExactIgnoringCase(exact) => Self::ExactIgnoringCase(Arc::clone(exact)),
+            PathMatch::PrefixIgnoringCase(prefix) => Self::PrefixIgnoringCase(Arc::clone(prefix)),
             PathMatch::Regex(pattern) => Self::Regex(expressions.whole(pattern)),
         }
     }
@@ -152,6 +156,11 @@ impl Path {
                     .map(|_| prefix.len())
             }
             Self::Prefix(prefix) => path.starts_with(&**prefix).then_some(prefix.len()),
+            Self::ExactIgnoringCase(exact) => exact.eq_ignore_ascii_case(path).then_some(path.len()),
+            Self::PrefixIgnoringCase(prefix) => path
+                .get(..prefix.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+                .then_some(prefix.len()),
             Self::Regex(expression) => expression.is_match(path.as_bytes()).then_some(path.len()),
             Self::Never => return Err(Miss::Never),
         };

@@ -66,6 +66,7 @@ fn refuse_connection(listener: &ListenerTable, request: &ExplainRequest<'_>) -> 
             Some("the listener does not speak TLS, and the URL says https".into())
         }
         (Protocol::Http, Scheme::Http) => None,
+        (Protocol::Tcp | Protocol::Udp, _) => Some("the listener relays bytes, and sees no requests".into()),
         (Protocol::Https, Scheme::Https) => listener.certificate(&request.url_host).is_none().then(|| {
             format!(
                 "no certificate for {}, so the TLS handshake is refused",

@@ -33,6 +33,11 @@ fn cluster(index: usize) -> Arc<Cluster> {
         connect_timeout: Millis(1000),
         outlier_detection: None,
         retry_budget: RetryBudget::default(),
+        balancing_settings: Default::default(),
+        tls: None,
+        proxy_protocol: None,
+        connection_pool: Default::default(),
+        circuit_breakers: Default::default(),
     })
 }
 

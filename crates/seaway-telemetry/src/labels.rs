@@ -94,8 +94,14 @@ impl Destination {
 
 /// The host of a cluster that stands for no Service: its name without the balancing policy and the port.
 fn host(cluster: &Cluster) -> &str {
-    if let EndpointSource::Dns { host, .. } = &cluster.endpoints {
-        return host;
+    match &cluster.endpoints {
+        EndpointSource::Dns(names) => {
+            if let [name] = names.as_slice() {
+                return &name.host;
+            }
+        }
+        EndpointSource::LogicalDns(name) => return &name.host,
+        EndpointSource::Static(_) => {}
     }
     let name = &*cluster.name.0;
     let name = name.split_once(';').map_or(name, |(name, _)| name);

@@ -136,7 +136,11 @@ fn sample(text: &StringMatch) -> String {
 fn paths(path: &PathMatch) -> Vec<String> {
     match path {
         PathMatch::Any => vec!["/".to_owned(), "/x/y".to_owned()],
-        PathMatch::Exact(path) | PathMatch::Elements(path) | PathMatch::Prefix(path) => vec![
+        PathMatch::Exact(path)
+        | PathMatch::Elements(path)
+        | PathMatch::Prefix(path)
+        | PathMatch::ExactIgnoringCase(path)
+        | PathMatch::PrefixIgnoringCase(path) => vec![
             path.to_string(),
             format!("{path}/"),
             format!("{path}/x"),

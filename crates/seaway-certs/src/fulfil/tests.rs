@@ -117,6 +117,8 @@ fn listening(mut model: Model) -> Model {
         .map(|secret| ServerCertificate {
             host: HostMatch::Any,
             secret: secret.clone(),
+            alternative: None,
+            parameters: Default::default(),
         })
         .collect();
     model.listeners.push(Arc::new(Listener {
@@ -125,8 +127,13 @@ fn listening(mut model: Model) -> Model {
         address: None,
         port: 443,
         protocol: Protocol::Https,
-        tls: Some(ListenerTls { certificates }),
+        tls: Some(ListenerTls {
+            certificates,
+            routes: Vec::new(),
+        }),
         virtual_hosts: Vec::new(),
+        proxy_protocol: false,
+        l4: None,
     }));
     model
 }

@@ -45,6 +45,7 @@ pub(super) fn retry(route: &HttpRoute) -> Option<RetryPolicy> {
         attempts: spec.attempts.value,
         per_try_timeout: spec.per_try_timeout.as_ref().map(|limit| Millis(limit.value)),
         on,
+        backoff: None,
     })
 }
 
@@ -78,6 +79,7 @@ pub(super) fn fault(route: &HttpRoute) -> Option<Fault> {
         abort: route.fault.as_ref().map(|fault| Abort {
             fraction: Fraction::from_millionths(fault.percentage.value),
             status: fault.error_status.value,
+            grpc_status: None,
         }),
     })
 }
@@ -85,6 +87,7 @@ pub(super) fn fault(route: &HttpRoute) -> Option<Fault> {
 pub(super) fn cors(spec: &ApiCors) -> Cors {
     let texts = |list: &[Spanned<Arc<str>>]| list.iter().map(|text| text.value.clone()).collect();
     Cors {
+        forward_unmatched_preflights: false,
         allow_origins: spec.allow_origins.iter().map(|text| origin(text)).collect(),
         allow_methods: texts(&spec.allow_methods),
         allow_headers: texts(&spec.allow_headers),

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use seaway_api::Object;
 use seaway_api::core::{Service, ServiceType};
 use seaway_model::{
-    Balancing, Cluster, ClusterName, Code, Endpoint, EndpointHealth, EndpointSource, Millis, Origin,
-    OutlierDetection, RetryBudget, ServiceRef, UpstreamProtocol,
+    Balancing, Cluster, ClusterName, Code, Endpoint, EndpointSource, Millis, NamedEndpoint, Origin,
+    ServiceRef, UpstreamProtocol,
 };
 
 use super::endpoints::{Backend, EndpointIndex};
@@ -119,7 +119,7 @@ impl<'a> Clusters<'a> {
         let address = SocketAddr::new(ip, port);
         self.outside(
             address.to_string(),
-            EndpointSource::Static(vec![endpoint(address)]),
+            EndpointSource::Static(vec![Endpoint::new(address)]),
             balancing,
             origin,
         )
@@ -134,12 +134,9 @@ impl<'a> Clusters<'a> {
         origin: Origin,
     ) -> ClusterName {
         let source = if **host == *"localhost" {
-            EndpointSource::Static(vec![endpoint((Ipv4Addr::LOCALHOST, port).into())])
+            EndpointSource::Static(vec![Endpoint::new((Ipv4Addr::LOCALHOST, port).into())])
         } else {
-            EndpointSource::Dns {
-                host: host.clone(),
-                port,
-            }
+            EndpointSource::Dns(vec![NamedEndpoint::new(host.clone(), port)])
         };
         self.outside(format!("{host}:{port}"), source, balancing, origin)
     }
@@ -208,7 +205,7 @@ impl<'a> Clusters<'a> {
         let host = external.trim_end_matches('.').to_ascii_lowercase();
         match host.parse::<IpAddr>() {
             Ok(ip) => Source::Backends(vec![Backend {
-                endpoint: endpoint(SocketAddr::new(ip, port.number)),
+                endpoint: Endpoint::new(SocketAddr::new(ip, port.number)),
                 labels: None,
             }]),
             Err(_) => Source::Dns(host.into()),
@@ -224,10 +221,7 @@ impl Source<'_> {
     /// Those that belong to the subset. An endpoint whose pod is not known has no labels, and so is in no subset.
     fn endpoints(&self, port: u16, subset: &[(&str, &str)]) -> EndpointSource {
         match self {
-            Self::Dns(host) => EndpointSource::Dns {
-                host: host.clone(),
-                port,
-            },
+            Self::Dns(host) => EndpointSource::Dns(vec![NamedEndpoint::new(host.clone(), port)]),
             Self::Backends(list) => EndpointSource::Static(
                 list.iter()
                     .filter(|backend| {
@@ -264,31 +258,16 @@ fn named(mut name: String, balancing: Balancing) -> ClusterName {
         Balancing::RoundRobin => ";roundRobin",
         Balancing::Random => ";random",
         Balancing::RingHash => ";consistentHash",
+        Balancing::Maglev => ";maglev",
     });
     ClusterName(name.into())
 }
 
-fn endpoint(address: SocketAddr) -> Endpoint {
-    Endpoint {
-        address,
-        weight: 1,
-        health: EndpointHealth::Healthy,
-        zone: None,
-    }
-}
-
 fn cluster(name: ClusterName, origin: Origin, endpoints: EndpointSource, balancing: Balancing) -> Cluster {
     Cluster {
-        name,
-        origin,
-        service: None,
-        subset: None,
-        endpoints,
         balancing,
-        protocol: UpstreamProtocol::Http1,
         connect_timeout: CONNECT_TIMEOUT,
-        outlier_detection: Some(OutlierDetection::default()),
-        retry_budget: RetryBudget::default(),
+        ..Cluster::new(name, origin, endpoints)
     }
 }
 

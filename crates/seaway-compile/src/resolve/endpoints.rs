@@ -13,6 +13,7 @@ use seaway_api::core::{
     EndpointPort, EndpointSlice, Endpoints, IntOrName, Pod, PodRef, Service, SliceEndpoint, TransportProtocol,
 };
 use seaway_api::{Object, Spanned};
+use seaway_model::Locality;
 use seaway_model::{Code, Endpoint, EndpointHealth};
 
 use super::pods::{Labels, Pods};
@@ -195,7 +196,8 @@ fn backend<'a>(
             address: SocketAddr::new(ip, port),
             weight: 1,
             health,
-            zone,
+            locality: zone.map(Locality::of_zone),
+            priority: 0,
         },
         labels: pod.map(|pod| &pod.meta.labels),
     }

@@ -18,7 +18,11 @@ fn cluster<'m>(model: &'m Model, name: &str) -> &'m Cluster {
 fn addresses(model: &Model, name: &str) -> Vec<String> {
     match &cluster(model, name).endpoints {
         EndpointSource::Static(list) => list.iter().map(|endpoint| endpoint.address.to_string()).collect(),
-        EndpointSource::Dns { host, port } => vec![format!("dns {host}:{port}")],
+        EndpointSource::Dns(names) => names
+            .iter()
+            .map(|name| format!("dns {}:{}", name.host, name.port))
+            .collect(),
+        EndpointSource::LogicalDns(name) => vec![format!("one of {}:{}", name.host, name.port)],
     }
 }
 

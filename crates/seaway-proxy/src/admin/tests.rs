@@ -81,6 +81,8 @@ fn fake() -> Fake {
             protocol: Protocol::Http,
             tls: None,
             virtual_hosts: Vec::new(),
+            proxy_protocol: false,
+            l4: None,
         })],
         secrets: [(
             secret.clone(),

@@ -125,6 +125,7 @@ fn admit<H: Handler>(
     match slot.protocol {
         Protocol::Http => tokio::spawn(site.serve_clear(stream, peer, name, closing, permit)),
         Protocol::Https => tokio::spawn(site.serve_tls(stream, peer, name, closing, permit)),
+        Protocol::Tcp | Protocol::Udp => return,
     };
 }
 

@@ -101,7 +101,7 @@ impl<'a> Tries<'a> {
         // The addresses of a name are all tried by `upstream::send` itself.
         let others = match &plan.cluster.config().endpoints {
             EndpointSource::Static(endpoints) => endpoints.len().saturating_sub(1),
-            EndpointSource::Dns { .. } => 0,
+            EndpointSource::Dns(_) | EndpointSource::LogicalDns(_) => 0,
         };
         Self {
             plan,

@@ -52,7 +52,9 @@ pub(crate) fn covers_response(policy: &RetryPolicy, status: StatusCode, headers:
         RetryOn::ResourceExhausted => grpc() == Some(b"8"),
         RetryOn::Internal => grpc() == Some(b"13"),
         RetryOn::Unavailable => grpc() == Some(b"14"),
-        RetryOn::Reset | RetryOn::ConnectFailure | RetryOn::RefusedStream => false,
+        RetryOn::Reset | RetryOn::ResetBeforeRequest | RetryOn::ConnectFailure | RetryOn::RefusedStream => {
+            false
+        }
     })
 }
 
@@ -77,6 +79,7 @@ mod tests {
             attempts: 1,
             per_try_timeout: None,
             on: vec![on],
+            backoff: None,
         }
     }
 

@@ -54,6 +54,8 @@ impl fmt::Display for Key {
         let protocol = match self.protocol {
             Protocol::Http => "http",
             Protocol::Https => "https",
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
         };
         match self.address {
             Some(address) => write!(f, "{protocol}|{address}|{}", self.port),

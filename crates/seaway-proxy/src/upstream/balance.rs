@@ -62,7 +62,7 @@ impl Balancer {
             Balancing::LeastRequest => Plan::LeastRequest,
             Balancing::Random => Plan::Random,
             Balancing::RoundRobin => Plan::RoundRobin(Turns::new(&weights)),
-            Balancing::RingHash => Plan::RingHash(Ring::new(endpoints)),
+            Balancing::RingHash | Balancing::Maglev => Plan::RingHash(Ring::new(endpoints)),
         };
         let uniform = weights.windows(2).all(|pair| pair.first() == pair.last());
         let sums = if uniform {

@@ -94,7 +94,7 @@ impl ClusterState {
 
     /// Whether its endpoints are the addresses of one name.
     pub(super) fn is_name(&self) -> bool {
-        matches!(self.config.endpoints, EndpointSource::Dns { .. })
+        !matches!(self.config.endpoints, EndpointSource::Static(_))
     }
 }
 

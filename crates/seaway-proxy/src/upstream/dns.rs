@@ -13,10 +13,10 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
+use seaway_model::Endpoint;
 use tokio::sync::{mpsc, watch};
 
 use super::cluster::Live;
-use super::registry::endpoint;
 pub use schedule::Schedule;
 pub use system::SystemResolver;
 
@@ -163,7 +163,7 @@ fn take(live: &Live, answer: Result<Answer, ResolveError>, port: u16) {
             addresses.sort_unstable();
             addresses.dedup();
             let addresses = addresses.into_iter().map(|ip| SocketAddr::new(ip, port));
-            live.set_endpoints(&addresses.map(endpoint).collect::<Vec<_>>());
+            live.set_endpoints(&addresses.map(Endpoint::new).collect::<Vec<_>>());
             Resolution::Answered
         }
         Err(error) => Resolution::Failed(error.0.into()),

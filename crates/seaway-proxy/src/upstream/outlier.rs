@@ -53,7 +53,9 @@ impl Outlier {
             return None;
         }
         self.failures = self.failures.saturating_add(1);
-        if self.failures < policy.consecutive_connect_failures.max(1) || !has_room(policy, crowd) {
+        if self.failures < policy.consecutive_connect_failures.unwrap_or(u32::MAX).max(1)
+            || !has_room(policy, crowd)
+        {
             return None;
         }
         self.failures = 0;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use rustc_hash::FxHashMap;
-use seaway_model::{Cluster, ClusterName, Endpoint, EndpointHealth, EndpointSource, Model};
+use seaway_model::{Cluster, ClusterName, Endpoint, EndpointSource, Model, NamedEndpoint};
 
 use super::cluster::{ClusterState, Live};
 use super::dns::{Lookups, Resolve, SystemResolver};
@@ -102,7 +102,7 @@ impl Registry {
             return Arc::clone(old);
         }
         let same_name = match (&old.config().endpoints, &config.endpoints) {
-            (EndpointSource::Dns { .. }, new) => old.config().endpoints == *new,
+            (EndpointSource::Dns(_) | EndpointSource::LogicalDns(_), new) => old.config().endpoints == *new,
             (EndpointSource::Static(_), new) => matches!(new, EndpointSource::Static(_)),
         };
         if !same_name {
@@ -123,8 +123,11 @@ impl Registry {
         live.set_policy(config.balancing);
         match (listed, &config.endpoints) {
             (Some(endpoints), _) => live.set_endpoints(&endpoints),
-            (None, EndpointSource::Dns { host, port }) => self.lookups.start(&live, host, *port),
-            (None, EndpointSource::Static(_)) => {}
+            (None, source) => {
+                if let Some(name) = only_name(source) {
+                    self.lookups.start(&live, &name.host, name.port);
+                }
+            }
         }
         Arc::new(ClusterState::new(Arc::clone(config), live))
     }
@@ -134,20 +137,19 @@ impl Registry {
 fn listed(source: &EndpointSource) -> Option<std::borrow::Cow<'_, [Endpoint]>> {
     match source {
         EndpointSource::Static(endpoints) => Some(endpoints.into()),
-        EndpointSource::Dns { host, port } => {
+        EndpointSource::Dns(_) | EndpointSource::LogicalDns(_) => {
+            let NamedEndpoint { host, port, .. } = only_name(source)?;
             let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
             let ip: IpAddr = bare.unwrap_or(host).parse().ok()?;
-            Some(vec![endpoint(SocketAddr::new(ip, *port))].into())
+            Some(vec![Endpoint::new(SocketAddr::new(ip, *port))].into())
         }
     }
 }
 
-/// An endpoint of which nothing but the address is known.
-pub(super) fn endpoint(address: SocketAddr) -> Endpoint {
-    Endpoint {
-        address,
-        weight: 1,
-        health: EndpointHealth::Healthy,
-        zone: None,
+fn only_name(source: &EndpointSource) -> Option<&NamedEndpoint> {
+    match source {
+        EndpointSource::Static(_) => None,
+        EndpointSource::Dns(names) => names.first(),
+        EndpointSource::LogicalDns(name) => Some(name),
     }
 }

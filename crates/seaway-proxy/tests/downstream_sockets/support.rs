@@ -154,6 +154,8 @@ pub fn listener(name: &str, port: u16) -> Listener {
         protocol: Protocol::Http,
         tls: None,
         virtual_hosts: Vec::new(),
+        proxy_protocol: false,
+        l4: None,
     }
 }
 

@@ -35,11 +35,14 @@ fn https(hosts: &[&str]) -> Listener {
     let certificates = hosts.iter().map(|host| ServerCertificate {
         host: HostMatch::parse(host).unwrap(),
         secret: SecretName(format!("test/{host}").into()),
+        alternative: None,
+        parameters: Default::default(),
     });
     Listener {
         protocol: Protocol::Https,
         tls: Some(ListenerTls {
             certificates: certificates.collect(),
+            routes: Vec::new(),
         }),
         ..listener("https-443", 443)
     }

@@ -124,6 +124,7 @@ async fn a_try_that_takes_too_long_is_given_up_for_another() {
         attempts: 1,
         per_try_timeout: Some(Millis(100)),
         on: vec![RetryOn::Reset],
+        backoff: None,
     };
     let mut gateway = Gateway::start(vec![retrying(Some(policy))], vec![cluster("c", &[address])]).await;
     assert_eq!(fetch(gateway.http1, get("/")).await.1, "second");

@@ -74,6 +74,7 @@ fn abort(millionths: u32) -> Option<Fault> {
         abort: Some(Abort {
             fraction: Fraction::from_millionths(millionths),
             status: 418,
+            grpc_status: None,
         }),
     })
 }

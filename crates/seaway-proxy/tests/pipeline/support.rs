@@ -124,11 +124,13 @@ pub fn model(routes: Vec<Route>, clusters: Vec<Cluster>) -> Arc<Model> {
         address: None,
         port: 80,
         protocol: Protocol::Http,
+        proxy_protocol: false,
         tls: None,
         virtual_hosts: vec![VirtualHost {
             host: HostMatch::Any,
             routes: routes.into_iter().map(Arc::new).collect(),
         }],
+        l4: None,
     };
     Arc::new(Model {
         listeners: vec![Arc::new(listener)],
@@ -262,27 +264,15 @@ pub fn text(status: u16, body: &'static str) -> Response<TestBody> {
 }
 
 pub fn cluster(name: &str, addresses: &[SocketAddr]) -> Cluster {
+    let endpoints = addresses.iter().copied().map(Endpoint::new).collect();
     Cluster {
-        name: ClusterName(name.into()),
-        origin: Origin::default(),
-        service: None,
-        subset: None,
-        endpoints: EndpointSource::Static(
-            addresses
-                .iter()
-                .map(|address| Endpoint {
-                    address: *address,
-                    weight: 1,
-                    health: EndpointHealth::Healthy,
-                    zone: None,
-                })
-                .collect(),
-        ),
         balancing: Balancing::RoundRobin,
-        protocol: UpstreamProtocol::Http1,
-        connect_timeout: Millis(5_000),
         outlier_detection: None,
-        retry_budget: RetryBudget::default(),
+        ..Cluster::new(
+            ClusterName(name.into()),
+            Origin::default(),
+            EndpointSource::Static(endpoints),
+        )
     }
 }
 
@@ -336,6 +326,7 @@ pub fn retry(attempts: u32, on: RetryOn) -> Option<RetryPolicy> {
         attempts,
         per_try_timeout: None,
         on: vec![on],
+        backoff: None,
     })
 }
 

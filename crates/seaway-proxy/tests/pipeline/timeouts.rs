@@ -128,6 +128,7 @@ async fn a_limit_for_a_try_does_not_cut_off_its_response() {
         attempts: 1,
         per_try_timeout: Some(Millis(100)),
         on: vec![RetryOn::Reset],
+        backoff: None,
     });
     let routes = vec![route(Action::Forward(to))];
     let gateway = Gateway::start(routes, vec![cluster("c", &[address])]).await;

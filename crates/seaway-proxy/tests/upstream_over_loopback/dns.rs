@@ -2,7 +2,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use seaway_model::{EndpointSource, Millis, UpstreamProtocol};
+use seaway_model::{EndpointSource, Millis, NamedEndpoint, UpstreamProtocol};
 use seaway_proxy::error::Failure;
 use seaway_proxy::upstream::dns::{Answer, Lookup, Resolve, ResolveError};
 use seaway_proxy::upstream::{ClusterState, DnsState, Registry};
@@ -47,11 +47,8 @@ fn answer(addresses: &[IpAddr]) -> Told {
 }
 
 fn named(registry: &Registry, host: &str, port: u16) -> Arc<ClusterState> {
-    let host = host.into();
-    apply(
-        registry,
-        cluster(UpstreamProtocol::Http1, EndpointSource::Dns { host, port }),
-    )
+    let source = EndpointSource::Dns(vec![NamedEndpoint::new(host, port)]);
+    apply(registry, cluster(UpstreamProtocol::Http1, source))
 }
 
 /// Two servers on one port of the two loopback addresses.
@@ -79,10 +76,7 @@ async fn the_first_request_waits_for_the_first_answer() {
 #[tokio::test]
 async fn the_first_request_waits_no_longer_than_a_connection_may_take() {
     let (registry, _script) = scripted();
-    let source = EndpointSource::Dns {
-        host: "shop.test".into(),
-        port: 80,
-    };
+    let source = EndpointSource::Dns(vec![NamedEndpoint::new("shop.test", 80)]);
     let mut config = cluster(UpstreamProtocol::Http1, source);
     config.connect_timeout = Millis(20);
     let error = once(&apply(&registry, config), get("/")).await.unwrap_err();

@@ -29,7 +29,8 @@ pub fn static_cluster(protocol: UpstreamProtocol, addresses: &[SocketAddr]) -> C
         address: *address,
         weight: 1,
         health: EndpointHealth::Healthy,
-        zone: None,
+        locality: None,
+        priority: 0,
     };
     cluster(
         protocol,
@@ -49,6 +50,11 @@ pub fn cluster(protocol: UpstreamProtocol, endpoints: EndpointSource) -> Cluster
         connect_timeout: Millis(10_000),
         outlier_detection: Some(OutlierDetection::default()),
         retry_budget: RetryBudget::default(),
+        balancing_settings: Default::default(),
+        tls: None,
+        proxy_protocol: None,
+        connection_pool: Default::default(),
+        circuit_breakers: Default::default(),
     }
 }
 

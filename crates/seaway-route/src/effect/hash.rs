@@ -15,6 +15,7 @@ pub fn hash_input<'r>(on: &[HashOn], request: &RequestHead<'r>, client: IpAddr) 
         HashOn::Header(name) if matches!(&**name, "host" | ":authority") => host(request),
         HashOn::Header(name) => header(request.headers, &**name),
         HashOn::Cookie(name) => cookie(request.headers, name.as_bytes()).map(Cow::Borrowed),
+        HashOn::GeneratedCookie(made) => cookie(request.headers, made.name.as_bytes()).map(Cow::Borrowed),
         HashOn::Query(name) => query(request.query?, name.as_bytes()),
         HashOn::SourceIp => Some(Cow::Owned(match client.to_canonical() {
             IpAddr::V4(address) => address.octets().to_vec(),

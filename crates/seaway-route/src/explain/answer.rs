@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use seaway_model::{
-    EndpointSource, Failure, Fault, Fraction, HeaderMutation, HostMatch, Mirror, RetryOn, RetryPolicy, Route,
+    EndpointSource, Failure, Fault, Fraction, HeaderMutation, HostMatch, Mirror, NamedEndpoint, RetryOn,
+    RetryPolicy, Route,
 };
 use serde::ser::{SerializeSeq, SerializeStruct};
 use serde::{Serialize, Serializer};
@@ -327,12 +328,13 @@ impl Endpoints<'_> {
 
 impl Serialize for Endpoints<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if let Some(EndpointSource::Dns { host, port }) = self.0 {
-            let mut seq = serializer.serialize_seq(Some(1))?;
-            seq.serialize_element(&format!("{host}:{port}"))?;
-            return seq.end();
-        }
-        serializer.collect_seq(self.addresses())
+        let names = match self.0 {
+            Some(EndpointSource::Dns(names)) => names.as_slice(),
+            Some(EndpointSource::LogicalDns(name)) => std::slice::from_ref(name),
+            Some(EndpointSource::Static(_)) | None => return serializer.collect_seq(self.addresses()),
+        };
+        let text = |name: &NamedEndpoint| format!("{}:{}", name.host, name.port);
+        serializer.collect_seq(names.iter().map(text))
     }
 }
 

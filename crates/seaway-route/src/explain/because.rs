@@ -40,6 +40,10 @@ fn path(expected: &PathMatch, path: &str) -> String {
         PathMatch::Exact(exact) => format!("path is {path:?}, not {exact:?}"),
         PathMatch::Elements(prefix) => format!("path is {path:?}, not {prefix:?} nor below it"),
         PathMatch::Prefix(prefix) => format!("path is {path:?}, which does not start with {prefix:?}"),
+        PathMatch::ExactIgnoringCase(exact) => format!("path is {path:?}, not {exact:?} in any case"),
+        PathMatch::PrefixIgnoringCase(prefix) => {
+            format!("path is {path:?}, which does not start with {prefix:?} in any case")
+        }
         PathMatch::Regex(pattern) => format!("path is {path:?}, not like \"{pattern}\""),
     }
 }

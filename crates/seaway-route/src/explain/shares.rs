@@ -92,7 +92,8 @@ fn share(weight: u32, total: u64) -> f64 {
 fn port(endpoints: &EndpointSource) -> Option<u16> {
     match endpoints {
         EndpointSource::Static(endpoints) => endpoints.first().map(|e| e.address.port()),
-        EndpointSource::Dns { port, .. } => Some(*port),
+        EndpointSource::Dns(names) => names.first().map(|name| name.port),
+        EndpointSource::LogicalDns(name) => Some(name.port),
     }
 }
 

@@ -85,6 +85,11 @@ fn cluster(name: &str, subset: Option<&str>, endpoints: EndpointSource) -> Arc<C
         connect_timeout: Millis(5000),
         outlier_detection: None,
         retry_budget: RetryBudget::default(),
+        balancing_settings: Default::default(),
+        tls: None,
+        proxy_protocol: None,
+        connection_pool: Default::default(),
+        circuit_breakers: Default::default(),
     })
 }
 
@@ -93,7 +98,8 @@ fn endpoint(address: &str) -> Endpoint {
         address: address.parse().unwrap(),
         weight: 1,
         health: EndpointHealth::Healthy,
-        zone: None,
+        locality: None,
+        priority: 0,
     }
 }
 
@@ -110,16 +116,15 @@ fn listener(name: &str, port: u16, tls: Option<ListenerTls>, hosts: Vec<VirtualH
         },
         tls,
         virtual_hosts: hosts,
+        proxy_protocol: false,
+        l4: None,
     })
 }
 
 /// HTTP on 80, and HTTPS on 443 with certificates for two of the hosts, all with the same routes.
 fn table(routes: Vec<Route>) -> RouteTable {
     let v1 = EndpointSource::Static(vec![endpoint("10.0.0.2:8080"), endpoint("10.0.0.1:8080")]);
-    let dns = EndpointSource::Dns {
-        host: "api.example.org".into(),
-        port: 443,
-    };
+    let dns = EndpointSource::Dns(vec![NamedEndpoint::new("api.example.org", 443)]);
     let clusters = [
         cluster("shop/shop:8080/v1", Some("v1"), v1),
         cluster("shop/shop:8080/v2", Some("v2"), EndpointSource::Static(vec![])),
@@ -139,6 +144,8 @@ fn table(routes: Vec<Route>) -> RouteTable {
     let certificate = |h, s: &str| ServerCertificate {
         host: HostMatch::parse_one_label(h).unwrap(),
         secret: SecretName(s.into()),
+        alternative: None,
+        parameters: Default::default(),
     };
     let certificates = vec![
         certificate("other.example.com", "other"),
@@ -148,7 +155,15 @@ fn table(routes: Vec<Route>) -> RouteTable {
     RouteTable::build(&Arc::new(Model {
         listeners: vec![
             listener("http-80", 80, None, hosts.clone()),
-            listener("https-443", 443, Some(ListenerTls { certificates }), hosts),
+            listener(
+                "https-443",
+                443,
+                Some(ListenerTls {
+                    certificates,
+                    routes: Vec::new(),
+                }),
+                hosts,
+            ),
         ],
         clusters: clusters.into_iter().map(|c| (c.name.clone(), c)).collect(),
         ..Model::default()

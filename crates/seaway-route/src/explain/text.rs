@@ -132,7 +132,7 @@ impl fmt::Display for DestinationShare<'_> {
             );
         }
         write!(f, "to {}", self.cluster.unwrap_or_default())?;
-        if let Some(EndpointSource::Dns { .. }) = self.endpoints.0 {
+        if let Some(EndpointSource::Dns(_) | EndpointSource::LogicalDns(_)) = self.endpoints.0 {
             return f.write_str(" (by DNS)");
         }
         let addresses = self.endpoints.addresses();

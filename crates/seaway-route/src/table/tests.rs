@@ -52,8 +52,13 @@ fn listener(
         } else {
             Protocol::Http
         },
-        tls: certificates.map(|certificates| ListenerTls { certificates }),
+        tls: certificates.map(|certificates| ListenerTls {
+            certificates,
+            routes: Vec::new(),
+        }),
         virtual_hosts,
+        proxy_protocol: false,
+        l4: None,
     })
 }
 
@@ -106,6 +111,8 @@ fn certificate(host: &str, secret: &str) -> ServerCertificate {
     ServerCertificate {
         host: HostMatch::parse_one_label(host).unwrap(),
         secret: SecretName(secret.into()),
+        alternative: None,
+        parameters: Default::default(),
     }
 }
 

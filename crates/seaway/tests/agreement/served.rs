@@ -104,7 +104,8 @@ impl Served {
                 address: backend.addr(),
                 weight: 1,
                 health: EndpointHealth::Healthy,
-                zone: None,
+                locality: None,
+                priority: 0,
             }]);
         }
         for secret in model.secrets.values_mut() {

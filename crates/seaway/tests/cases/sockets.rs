@@ -328,11 +328,12 @@ fn with_backends(mut model: Model) -> (Model, BTreeMap<String, Backend>) {
 fn backend_for(name: &ClusterName, cluster: &mut Cluster) -> Option<Backend> {
     let endpoint = match &cluster.endpoints {
         EndpointSource::Static(endpoints) => endpoints.first()?.clone(),
-        EndpointSource::Dns { .. } => seaway_model::Endpoint {
+        EndpointSource::Dns(_) | EndpointSource::LogicalDns(_) => seaway_model::Endpoint {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             weight: 1,
             health: EndpointHealth::Healthy,
-            zone: None,
+            locality: None,
+            priority: 0,
         },
     };
     let backend = Backend::start(&*name.0).expect("a port");

@@ -65,7 +65,13 @@ fn conditions_of_a_slice_decide_about_its_endpoints() {
     };
     let facts: Vec<_> = list
         .iter()
-        .map(|e| (e.address.ip().to_string(), e.health, e.zone.as_deref()))
+        .map(|e| {
+            (
+                e.address.ip().to_string(),
+                e.health,
+                e.locality.as_ref().map(|place| &*place.zone),
+            )
+        })
         .collect();
     assert_eq!(
         facts,

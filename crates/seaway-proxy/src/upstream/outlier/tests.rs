@@ -10,10 +10,11 @@ const ALONE: Crowd = Crowd {
 
 fn policy(failures: u32) -> OutlierDetection {
     OutlierDetection {
-        consecutive_connect_failures: failures,
+        consecutive_connect_failures: Some(failures),
         base_ejection_time: Millis(5_000),
         max_ejection_time: Millis(12_000),
         max_ejection: Fraction::ALL,
+        ..OutlierDetection::default()
     }
 }
 

@@ -40,6 +40,8 @@ fn target(path_match: PathMatch, rewrite: Rewrite, path: &str, query: Option<&st
             host: HostMatch::Any,
             routes: vec![Arc::new(route)],
         }],
+        proxy_protocol: false,
+        l4: None,
     };
     let table = RouteTable::build(&Arc::new(Model {
         listeners: vec![Arc::new(listener)],

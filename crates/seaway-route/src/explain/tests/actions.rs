@@ -61,6 +61,7 @@ fn what_a_route_does_besides_is_told() {
                     RetryOn::ConnectFailure,
                     RetryOn::Status(503),
                 ],
+                backoff: None,
             }),
             ..forward(vec![Destination {
                 request_headers: HeaderMutation {
@@ -92,6 +93,7 @@ fn what_a_route_does_besides_is_told() {
         abort: Some(Abort {
             fraction: Fraction::from_millionths(10_000),
             status: 503,
+            grpc_status: None,
         }),
     });
     let told = get(&table(vec![all]), "http://shop.example.com/a");

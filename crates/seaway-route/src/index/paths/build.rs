@@ -44,7 +44,11 @@ impl PathIndex {
             let list = match &conditions.path {
                 PathMatch::Exact(_) => &mut lists.exact,
                 PathMatch::Elements(_) => &mut lists.elements,
-                PathMatch::Any | PathMatch::Prefix(_) | PathMatch::Regex(_) => &mut lists.prefix,
+                PathMatch::Any
+                | PathMatch::Prefix(_)
+                | PathMatch::ExactIgnoringCase(_)
+                | PathMatch::PrefixIgnoringCase(_)
+                | PathMatch::Regex(_) => &mut lists.prefix,
             };
             list.push(position);
         }
@@ -152,7 +156,9 @@ impl PathIndex {
 /// What a path that matches must begin with.
 fn key(path: &PathMatch) -> Cow<'_, [u8]> {
     match path {
-        PathMatch::Any => Cow::Borrowed(&[]),
+        PathMatch::Any | PathMatch::ExactIgnoringCase(_) | PathMatch::PrefixIgnoringCase(_) => {
+            Cow::Borrowed(&[])
+        }
         PathMatch::Exact(path) | PathMatch::Prefix(path) => Cow::Borrowed(path.as_bytes()),
         PathMatch::Elements(path) => Cow::Borrowed(elements(path).as_bytes()),
         PathMatch::Regex(pattern) => Cow::Owned(expression::literal_prefix(pattern)),

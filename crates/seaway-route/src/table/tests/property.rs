@@ -52,6 +52,7 @@ fn conditions() -> impl Strategy<Value = Conditions> {
     );
     (path_match(), methods, few(), few(), few()).prop_map(|(path, methods, headers, query, cookies)| {
         Conditions {
+            sources: None,
             path,
             methods,
             headers: headers
@@ -96,6 +97,8 @@ fn random_table(longest: usize) -> impl Strategy<Value = RouteTable> {
                 .map(|(host, secret)| ServerCertificate {
                     host,
                     secret: SecretName(secret),
+                    alternative: None,
+                    parameters: Default::default(),
                 })
                 .collect()
         });
