@@ -5,6 +5,7 @@
 //! Pods are read so that a Service and its Pods alone work; the cluster IP so that a Service alone works where the
 //! cluster routes to it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -13,22 +14,15 @@ use seaway_api::core::{
     EndpointPort, EndpointSlice, Endpoints, IntOrName, Pod, PodRef, Service, SliceEndpoint, TransportProtocol,
 };
 use seaway_api::{Object, Spanned};
-use seaway_model::Locality;
-use seaway_model::{Code, Endpoint, EndpointHealth};
+use seaway_model::{Code, EndpointHealth, Locality};
 
+use super::backend::{Address, Backend, settle};
 use super::pods::{Labels, Pods};
 use super::services::ChosenPort;
 use crate::findings::{Findings, origin_of, place};
 use crate::objects::Objects;
 
 const SERVICE_LABEL: &str = "kubernetes.io/service-name";
-
-/// An endpoint, with the labels of its Pod where that is known.
-#[derive(Clone, Debug)]
-pub(super) struct Backend<'a> {
-    pub(super) endpoint: Endpoint,
-    pub(super) labels: Option<&'a Labels>,
-}
 
 /// Everything that says where Services are served.
 pub(super) struct EndpointIndex<'a> {
@@ -78,10 +72,7 @@ impl<'a> EndpointIndex<'a> {
         } else {
             self.in_pods_or_cluster_ip(service, port)
         };
-        // Healthy sorts before draining, so the better of two entries for one address stays.
-        found.sort_by(|a, b| a.endpoint.cmp(&b.endpoint));
-        found.sort_by_key(|backend| (backend.endpoint.address, backend.endpoint.health));
-        found.dedup_by_key(|backend| backend.endpoint.address);
+        settle(&mut found);
         found
     }
 
@@ -191,16 +182,32 @@ fn backend<'a>(
     zone: Option<Arc<str>>,
     pod: Option<&'a Object<Pod>>,
 ) -> Backend<'a> {
+    let labels = pod.map(|pod| &pod.meta.labels);
     Backend {
-        endpoint: Endpoint {
-            address: SocketAddr::new(ip, port),
-            weight: 1,
-            health,
-            locality: zone.map(Locality::of_zone),
-            priority: 0,
-        },
-        labels: pod.map(|pod| &pod.meta.labels),
+        health,
+        locality: labels.and_then(locality_of).or_else(|| zone.map(Locality::of_zone)),
+        labels: labels.map(Cow::Borrowed),
+        ..Backend::new(Address::Ip(SocketAddr::new(ip, port)))
     }
+}
+
+/// Where a Pod stands, if its labels say so: Istio's own, with dots, or those that Kubernetes copies from the node.
+fn locality_of(labels: &Labels) -> Option<Locality> {
+    let get = |key: &str| labels.get(key).cloned();
+    if let Some(written) = get("istio-locality") {
+        let mut parts = written.split(['.', '/']).map(Arc::from);
+        return Some(Locality {
+            region: parts.next().unwrap_or_default(),
+            zone: parts.next().unwrap_or_default(),
+            subzone: parts.next().unwrap_or_default(),
+        });
+    }
+    let region = get("topology.kubernetes.io/region")?;
+    Some(Locality {
+        region,
+        zone: get("topology.kubernetes.io/zone").unwrap_or_default(),
+        subzone: get("topology.istio.io/subzone").unwrap_or_default(),
+    })
 }
 
 /// Each address once: `clusterIP` is also the first of `clusterIPs`.
@@ -218,9 +225,10 @@ fn port_number(ports: &[EndpointPort], port: ChosenPort<'_>) -> Option<u16> {
         .entry
         .and_then(|entry| entry.name.as_ref())
         .map_or("", |name| &name.value);
+    let protocol = port.entry.map_or(TransportProtocol::Tcp, |entry| entry.protocol);
     ports
         .iter()
-        .find(|candidate| *candidate.name == *name && candidate.protocol == TransportProtocol::Tcp)
+        .find(|candidate| *candidate.name == *name && candidate.protocol == protocol)
         .and_then(|candidate| candidate.port)
 }
 
