@@ -15,6 +15,7 @@ mod endpoints;
 mod entries;
 mod hosts;
 pub(crate) mod locality;
+mod names;
 mod pods;
 pub(crate) mod policy;
 mod ports;
@@ -28,8 +29,8 @@ mod workloads;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use seaway_api::core::{Service, TransportProtocol};
-use seaway_api::{Object, Pos, Spanned};
+use seaway_api::core::TransportProtocol;
+use seaway_api::{Pos, Spanned};
 use seaway_model::{
     Balancing, Cluster, ClusterName, Code, Failure, FailureReason, HashOn, Millis, Secret, SecretName, Target,
 };
@@ -40,8 +41,9 @@ use self::entries::Entries;
 #[allow(unused_imports, reason = "the dialect that uses it is built beside it")]
 pub(crate) use self::hosts::{HostReference, KnownHost};
 use self::locality::Here;
+use self::names::Names;
 use self::ports::{Port, Ports};
-use self::rules::{Found, Rules};
+use self::rules::Rules;
 pub(crate) use self::rules::{Rule, Subset};
 use self::services::{PortWanted, Services};
 use crate::Options;
@@ -57,6 +59,7 @@ pub(crate) const ROOT_NAMESPACE: &str = "istio-system";
 pub(crate) struct Resolver<'a> {
     objects: &'a Objects<'a>,
     options: &'a Options,
+    names: Names,
     services: Services<'a>,
     entries: Entries<'a>,
     rules: Rules,
@@ -74,6 +77,7 @@ pub(crate) struct Resolved {
 }
 
 /// What goes to a destination.
+#[allow(dead_code, reason = "the dialect that uses it is built beside it")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Over {
     /// Requests.
@@ -85,6 +89,7 @@ pub(crate) enum Over {
 }
 
 /// Where a destination leads.
+#[allow(dead_code, reason = "the dialect that uses it is built beside it")]
 #[derive(Clone, Debug)]
 pub(crate) struct HostTarget {
     /// The cluster, or why there is none.
@@ -157,24 +162,23 @@ impl From<Made> for HostTarget {
 impl<'a> Resolver<'a> {
     /// Over these objects. What is wrong with DestinationRules and ServiceEntries by themselves is said here.
     pub(crate) fn new(objects: &'a Objects<'a>, options: &'a Options, findings: &mut Findings) -> Self {
-        let here = Here {
-            locality: options.locality.clone(),
-            labels: options.locality_labels.clone(),
-        };
+        let names = Names::new(objects, &options.cluster_domain);
         Self {
             objects,
             options,
             services: Services::new(objects),
             entries: Entries::new(objects),
-            rules: Rules::new(objects, options, findings),
+            rules: Rules::new(objects, &names, options, findings),
             ports: Ports::new(objects),
-            clusters: Clusters::new(here),
+            clusters: Clusters::new(Here::new(options)),
+            names,
         }
     }
 
     /// Everything that was asked for; what nobody asked for is said.
     pub(crate) fn finish(self, findings: &mut Findings) -> Resolved {
-        self.rules.report_unused(|host, client| self.knows(host, client), findings);
+        self.rules
+            .report_unused(|host, client| self.knows(host, client), findings);
         let (clusters, secrets) = self.clusters.finish();
         Resolved { clusters, secrets }
     }
@@ -222,15 +226,15 @@ impl<'a> Resolver<'a> {
             field,
             pos: name.pos,
         };
-        self.follow(lead, reporter)
+        self.follow(&lead, reporter)
     }
 
     /// The cluster of a reference whose port is known, shaped by the DestinationRule of its host.
-    fn follow(&mut self, lead: Lead<'_>, reporter: &mut Reporter<'_>) -> Result<HostTarget, Failure> {
+    fn follow(&mut self, lead: &Lead<'_>, reporter: &mut Reporter<'_>) -> Result<HostTarget, Failure> {
         let port = lead.port;
         let found = (port.host.as_ref()).and_then(|host| self.rules.find(host, lead.client, &port.namespace));
         let rule = found.as_ref().map(|found| &*found.rule);
-        let subset = subset(&lead, rule, reporter)?;
+        let subset = subset(lead, rule, reporter)?;
         let own = subset.as_ref().and_then(|(_, own)| *own);
         let policy = match rule {
             Some(rule) => rule.policy.with_subset(port.number, own.map(|own| &own.policy)),
@@ -250,7 +254,7 @@ impl<'a> Resolver<'a> {
         };
         let made = self.clusters.make(port, &wanted);
         if made.subset_is_empty {
-            report_empty_subset(&lead, own, &wanted, reporter);
+            report_empty_subset(lead, own, &wanted, reporter);
         }
         Ok(made.into())
     }
@@ -294,7 +298,9 @@ fn subset<'p>(
             let name = match (same, &**labels) {
                 (_, []) => return Ok(None),
                 (Some(subset), _) => subset.name.clone(),
-                (None, [("version", value)]) if rule.is_none_or(|rule| rule.subset(value).is_none()) => (*value).into(),
+                (None, [("version", value)]) if rule.is_none_or(|rule| rule.subset(value).is_none()) => {
+                    (*value).into()
+                }
                 (None, several) => spelt(several),
             };
             let labels = labels.clone();
@@ -314,7 +320,10 @@ fn subset<'p>(
 
 /// `key=value,key=value`
 fn spelt(labels: &[(&str, &str)]) -> Arc<str> {
-    let pairs: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let pairs: Vec<String> = labels
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
     pairs.join(",").into()
 }
 
@@ -329,7 +338,11 @@ fn missing_subset(
         Some(rule) => format!("{} gives \"{host}\" no subset \"{}\"", rule.origin, name.value),
         None => format!("no DestinationRule gives \"{host}\" a subset \"{}\"", name.value),
     };
-    let known: Vec<&str> = rule.iter().flat_map(|rule| &rule.subsets).map(|subset| &*subset.name).collect();
+    let known: Vec<&str> = rule
+        .iter()
+        .flat_map(|rule| &rule.subsets)
+        .map(|subset| &*subset.name)
+        .collect();
     let help = if known.is_empty() {
         "write a DestinationRule for this host that has the subset, or leave the subset out".to_owned()
     } else {
@@ -371,7 +384,9 @@ fn report_protocol(port: &Port<'_>, findings: &mut Findings) {
     let (message, help) = if obstacle.is_tls {
         let host = port.host.as_deref().unwrap_or_default();
         (
-            format!("port {number} of {who} speaks \"{word}\", and nothing says that requests go to it over TLS"),
+            format!(
+                "port {number} of {who} speaks \"{word}\", and nothing says that requests go to it over TLS"
+            ),
             format!(
                 "they are sent in clear text; write a DestinationRule for \"{host}\" with \
                  \"trafficPolicy: {{tls: {{mode: SIMPLE}}}}\", or name a port that speaks clear-text HTTP"
@@ -386,18 +401,37 @@ fn report_protocol(port: &Port<'_>, findings: &mut Findings) {
         )
     };
     let field = format!("{}.{}", port.field, obstacle.field);
-    findings.report(Code::UnsupportedProtocol, place(&port.origin, &field, obstacle.pos), message, help);
+    findings.report(
+        Code::UnsupportedProtocol,
+        place(&port.origin, &field, obstacle.pos),
+        message,
+        help,
+    );
 }
 
-fn report_empty_subset(lead: &Lead<'_>, own: Option<&Subset>, wanted: &Wanted<'_>, reporter: &mut Reporter<'_>) {
-    let labels = wanted.subset.as_ref().map(|subset| spelt(&subset.labels)).unwrap_or_default();
+fn report_empty_subset(
+    lead: &Lead<'_>,
+    own: Option<&Subset>,
+    wanted: &Wanted<'_>,
+    reporter: &mut Reporter<'_>,
+) {
+    let labels = wanted
+        .subset
+        .as_ref()
+        .map(|subset| spelt(&subset.labels))
+        .unwrap_or_default();
     let (what, who) = match &lead.port.service {
         Some(service) => ("pod", format!("Service {}/{}", service.namespace, service.name)),
-        None => ("endpoint", format!("\"{}\"", lead.port.host.as_deref().unwrap_or_default())),
+        None => (
+            "endpoint",
+            format!("\"{}\"", lead.port.host.as_deref().unwrap_or_default()),
+        ),
     };
     let message = format!("no {what} of {who} has the labels {labels}");
     let help = match &lead.port.service {
-        Some(_) => "give some pods of the Service these labels, or correct the subset; the Pods must be among the manifests",
+        Some(_) => {
+            "give some pods of the Service these labels, or correct the subset; the Pods must be among the manifests"
+        }
         None => "give some endpoints of the ServiceEntry these labels, or correct the subset",
     };
     match own {

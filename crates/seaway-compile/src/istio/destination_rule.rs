@@ -13,7 +13,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use seaway_api::istio::{
-    ClientTls, ConnectionPool, DestinationRule, LoadBalancer, OutlierDetection, ProxyProtocolVersion, TrafficPolicy,
+    ClientTls, ConnectionPool, DestinationRule, LoadBalancer, OutlierDetection, ProxyProtocolVersion,
+    TrafficPolicy,
 };
 use seaway_api::{Object, Pos, Spanned};
 use seaway_model::{Code, Fraction, Origin, ProxyProtocolVersion as Version, RetryBudget};
@@ -40,7 +41,11 @@ struct Parts<'r> {
 }
 
 /// Translates a rule for `host`, its full name.
-pub(crate) fn compile(object: &Object<DestinationRule>, host: Arc<str>, mut translator: Translator<'_, '_>) -> Rule {
+pub(crate) fn compile(
+    object: &Object<DestinationRule>,
+    host: Arc<str>,
+    mut translator: Translator<'_, '_>,
+) -> Rule {
     let spec = &object.spec;
     let origin = translator.reporter.origin.clone();
     let policy = translator.policy(spec.traffic_policy.as_ref(), "spec.trafficPolicy");
@@ -52,7 +57,11 @@ pub(crate) fn compile(object: &Object<DestinationRule>, host: Arc<str>, mut tran
             let field = format!("spec.subsets[{index}]");
             Subset {
                 name: subset.name.value.clone(),
-                labels: subset.labels.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+                labels: subset
+                    .labels
+                    .iter()
+                    .map(|(key, value)| (key.clone(), value.clone()))
+                    .collect(),
                 policy: translator.policy(subset.traffic_policy.as_ref(), &format!("{field}.trafficPolicy")),
                 origin: place(&origin, &field, subset.pos),
             }
@@ -117,8 +126,12 @@ impl Translator<'_, '_> {
                 .load_balancer
                 .map(|balancer| Rc::new(self.balancing(balancer, &format!("{field}.loadBalancer")))),
             pool: parts.connection_pool.map(|pool| Rc::new(pool::pool(pool))),
-            outlier_detection: parts.outlier_detection.map(|detection| Rc::new(outlier::detection(detection))),
-            tls: parts.tls.map(|tls| Rc::new(self.tls(tls, &format!("{field}.tls")))),
+            outlier_detection: parts
+                .outlier_detection
+                .map(|detection| Rc::new(outlier::detection(detection))),
+            tls: parts
+                .tls
+                .map(|tls| Rc::new(self.tls(tls, &format!("{field}.tls")))),
             ..Policy::default()
         }
     }

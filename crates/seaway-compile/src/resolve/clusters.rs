@@ -63,7 +63,12 @@ impl Clusters {
         }
     }
 
-    pub(super) fn finish(self) -> (BTreeMap<ClusterName, Arc<Cluster>>, BTreeMap<SecretName, Arc<Secret>>) {
+    pub(super) fn finish(
+        self,
+    ) -> (
+        BTreeMap<ClusterName, Arc<Cluster>>,
+        BTreeMap<SecretName, Arc<Secret>>,
+    ) {
         (self.made, self.secrets)
     }
 
@@ -117,7 +122,8 @@ impl Clusters {
                 tls.subject_alt_names.clone_from(&port.subject_alt_names);
             }
             cluster.tls = Some(tls);
-            self.secrets.extend(secrets.iter().map(|secret| (secret.name.clone(), secret.clone())));
+            self.secrets
+                .extend(secrets.iter().map(|secret| (secret.name.clone(), secret.clone())));
         }
         cluster
     }

@@ -66,7 +66,10 @@ impl<'a> Resolver<'a> {
         reference: &Reference<'_>,
         reporter: &mut Reporter<'_>,
     ) -> Result<Rc<Port<'a>>, Failure> {
-        let (field, pos) = (format!("{}.host", reference.field), reference.destination.host.pos);
+        let (field, pos) = (
+            format!("{}.host", reference.field),
+            reference.destination.host.pos,
+        );
         let origin = place(reporter.origin, &field, pos);
         let port = authority.port;
         match &authority.host {
@@ -103,7 +106,10 @@ impl<'a> Resolver<'a> {
         reporter: &mut Reporter<'_>,
     ) -> Result<HostTarget, Failure> {
         let subset = &reference.destination.subset;
-        let labels: Vec<(&str, &str)> = subset.iter().map(|(key, value)| (&**key, &*value.value)).collect();
+        let labels: Vec<(&str, &str)> = subset
+            .iter()
+            .map(|(key, value)| (&**key, &*value.value))
+            .collect();
         let without = self.without_labels(port);
         if let (Some(why), false) = (without, labels.is_empty()) {
             refuse_subset(reference, why, reporter);
@@ -121,14 +127,15 @@ impl<'a> Resolver<'a> {
             field: &format!("{}.subset", reference.field),
             pos: subset.values().next().map(|value| value.pos).unwrap_or_default(),
         };
-        self.follow(lead, reporter)
+        self.follow(&lead, reporter)
     }
 
     /// Why a port has no labels to choose by, if so.
     fn without_labels(&self, port: &Port<'_>) -> Option<&'static str> {
         let Some(service) = &port.service else {
             // An entry is known by the namespace that it stands in.
-            return (port.namespace.is_empty()).then_some("an address or a DNS name has no pods to choose from");
+            return (port.namespace.is_empty())
+                .then_some("an address or a DNS name has no pods to choose from");
         };
         let service = self.services.get(&service.namespace, &service.name)?;
         is_external(service).then_some("a Service of type ExternalName has no pods to choose from")
@@ -138,7 +145,11 @@ impl<'a> Resolver<'a> {
     /// one of `default`, or else the only Service of that name: Kalm's own samples write short names and keep their
     /// Services elsewhere.
     fn meaning(&self, name: &str, namespace: &str) -> Meaning<'a> {
-        let home = if namespace.is_empty() { "default" } else { namespace };
+        let home = if namespace.is_empty() {
+            "default"
+        } else {
+            namespace
+        };
         let (stem, must_be_service) = authority::without_cluster_domain(name, &self.options.cluster_domain);
         let mut labels = stem.split('.');
         let (first, second, more) = (

@@ -75,7 +75,11 @@ impl<'a> Entries<'a> {
         let wild = self.wild.iter().filter(|(suffix, _)| host.ends_with(&**suffix));
         let mut lists = exact.chain(wild.map(|(_, entries)| entries));
         lists.find_map(|entries| {
-            let mut seen: Vec<Entry<'a>> = entries.iter().filter(|entry| entry.visible_from(client)).copied().collect();
+            let mut seen: Vec<Entry<'a>> = entries
+                .iter()
+                .filter(|entry| entry.visible_from(client))
+                .copied()
+                .collect();
             seen.sort_by_key(|entry| *entry.object.meta.namespace != *client);
             (!seen.is_empty()).then(|| EntryHost {
                 asked: host.into(),
@@ -86,9 +90,17 @@ impl<'a> Entries<'a> {
 
     /// Every host with the oldest entry that names it.
     pub(super) fn all(&self) -> impl Iterator<Item = (String, &'a Object<ServiceEntry>)> {
-        let exact = self.exact.iter().map(|(host, entries)| (host.to_string(), entries));
-        let wild = self.wild.iter().map(|(suffix, entries)| (format!("*{suffix}"), entries));
-        exact.chain(wild).filter_map(|(host, entries)| Some((host, entries.first()?.object)))
+        let exact = self
+            .exact
+            .iter()
+            .map(|(host, entries)| (host.to_string(), entries));
+        let wild = self
+            .wild
+            .iter()
+            .map(|(suffix, entries)| (format!("*{suffix}"), entries));
+        exact
+            .chain(wild)
+            .filter_map(|(host, entries)| Some((host, entries.first()?.object)))
     }
 }
 
@@ -96,7 +108,13 @@ impl Entry<'_> {
     fn visible_from(&self, client: &str) -> bool {
         let meta = &self.object.meta;
         // One per host and reference; the list is seldom longer than one.
-        let export_to: Vec<_> = self.object.spec.export_to.iter().map(|to| to.value.clone()).collect();
+        let export_to: Vec<_> = self
+            .object
+            .spec
+            .export_to
+            .iter()
+            .map(|to| to.value.clone())
+            .collect();
         visible(&export_to, &meta.namespace, client)
     }
 }
@@ -116,9 +134,17 @@ impl<'a> Resolver<'a> {
         (field, pos): (&str, Pos),
         reporter: &mut Reporter<'_>,
     ) -> Result<Rc<Port<'a>>, Failure> {
-        let found = host.entries.iter().find_map(|entry| Some((entry, chosen(entry.object, wanted, over)?)));
+        let found = host
+            .entries
+            .iter()
+            .find_map(|entry| Some((entry, chosen(entry.object, wanted, over)?)));
         let Some((entry, (index, port))) = found else {
-            return Err(missing_port(why_no_port(host, wanted, over), field, pos, reporter));
+            return Err(missing_port(
+                why_no_port(host, wanted, over),
+                field,
+                pos,
+                reporter,
+            ));
         };
         if !serving::can_be_found(entry.object, &host.asked) {
             return Err(report_not_found(host, entry.object, (field, pos), reporter));
@@ -147,36 +173,64 @@ impl<'a> Resolver<'a> {
                 backends,
                 lookup,
                 spoken: protocol::read(port.protocol.as_str(), "protocol", port.protocol.pos),
-                subject_alt_names: object.spec.subject_alt_names.iter().map(|name| name.value.clone()).collect(),
+                subject_alt_names: object
+                    .spec
+                    .subject_alt_names
+                    .iter()
+                    .map(|name| name.value.clone())
+                    .collect(),
             }
         }))
     }
 }
 
 /// The port that is meant, with its index.
-fn chosen(object: &Object<ServiceEntry>, wanted: Option<u16>, over: Over) -> Option<(usize, &Spanned<EntryPort>)> {
-    let mut fitting = object.spec.ports.iter().enumerate().filter(|(_, port)| takes(port, over));
+fn chosen(
+    object: &Object<ServiceEntry>,
+    wanted: Option<u16>,
+    over: Over,
+) -> Option<(usize, &Spanned<EntryPort>)> {
+    let mut fitting = object
+        .spec
+        .ports
+        .iter()
+        .enumerate()
+        .filter(|(_, port)| takes(port, over));
     match wanted {
         Some(number) => fitting.find(|(_, port)| port.number.value == number),
         None => {
             let all: Vec<_> = fitting.collect();
             match all.as_slice() {
                 [only] => Some(*only),
-                several => several.iter().find(|(_, port)| port.number.value == super::DEFAULT_PORT).copied(),
+                several => several
+                    .iter()
+                    .find(|(_, port)| port.number.value == super::DEFAULT_PORT)
+                    .copied(),
             }
         }
     }
 }
 
 fn why_no_port(host: &EntryHost<'_>, wanted: Option<u16>, over: Over) -> String {
-    let ports = host.entries.iter().flat_map(|entry| &entry.object.spec.ports).filter(|port| takes(port, over));
+    let ports = host
+        .entries
+        .iter()
+        .flat_map(|entry| &entry.object.spec.ports)
+        .filter(|port| takes(port, over));
     let list: Vec<String> = ports
         .map(|port| format!("{} ({})", port.number.value, port.name.value))
         .collect();
-    let has = if list.is_empty() { "none that fits".to_owned() } else { list.join(", ") };
+    let has = if list.is_empty() {
+        "none that fits".to_owned()
+    } else {
+        list.join(", ")
+    };
     match wanted {
         Some(number) => format!("\"{}\" has no port {number}; it has {has}", host.asked),
-        None => format!("no port is named, and \"{}\" has not just one; it has {has}", host.asked),
+        None => format!(
+            "no port is named, and \"{}\" has not just one; it has {has}",
+            host.asked
+        ),
     }
 }
 
@@ -188,7 +242,10 @@ fn report_not_found(
 ) -> Failure {
     let origin = origin_of(&object.meta);
     let at = whereabouts(&origin);
-    let message = format!("{origin}{at} does not say where \"{}\" is, and it cannot be looked up", host.asked);
+    let message = format!(
+        "{origin}{at} does not say where \"{}\" is, and it cannot be looked up",
+        host.asked
+    );
     reporter.report(
         Code::UnresolvableHost,
         field,
@@ -203,16 +260,26 @@ fn report_not_found(
     }
 }
 
-fn report_nobody(object: &Object<ServiceEntry>, index: usize, port: &Spanned<EntryPort>, findings: &mut Findings) {
+fn report_nobody(
+    object: &Object<ServiceEntry>,
+    index: usize,
+    port: &Spanned<EntryPort>,
+    findings: &mut Findings,
+) {
     let origin = origin_of(&object.meta);
     let help = match &object.spec.workload_selector {
-        Some(_) => "check that WorkloadEntries or ready Pods of this namespace have the labels of the workloadSelector",
+        Some(_) => {
+            "check that WorkloadEntries or ready Pods of this namespace have the labels of the workloadSelector"
+        }
         None => "give it endpoints that can be reached",
     };
     findings.report(
         Code::NoEndpoints,
         place(&origin, &format!("spec.ports[{index}]"), port.pos),
-        format!("port {} of {origin} has no endpoint that is ready", port.number.value),
+        format!(
+            "port {} of {origin} has no endpoint that is ready",
+            port.number.value
+        ),
         help,
     );
 }

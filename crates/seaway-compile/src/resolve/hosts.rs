@@ -120,7 +120,7 @@ impl<'a> Resolver<'a> {
                 field: &format!("{}.subset", reference.field),
                 pos: reference.host.pos,
             };
-            self.follow(lead, &mut reporter)
+            self.follow(&lead, &mut reporter)
         });
         target.unwrap_or_else(HostTarget::failing)
     }
@@ -153,7 +153,10 @@ impl<'a> Resolver<'a> {
 
     /// What a full name stands for, as a namespace sees it.
     fn known(&self, name: &str, client: &str) -> Option<Known<'a>> {
-        let service = self.names.parts(name).and_then(|(name, namespace)| self.services.get(namespace, name));
+        let service = self
+            .names
+            .parts(name)
+            .and_then(|(name, namespace)| self.services.get(namespace, name));
         let service = service.map(Known::Service);
         service.or_else(|| self.entries.get(name, client).map(Known::Entry))
     }
@@ -162,7 +165,10 @@ impl<'a> Resolver<'a> {
     pub(super) fn knows(&self, host: &str, client: &str) -> bool {
         match host.strip_prefix('*') {
             None => self.known(host, client).is_some(),
-            Some(suffix) => self.known_hosts().iter().any(|known| known.host.ends_with(suffix)),
+            Some(suffix) => self
+                .known_hosts()
+                .iter()
+                .any(|known| known.host.ends_with(suffix)),
         }
     }
 
@@ -186,7 +192,13 @@ impl<'a> Resolver<'a> {
                 .to_owned()
         });
         let field = format!("{}.host", reference.field);
-        reporter.report(Code::HostNotFound, &field, reference.host.pos, message.clone(), help);
+        reporter.report(
+            Code::HostNotFound,
+            &field,
+            reference.host.pos,
+            message.clone(),
+            help,
+        );
         Failure {
             status: 503,
             reason: FailureReason::ServiceNotFound,

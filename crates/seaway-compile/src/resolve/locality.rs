@@ -10,6 +10,7 @@ use std::sync::Arc;
 use seaway_model::{Locality, LocalityWeight};
 
 use super::backend::Backend;
+use crate::Options;
 
 /// Ranks that places can have: the same subzone, zone, region, the region to fail over to, any other.
 const PLACE_RANKS: u32 = 5;
@@ -23,6 +24,15 @@ pub(crate) struct Here {
     pub(crate) locality: Option<Locality>,
     /// `--locality-label`, for `failoverPriority`.
     pub(crate) labels: BTreeMap<Arc<str>, Arc<str>>,
+}
+
+impl Here {
+    pub(crate) fn new(options: &Options) -> Self {
+        Self {
+            locality: options.locality.clone(),
+            labels: options.locality_labels.clone(),
+        }
+    }
 }
 
 /// What is asked for.
@@ -66,19 +76,16 @@ pub(super) fn place(backends: &mut Vec<Backend<'_>>, plan: &Plan, here: &Here) -
     }
 }
 
-fn rank(
-    backends: &mut [Backend<'_>],
-    regions: &[(Arc<str>, Arc<str>)],
-    labels: &[Arc<str>],
-    here: &Here,
-) {
+fn rank(backends: &mut [Backend<'_>], regions: &[(Arc<str>, Arc<str>)], labels: &[Arc<str>], here: &Here) {
     // With labels alone places play no part but as labels, as in Istio.
     let by_place = labels.is_empty() || !regions.is_empty();
     let own = here.locality.as_ref();
     let ranks: Vec<u32> = backends
         .iter()
         .map(|backend| {
-            let place = own.filter(|_| by_place).map_or(0, |own| place_rank(own, backend, regions));
+            let place = own
+                .filter(|_| by_place)
+                .map_or(0, |own| place_rank(own, backend, regions));
             label_rank(labels, backend, here) * PLACE_RANKS + place
         })
         .collect();
@@ -93,7 +100,11 @@ fn place_rank(own: &Locality, backend: &Backend<'_>, regions: &[(Arc<str>, Arc<s
     let place = located(backend, own);
     if place.region != own.region {
         let over = regions.iter().find(|(from, _)| *from == own.region);
-        return if over.is_some_and(|(_, to)| *to != place.region) { 4 } else { 3 };
+        return if over.is_some_and(|(_, to)| *to != place.region) {
+            4
+        } else {
+            3
+        };
     }
     if place.zone != own.zone {
         2
@@ -114,7 +125,9 @@ fn label_rank(labels: &[Arc<str>], backend: &Backend<'_>, here: &Here) -> u32 {
         let own = here.locality.as_ref();
         wanted.unwrap_or_default() != their_label(key, backend, own).as_deref().unwrap_or_default()
     });
-    differs.map_or(0, |at| u32::try_from(labels.len() - at).unwrap_or(u32::MAX / PLACE_RANKS))
+    differs.map_or(0, |at| {
+        u32::try_from(labels.len() - at).unwrap_or(u32::MAX / PLACE_RANKS)
+    })
 }
 
 fn own_label<'h>(key: &str, here: &'h Here) -> Option<&'h str> {
@@ -158,7 +171,9 @@ fn distribute(backends: &mut Vec<Backend<'_>>, to: &[(Arc<str>, u32)]) -> Vec<Lo
     patterns.sort_by_key(|(pattern, _)| (stars(pattern), pattern.clone()));
     let mut places: BTreeMap<Locality, u64> = BTreeMap::new();
     for backend in backends.iter() {
-        *places.entry(backend.locality.clone().unwrap_or_default()).or_default() += u64::from(backend.weight);
+        *places
+            .entry(backend.locality.clone().unwrap_or_default())
+            .or_default() += u64::from(backend.weight);
     }
     let mut shares: BTreeMap<Locality, u64> = BTreeMap::new();
     for (pattern, weight) in patterns {
@@ -169,7 +184,12 @@ fn distribute(backends: &mut Vec<Backend<'_>>, to: &[(Arc<str>, u32)]) -> Vec<Lo
         let total: u64 = matching.iter().map(|(_, weight)| **weight).sum();
         let new: Vec<_> = matching
             .into_iter()
-            .map(|(place, own)| (place.clone(), (u64::from(*weight) * PARTS * own / total.max(1)).max(1)))
+            .map(|(place, own)| {
+                (
+                    place.clone(),
+                    (u64::from(*weight) * PARTS * own / total.max(1)).max(1),
+                )
+            })
             .collect();
         shares.extend(new);
     }
@@ -206,5 +226,7 @@ fn matches(place: &Locality, pattern: &str) -> bool {
     let [region, zone, subzone] = parts(pattern);
     let any_or = |wanted: &str, is: &str| wanted == "*" || wanted.is_empty() || wanted == is;
     let unknown_region = place.region.is_empty() && !place.zone.is_empty() && zone == &*place.zone;
-    (unknown_region || any_or(region, &place.region)) && any_or(zone, &place.zone) && any_or(subzone, &place.subzone)
+    (unknown_region || any_or(region, &place.region))
+        && any_or(zone, &place.zone)
+        && any_or(subzone, &place.subzone)
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use seaway_model::{
-    Balancing, BalancingSettings, CircuitBreakers, Cluster, ConnectionPool, Failure, HashOn, Millis,
+    Balancing, BalancingSettings, CircuitBreakers, Cluster, ConnectionPool, Failure, HashOn, Millis, Origin,
     OutlierDetection, ProxyProtocolVersion, RetryBudget, Secret, UpstreamProtocol, UpstreamTls,
 };
 
@@ -32,6 +32,8 @@ pub(crate) struct LoadBalancing {
     /// What a hashing balancer hashes.
     pub(crate) hash_on: Vec<HashOn>,
     pub(crate) localities: Localities,
+    /// Where that is written.
+    pub(crate) localities_at: Option<Origin>,
 }
 
 /// What places count for.

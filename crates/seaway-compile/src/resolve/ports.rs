@@ -60,7 +60,11 @@ impl<'a> Ports<'a> {
     }
 
     /// The one of this name, or what it is then.
-    pub(super) fn get_or(&mut self, name: String, make: impl FnOnce(&EndpointIndex<'a>) -> Port<'a>) -> Rc<Port<'a>> {
+    pub(super) fn get_or(
+        &mut self,
+        name: String,
+        make: impl FnOnce(&EndpointIndex<'a>) -> Port<'a>,
+    ) -> Rc<Port<'a>> {
         if let Some(known) = self.known.get(&name) {
             return known.clone();
         }
@@ -123,11 +127,19 @@ impl<'a> Ports<'a> {
             true => Address::Ip((Ipv4Addr::LOCALHOST, port).into()),
             false => Address::Name(host.clone(), port),
         };
-        self.get_or(name.clone(), |_| outside(name, Some(host.clone()), port, address, origin))
+        self.get_or(name.clone(), |_| {
+            outside(name, Some(host.clone()), port, address, origin)
+        })
     }
 }
 
-fn outside<'a>(name: String, host: Option<Arc<str>>, number: u16, address: Address, origin: Origin) -> Port<'a> {
+fn outside<'a>(
+    name: String,
+    host: Option<Arc<str>>,
+    number: u16,
+    address: Address,
+    origin: Origin,
+) -> Port<'a> {
     Port {
         name,
         host,

@@ -90,7 +90,12 @@ impl Rule {
             host,
             namespace: object.meta.namespace.clone(),
             has_policy: object.spec.traffic_policy.is_some(),
-            export_to: object.spec.export_to.iter().map(|visibility| visibility.value.clone()).collect(),
+            export_to: object
+                .spec
+                .export_to
+                .iter()
+                .map(|visibility| visibility.value.clone())
+                .collect(),
             rank: ObjectRank::new(&object.meta),
             used: Cell::new(false),
             beaten_by: RefCell::new(None),
@@ -133,7 +138,10 @@ impl Rule {
         findings.report(
             Code::DestinationRuleConflict,
             younger.host_at,
-            format!("{}{at} is for the same host \"{}\": {fate}", self.origin, self.host),
+            format!(
+                "{}{at} is for the same host \"{}\": {fate}",
+                self.origin, self.host
+            ),
             "write everything about a host into one DestinationRule",
         );
     }
@@ -159,7 +167,12 @@ pub(super) fn visible(export_to: &[Visibility], owner: &str, client: &str) -> bo
 }
 
 impl Rules {
-    pub(super) fn new(objects: &Objects<'_>, names: &Names, options: &Options, findings: &mut Findings) -> Self {
+    pub(super) fn new(
+        objects: &Objects<'_>,
+        names: &Names,
+        options: &Options,
+        findings: &mut Findings,
+    ) -> Self {
         let here = Here::new(options);
         let mut credentials = Credentials::new(objects, options.now);
         let mut rules = Vec::with_capacity(objects.destination_rules.len());
@@ -178,8 +191,10 @@ impl Rules {
     }
 
     /// From rules by age.
+    #[expect(clippy::type_complexity, reason = "the key is used in this function only")]
     fn indexed(rules: Vec<Rule>, findings: &mut Findings) -> Self {
         let mut kept: Vec<Rule> = Vec::with_capacity(rules.len());
+        // By namespace, host and who may see it.
         let mut known: HashMap<(Arc<str>, Arc<str>, Vec<Visibility>), usize> = HashMap::new();
         for rule in rules {
             let mut export_to = rule.export_to.clone();
@@ -198,7 +213,9 @@ impl Rules {
             all.entry(rule.namespace.clone()).or_default().add(Rc::new(rule));
         }
         for rules in all.values_mut() {
-            rules.wild.sort_by_key(|(suffix, _)| std::cmp::Reverse(suffix.len()));
+            rules
+                .wild
+                .sort_by_key(|(suffix, _)| std::cmp::Reverse(suffix.len()));
         }
         Self(all)
     }
@@ -213,7 +230,9 @@ impl Rules {
             for rule in rules.matching(host).filter(|rule| rule.visible_from(client)) {
                 match &found {
                     Some(first) if !Rc::ptr_eq(&first.rule, rule) => {
-                        rule.beaten_by.borrow_mut().get_or_insert_with(|| first.rule.origin.clone());
+                        rule.beaten_by
+                            .borrow_mut()
+                            .get_or_insert_with(|| first.rule.origin.clone());
                     }
                     Some(_) => {}
                     None => {
@@ -234,7 +253,12 @@ impl Rules {
 
     /// Says of each rule that nothing has used why that is.
     pub(super) fn report_unused(&self, is_known: impl Fn(&str, &str) -> bool, findings: &mut Findings) {
-        for rule in self.0.values().flat_map(OfNamespace::all).filter(|rule| !rule.used.get()) {
+        for rule in self
+            .0
+            .values()
+            .flat_map(OfNamespace::all)
+            .filter(|rule| !rule.used.get())
+        {
             let (code, message, help) = unused(rule, &is_known);
             findings.report(code, rule.host_at.clone(), message, help);
         }
@@ -284,12 +308,18 @@ impl OfNamespace {
     /// Those for a host, the best first.
     fn matching(&self, host: &str) -> impl Iterator<Item = &Rc<Rule>> {
         let exact = self.exact.get(host).into_iter().flatten();
-        let wild = self.wild.iter().filter(move |(suffix, _)| host.ends_with(&**suffix));
+        let wild = self
+            .wild
+            .iter()
+            .filter(move |(suffix, _)| host.ends_with(&**suffix));
         exact.chain(wild.flat_map(|(_, rules)| rules))
     }
 
     fn all(&self) -> impl Iterator<Item = &Rc<Rule>> {
         // Findings are sorted in the end, so that the order of the map does not show.
-        self.exact.values().chain(self.wild.iter().map(|(_, rules)| rules)).flatten()
+        self.exact
+            .values()
+            .chain(self.wild.iter().map(|(_, rules)| rules))
+            .flatten()
     }
 }

@@ -106,7 +106,7 @@ impl<'a> Services<'a> {
                     index,
                 })
         };
-        if service.spec.ports.is_empty() && super::clusters::is_external(service) {
+        if service.spec.ports.is_empty() && super::ports::is_external(service) {
             return external_port(service, wanted);
         }
         let mut fitting = entries().filter(|port| speaks(port.entry, transport));
@@ -225,7 +225,10 @@ fn why_no_port(service: &Object<Service>, wanted: PortWanted<'_>, transport: Tra
     };
     match wanted {
         PortWanted::Any => {
-            format!("no port is named, and {who} has not just one {} port, nor port 80; it has {has}", protocol_name(transport))
+            format!(
+                "no port is named, and {who} has not just one {} port, nor port 80; it has {has}",
+                protocol_name(transport)
+            )
         }
         PortWanted::Number(number) => format!("{who} has no port {number}; it has {has}"),
         PortWanted::Name(name) => format!("{who} has no port named \"{name}\"; it has {has}"),

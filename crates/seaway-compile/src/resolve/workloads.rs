@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use seaway_api::istio::{WorkloadAddress, WorkloadEntry};
 use seaway_api::Object;
+use seaway_api::istio::{WorkloadAddress, WorkloadEntry};
 use seaway_model::{Code, Locality, Origin};
 
 use super::backend::{Address, Backend};
@@ -42,7 +42,9 @@ impl<'a> Workloads<'a> {
         let chosen = self.0.iter().filter(|workload| {
             !selector.is_empty()
                 && *workload.object.meta.namespace == *namespace
-                && selector.iter().all(|(key, value)| workload.labels.get(key) == Some(value))
+                && selector
+                    .iter()
+                    .all(|(key, value)| workload.labels.get(key) == Some(value))
         });
         chosen
             .filter_map(|workload| {

@@ -2,9 +2,7 @@
 
 use seaway_api::Spanned;
 use seaway_api::istio::{ConsistentHash, HashAlgorithm, HashKey, HttpCookie, LoadBalancer, SimpleBalancing};
-use seaway_model::{
-    Balancing, BalancingSettings, Code, Fraction, GeneratedCookie, HashOn, Millis, Warmup,
-};
+use seaway_model::{Balancing, BalancingSettings, Code, Fraction, GeneratedCookie, HashOn, Millis, Warmup};
 
 use super::Translator;
 use crate::resolve::policy::LoadBalancing;
@@ -94,7 +92,11 @@ fn on_cookie(cookie: &HttpCookie) -> HashOn {
         None => HashOn::Cookie(name),
         Some(ttl) => HashOn::GeneratedCookie(GeneratedCookie {
             name,
-            path: cookie.path.as_ref().map(|path| path.value.clone()).filter(|path| !path.is_empty()),
+            path: cookie
+                .path
+                .as_ref()
+                .map(|path| path.value.clone())
+                .filter(|path| !path.is_empty()),
             ttl: Millis(ttl.value),
             attributes: (cookie.attributes.iter())
                 .map(|attribute| (attribute.name.value.clone(), attribute.value.clone()))

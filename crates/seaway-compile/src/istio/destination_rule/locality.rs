@@ -25,7 +25,8 @@ impl Translator<'_, '_> {
         let here = self.here;
         if let Plan::Failover { labels, .. } = plan {
             for (index, label) in settings.failover_priority.iter().enumerate() {
-                if here.locality.is_none() && !label.contains('=') && !here.labels.contains_key(&label.value) {
+                if here.locality.is_none() && !label.contains('=') && !here.labels.contains_key(&label.value)
+                {
                     self.reporter.report(
                         Code::OwnLocalityUnknown,
                         &format!("{field}.failoverPriority[{index}]"),
@@ -59,7 +60,11 @@ fn plan(settings: &LocalityBalancing) -> Plan {
     if !settings.distribute.is_empty() {
         let distributions = settings.distribute.iter().map(|distribution| Distribution {
             from: distribution.from.value.clone(),
-            to: distribution.to.iter().map(|(place, share)| (place.clone(), share.value)).collect(),
+            to: distribution
+                .to
+                .iter()
+                .map(|(place, share)| (place.clone(), share.value))
+                .collect(),
         });
         return Plan::Distribute(distributions.collect());
     }
@@ -67,7 +72,11 @@ fn plan(settings: &LocalityBalancing) -> Plan {
         regions: (settings.failover.iter())
             .map(|failover| (failover.from.value.clone(), failover.to.value.clone()))
             .collect(),
-        labels: settings.failover_priority.iter().map(|label| label.value.clone()).collect(),
+        labels: settings
+            .failover_priority
+            .iter()
+            .map(|label| label.value.clone())
+            .collect(),
     }
 }
 
@@ -77,7 +86,8 @@ pub(super) fn check_failover(rule: &Rule, findings: &mut Findings) {
         let Some(load_balancing) = &policy.load_balancing else {
             continue;
         };
-        let (Localities::Planned(Plan::Failover { .. }), None) = (&load_balancing.localities, &policy.outlier_detection)
+        let (Localities::Planned(Plan::Failover { .. }), None) =
+            (&load_balancing.localities, &policy.outlier_detection)
         else {
             continue;
         };
@@ -97,9 +107,16 @@ fn effective(rule: &Rule) -> Vec<Policy> {
     let mut all = Vec::new();
     for subset in std::iter::once(None).chain(rule.subsets.iter().map(|subset| Some(&subset.policy))) {
         // Port 0 stands for every port that nothing is said of.
-        let ports = rule.policy.port_numbers().chain(subset.into_iter().flat_map(|s| s.port_numbers()));
+        let ports = rule
+            .policy
+            .port_numbers()
+            .chain(subset.into_iter().flat_map(|s| s.port_numbers()));
         let ports: std::collections::BTreeSet<u16> = ports.chain([0]).collect();
-        all.extend(ports.into_iter().map(|port| rule.policy.with_subset(port, subset)));
+        all.extend(
+            ports
+                .into_iter()
+                .map(|port| rule.policy.with_subset(port, subset)),
+        );
     }
     all
 }

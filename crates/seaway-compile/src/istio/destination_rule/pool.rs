@@ -10,8 +10,16 @@ use crate::resolve::policy::Pool;
 const PING_TIMEOUT: Millis = Millis(10_000);
 
 pub(super) fn pool(written: &Written) -> Pool {
-    let tcp = written.tcp.as_ref().map(|tcp| tcp.value.clone()).unwrap_or_default();
-    let http = written.http.as_ref().map(|http| http.value.clone()).unwrap_or_default();
+    let tcp = written
+        .tcp
+        .as_ref()
+        .map(|tcp| tcp.value.clone())
+        .unwrap_or_default();
+    let http = written
+        .http
+        .as_ref()
+        .map(|http| http.value.clone())
+        .unwrap_or_default();
     Pool {
         connect_timeout: time(&tcp.connect_timeout),
         connections: ConnectionPool {
@@ -24,9 +32,11 @@ pub(super) fn pool(written: &Written) -> Pool {
                 interval: time(&keepalive.interval),
             }),
             max_concurrent_streams: limit(&http.max_concurrent_streams),
-            http2_keepalive: http.keepalive.as_ref().map(|keepalive| Http2Keepalive {
-                interval: Millis(keepalive.interval.value),
-                timeout: time(&keepalive.timeout).unwrap_or(PING_TIMEOUT),
+            http2_keepalive: http.keepalive.as_ref().and_then(|keepalive| {
+                Some(Http2Keepalive {
+                    interval: time(&keepalive.interval)?,
+                    timeout: time(&keepalive.timeout).unwrap_or(PING_TIMEOUT),
+                })
             }),
         },
         circuit_breakers: CircuitBreakers {
@@ -35,14 +45,20 @@ pub(super) fn pool(written: &Written) -> Pool {
             max_requests: limit(&http.max_requests),
             max_retries: limit(&http.max_retries),
         },
-        upgrade: http.upgrade_policy.as_ref().is_some_and(|policy| policy.value == UpgradePolicy::Upgrade),
+        upgrade: http
+            .upgrade_policy
+            .as_ref()
+            .is_some_and(|policy| policy.value == UpgradePolicy::Upgrade),
         tcp_idle_timeout: time(&tcp.idle_timeout),
     }
 }
 
 /// Zero is what protobuf writes for nothing: no limit.
 fn limit(number: &Option<Spanned<u32>>) -> Option<u32> {
-    number.as_ref().map(|number| number.value).filter(|number| *number > 0)
+    number
+        .as_ref()
+        .map(|number| number.value)
+        .filter(|number| *number > 0)
 }
 
 fn time(duration: &Option<Spanned<u64>>) -> Option<Millis> {

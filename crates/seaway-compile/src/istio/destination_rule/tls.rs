@@ -24,8 +24,8 @@ impl Translator<'_, '_> {
             ClientTlsMode::IstioMutual => self.refuse_mesh_tls(tls, field),
             ClientTlsMode::Simple | ClientTlsMode::Mutual => {
                 let made = match &tls.credential_name {
-                    Some(name) => self.from_secret(tls, name, field),
-                    None => Some(self.from_files(tls, field)),
+                    Some(name) => self.with_secret(tls, name, field),
+                    None => Some(self.with_files(tls, field)),
                 };
                 made.unwrap_or_else(|| {
                     refused(format!(
@@ -47,10 +47,12 @@ impl Translator<'_, '_> {
              the workloads take clear text, or MUTUAL with a certificate of your own",
         );
         let origin = self.reporter.origin;
-        refused(format!("{origin} asks for ISTIO_MUTUAL, and there is no control plane of Istio's"))
+        refused(format!(
+            "{origin} asks for ISTIO_MUTUAL, and there is no control plane of Istio's"
+        ))
     }
 
-    fn from_secret(&mut self, tls: &ClientTls, name: &Spanned<Arc<str>>, field: &str) -> Option<Tls> {
+    fn with_secret(&mut self, tls: &ClientTls, name: &Spanned<Arc<str>>, field: &str) -> Option<Tls> {
         let field = format!("{field}.credentialName");
         let home = self.reporter.origin.namespace.clone();
         let namespaces = [&*home, ROOT_NAMESPACE];
@@ -80,7 +82,7 @@ impl Translator<'_, '_> {
         Some(Tls::On(upstream(tls, trust, client_certificate), secrets))
     }
 
-    fn from_files(&mut self, tls: &ClientTls, field: &str) -> Tls {
+    fn with_files(&mut self, tls: &ClientTls, field: &str) -> Tls {
         let mut secrets = Vec::new();
         let mut add = |name: String, field: &str, at: &Spanned<Arc<str>>, material| {
             let name = SecretName(name.into());
@@ -98,7 +100,12 @@ impl Translator<'_, '_> {
                     private_key: key.value.clone(),
                 };
                 let name = format!("file:{},{}", certificate.value, key.value);
-                Some(add(name, &format!("{field}.clientCertificate"), certificate, material))
+                Some(add(
+                    name,
+                    &format!("{field}.clientCertificate"),
+                    certificate,
+                    material,
+                ))
             }
             _ => None,
         };
@@ -118,7 +125,11 @@ impl Translator<'_, '_> {
 fn upstream(tls: &ClientTls, trust: Trust, client_certificate: Option<SecretName>) -> UpstreamTls {
     UpstreamTls {
         server_name: tls.sni.as_ref().map(|sni| sni.value.clone()),
-        subject_alt_names: tls.subject_alt_names.iter().map(|name| name.value.clone()).collect(),
+        subject_alt_names: tls
+            .subject_alt_names
+            .iter()
+            .map(|name| name.value.clone())
+            .collect(),
         trust,
         client_certificate,
     }

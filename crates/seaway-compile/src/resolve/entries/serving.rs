@@ -98,7 +98,9 @@ fn looked_up<'a>(entry: &ServiceEntry, asked: &Arc<str>, port: u16) -> Vec<Backe
 /// Single addresses; a subnet does not say where anything is.
 fn addresses(entry: &ServiceEntry) -> impl Iterator<Item = IpAddr> {
     entry.addresses.iter().filter_map(|address| {
-        let text = address.strip_suffix("/32").or_else(|| address.strip_suffix("/128"));
+        let text = address
+            .strip_suffix("/32")
+            .or_else(|| address.strip_suffix("/128"));
         text.unwrap_or(address).parse().ok()
     })
 }
