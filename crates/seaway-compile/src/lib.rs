@@ -13,6 +13,7 @@ mod http_route;
 mod https_cert;
 mod ingress;
 mod istio;
+mod node_port;
 mod objects;
 mod order;
 mod problem;
@@ -113,11 +114,15 @@ pub fn compile(resources: &Resources, options: &Options) -> (Model, Report) {
     conflict::domains_not_served(&wanted, &certificates, &mut findings);
     unreachable::report(&wanted, &mut findings);
 
+    let mut listeners = gateway::listeners(&wanted, &certificates, options);
+    node_port::add(&mut listeners, &objects, &mut resolver, &mut findings);
+
+    // Nothing resolves anything from here on, so that what nobody asked for is known.
     let resolved = resolver.finish(&mut findings);
     let mut secrets = certificates.secrets.clone();
     secrets.extend(resolved.secrets);
     let model = Model {
-        listeners: gateway::listeners(&wanted, &certificates, options),
+        listeners,
         clusters: resolved.clusters,
         secrets,
     };

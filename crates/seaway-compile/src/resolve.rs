@@ -29,8 +29,8 @@ mod workloads;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use seaway_api::core::TransportProtocol;
-use seaway_api::{Pos, Spanned};
+use seaway_api::core::{Service, ServicePort, TransportProtocol};
+use seaway_api::{Object, Pos, Spanned};
 use seaway_model::{
     Balancing, Cluster, ClusterName, Code, Failure, FailureReason, HashOn, Millis, Secret, SecretName, Target,
 };
@@ -45,7 +45,7 @@ use self::names::Names;
 use self::ports::{Port, Ports};
 use self::rules::Rules;
 pub(crate) use self::rules::{Rule, Subset};
-use self::services::{PortWanted, Services};
+use self::services::{ChosenPort, PortWanted, Services};
 use crate::Options;
 use crate::findings::{Findings, Reporter, place};
 use crate::objects::Objects;
@@ -229,6 +229,38 @@ impl<'a> Resolver<'a> {
         self.follow(&lead, reporter)
     }
 
+    /// A port of a Service, for what comes to the Service's own ports.
+    pub(crate) fn service_port(
+        &mut self,
+        service: &'a Object<Service>,
+        (index, entry): (usize, &'a ServicePort),
+        over: Over,
+        by_client: bool,
+        findings: &mut Findings,
+    ) -> HostTarget {
+        let chosen = ChosenPort {
+            number: entry.port.value,
+            entry: Some(entry),
+            index,
+        };
+        let (name, namespace) = (&service.meta.name.value, &service.meta.namespace);
+        let host = self.full_name(name, namespace);
+        let made = self.ports.service(service, chosen, &host, findings);
+        let origin = made.origin.clone();
+        let lead = Lead {
+            port: &made,
+            part: Part::All,
+            balancing: by_client.then_some(Balancing::RingHash),
+            over,
+            client: namespace,
+            field: &made.field,
+            pos: entry.port.pos,
+        };
+        let mut reporter = Reporter::new(&origin, findings);
+        self.follow(&lead, &mut reporter)
+            .unwrap_or_else(HostTarget::failing)
+    }
+
     /// The cluster of a reference whose port is known, shaped by the DestinationRule of its host.
     fn follow(&mut self, lead: &Lead<'_>, reporter: &mut Reporter<'_>) -> Result<HostTarget, Failure> {
         let port = lead.port;
@@ -362,7 +394,7 @@ fn missing_port(message: String, field: &str, pos: Pos, reporter: &mut Reporter<
         field,
         pos,
         message.clone(),
-        "name one of the ports of the Service that fit, or add this one to it",
+        "name one of the ports that there are, or add this one",
     );
     Failure {
         status: 503,

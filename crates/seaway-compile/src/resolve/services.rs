@@ -171,6 +171,11 @@ fn namespaces<'a>(objects: &Objects<'a>) -> HashSet<&'a str> {
         .chain(of(&objects.endpoints))
         .chain(of(&objects.secrets))
         .chain(of(&objects.pods))
+        .chain(of(&objects.istio_gateways))
+        .chain(of(&objects.virtual_services))
+        .chain(of(&objects.destination_rules))
+        .chain(of(&objects.service_entries))
+        .chain(of(&objects.workload_entries))
         .filter(|namespace| !namespace.is_empty())
         .collect()
 }
