@@ -9,7 +9,7 @@ use http::HeaderValue;
 use crate::downstream::{Connections, Counters};
 use crate::options::Options;
 use crate::snapshot::{Published, Snapshot};
-use crate::tls::Certificates;
+use crate::tls::{Certificates, ClientCertificate};
 use crate::upstream::Registry;
 
 /// One per process.
@@ -75,6 +75,8 @@ pub struct Made {
 pub struct TlsConnection {
     /// Lower case; `None` if the client sent none.
     pub server_name: Option<Arc<str>>,
+    /// Who the client proved to be, where it was asked and did.
+    pub client: Option<Arc<ClientCertificate>>,
 }
 
 impl Connection {

@@ -11,11 +11,13 @@
 //! any ticket is looked at, so resumption neither crosses to another name nor outlives its certificate.
 
 mod challenge;
+mod client;
 mod handshake;
 mod store;
 
 #[cfg(test)]
 mod tests;
 
+pub use client::ClientCertificate;
 pub(crate) use handshake::{HandshakeError, accept};
 pub use store::{CertificateError, Certificates};

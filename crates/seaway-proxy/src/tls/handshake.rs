@@ -95,7 +95,10 @@ where
     let is_resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
     Ok(Handshake {
         stream,
-        tls: TlsConnection { server_name },
+        tls: TlsConnection {
+            server_name,
+            client: None,
+        },
         is_http2,
         is_resumed,
     })
