@@ -25,6 +25,8 @@ pub struct Shared {
     pub certificates: Certificates,
     /// Downstream connections under way.
     pub connections: Arc<Connections>,
+    /// Sessions of datagrams under way.
+    pub sessions: Arc<Connections>,
     /// What happened on them.
     pub counters: Counters,
 }
@@ -38,6 +40,7 @@ impl Shared {
             registry: Registry::default(),
             certificates: Certificates::default(),
             connections: Connections::new(options.limits.connections),
+            sessions: Connections::new(options.limits.sessions),
             counters: Counters::default(),
             options,
         }

@@ -167,7 +167,8 @@ fn names<'c>(certificate: &'c X509Certificate<'_>) -> impl Iterator<Item = &'c G
 
 fn address(bytes: &[u8]) -> Option<IpAddr> {
     let four = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
-    four.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
+    four.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from))
+        .ok()
 }
 
 /// The last part first, characters that mean something escaped (RFC 2253, 2).

@@ -8,18 +8,20 @@ use std::time::Duration;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{Accepted, Acceptor, ServerConnection};
 use rustls::{HandshakeKind, pki_types::UnixTime};
-use seaway_model::{L4Route, TlsMode};
+use seaway_model::{ServerNameRoute, TlsMode};
 use seaway_route::{Arrival, ListenerTable};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_rustls::StartHandshake;
 use tokio_rustls::server::TlsStream;
 
+use super::challenge;
 use super::client::ClientCertificate;
 use super::hello::{self, Hello, Parsed};
 use super::profile::{Profile, Speaks};
 use super::store::Accepting;
-use super::challenge;
 use crate::context::{Shared, TlsConnection};
+use crate::l4::Relayed;
+use crate::snapshot::Snapshot;
 
 /// A fatal alert `unrecognized_name` (RFC 6066, 3), as a record that needs no keys yet (RFC 8446, 5.1 and 6).
 const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
@@ -52,14 +54,10 @@ pub(crate) enum Opened<IO> {
     Terminated {
         stream: Box<TlsStream<IO>>,
         is_resumed: bool,
-        route: Arc<L4Route>,
+        relayed: Relayed,
     },
     /// Everything is relayed, the bytes that were read first.
-    Passthrough {
-        io: IO,
-        read: Vec<u8>,
-        route: Arc<L4Route>,
-    },
+    Passthrough { io: IO, read: Vec<u8>, relayed: Relayed },
 }
 
 /// Why there is no connection.
@@ -109,7 +107,7 @@ struct Door<'d> {
 /// What a finished handshake leads to.
 enum Destiny {
     Http,
-    Relay(Arc<L4Route>),
+    Relay(Relayed),
 }
 
 impl Door<'_> {
@@ -121,21 +119,22 @@ impl Door<'_> {
         if self.may_pass_through() {
             let hello = look(&mut io, &mut read).await?;
             let passes = hello.filter(|h| !self.is_pending(h)).and_then(|hello| {
-                let route = self.passthrough(hello.server_name.as_deref())?;
-                Some((route, hello.server_name.map(Arc::from)))
+                let relayed = self.passthrough(hello.server_name.as_deref())?;
+                Some((relayed, hello.server_name.map(Arc::from)))
             });
-            if let Some((route, server_name)) = passes {
+            if let Some((relayed, server_name)) = passes {
                 return Ok(Arrived {
                     tls: TlsConnection {
                         server_name,
                         client: None,
                     },
-                    stream: Opened::Passthrough { io, read, route },
+                    stream: Opened::Passthrough { io, read, relayed },
                 });
             }
         }
         let (accepted, surplus) = start(&mut io, read).await?;
-        self.shake(StartHandshake::from_parts(accepted, io), &surplus).await
+        self.shake(StartHandshake::from_parts(accepted, io), &surplus)
+            .await
     }
 
     async fn shake<IO>(
@@ -178,10 +177,10 @@ impl Door<'_> {
                 is_http2,
                 is_resumed,
             },
-            Destiny::Relay(route) => Opened::Terminated {
+            Destiny::Relay(relayed) => Opened::Terminated {
                 stream,
                 is_resumed,
-                route,
+                relayed,
             },
         };
         Ok(Arrived { tls, stream })
@@ -189,9 +188,9 @@ impl Door<'_> {
 
     /// Whether a connection may have to be left untouched, so that what is read of it has to be kept.
     fn may_pass_through(self) -> bool {
-        self.ask(|listener| {
+        self.ask(|listener, _| {
             let tls = listener.listener().tls.as_ref()?;
-            let passes = |route: &seaway_model::ServerNameRoute| route.mode == TlsMode::Passthrough;
+            let passes = |route: &ServerNameRoute| route.mode == TlsMode::Passthrough;
             tls.routes.iter().any(passes).then_some(())
         })
         .is_some()
@@ -204,10 +203,10 @@ impl Door<'_> {
         hello.is_acme && hello.server_name.as_ref().is_some_and(pending)
     }
 
-    fn passthrough(self, server_name: Option<&str>) -> Option<Arc<L4Route>> {
+    fn passthrough(self, server_name: Option<&str>) -> Option<Relayed> {
         let name = self.name(server_name);
-        self.ask(|listener| match listener.arrival(Some(&name)) {
-            Arrival::Relay(route) if route.mode == TlsMode::Passthrough => Some(Arc::clone(&route.route)),
+        self.ask(|listener, snapshot| match listener.arrival(Some(&name)) {
+            Arrival::Relay(route) if route.mode == TlsMode::Passthrough => Some(relayed(route, snapshot)),
             _ => None,
         })
     }
@@ -216,11 +215,11 @@ impl Door<'_> {
     fn config(self, server_name: Option<&str>) -> Option<(Accepting, Destiny)> {
         let name = self.name(server_name);
         let choose = || {
-            self.ask(|listener| {
+            self.ask(|listener, snapshot| {
                 let (speaks, destiny) = match listener.arrival(Some(&name)) {
                     Arrival::Http => (Speaks::Http, Destiny::Http),
                     Arrival::Relay(route) if route.mode == TlsMode::Terminate => {
-                        (Speaks::Anything, Destiny::Relay(Arc::clone(&route.route)))
+                        (Speaks::Anything, Destiny::Relay(relayed(route, snapshot)))
                     }
                     Arrival::Relay(_) | Arrival::Refused => return None,
                 };
@@ -237,9 +236,16 @@ impl Door<'_> {
         server_name.map_or_else(|| self.local.to_string(), str::to_owned)
     }
 
-    fn ask<T>(self, ask: impl FnOnce(&ListenerTable) -> Option<T>) -> Option<T> {
+    fn ask<T>(self, ask: impl FnOnce(&ListenerTable, &Arc<Snapshot>) -> Option<T>) -> Option<T> {
         let snapshot = self.shared.published.load();
-        ask(snapshot.table.listener(self.listener)?)
+        ask(snapshot.table.listener(self.listener)?, &snapshot)
+    }
+}
+
+fn relayed(route: &ServerNameRoute, snapshot: &Arc<Snapshot>) -> Relayed {
+    Relayed {
+        snapshot: Arc::clone(snapshot),
+        route: Arc::clone(&route.route),
     }
 }
 

@@ -12,9 +12,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{CipherSuite, SupportedCipherSuite};
-use seaway_model::{
-    ListenerTls, Model, SecretName, ServerCertificate, TlsMode, TlsParameters, TlsVersion,
-};
+use seaway_model::{ListenerTls, Model, SecretName, ServerCertificate, TlsMode, TlsParameters, TlsVersion};
 
 /// What tells one from another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -91,7 +89,11 @@ fn speaks(tls: &ListenerTls, certificate: &ServerCertificate) -> Speaks {
         .routes
         .iter()
         .any(|route| route.mode == TlsMode::Terminate && route.host == certificate.host);
-    if is_relayed { Speaks::Anything } else { Speaks::Http }
+    if is_relayed {
+        Speaks::Anything
+    } else {
+        Speaks::Http
+    }
 }
 
 /// The names of the suites of TLS 1.2 that are sound.

@@ -200,10 +200,7 @@ impl Certificates {
         }
         let built = self.build(profile, usable, made_from.authorities.as_deref());
         match built {
-            Ok(accepting) => Some(Entry {
-                made_from,
-                accepting,
-            }),
+            Ok(accepting) => Some(Entry { made_from, accepting }),
             Err(error) => {
                 let client = profile.parameters.client.as_ref();
                 let at = client.filter(|_| matches!(error, CertificateError::Authorities(_)));

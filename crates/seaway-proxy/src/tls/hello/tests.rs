@@ -48,7 +48,9 @@ fn written(extensions: Option<&[u8]>, record: usize) -> Vec<u8> {
         body.extend(with_length(2, extensions));
     }
     let message = [vec![1], with_length(3, &body)].concat();
-    let records = message.chunks(record).map(|chunk| [vec![22, 3, 1], with_length(2, chunk)].concat());
+    let records = message
+        .chunks(record)
+        .map(|chunk| [vec![22, 3, 1], with_length(2, chunk)].concat());
     records.flatten().collect()
 }
 
@@ -61,7 +63,10 @@ fn read(name: Option<&str>) -> Parsed {
 
 #[test]
 fn the_name_is_read_from_what_a_client_says() {
-    assert_eq!(parse(&hello_of("Shop.Example.com", &["h2", "http/1.1"])), read(Some("shop.example.com")));
+    assert_eq!(
+        parse(&hello_of("Shop.Example.com", &["h2", "http/1.1"])),
+        read(Some("shop.example.com"))
+    );
 }
 
 #[test]
@@ -71,7 +76,11 @@ fn a_client_for_an_address_sends_no_name() {
 
 #[test]
 fn an_authority_offers_its_protocol_and_nothing_else() {
-    for (alpn, is_acme) in [(&["acme-tls/1"][..], true), (&["acme-tls/1", "h2"], false), (&["h2"], false)] {
+    for (alpn, is_acme) in [
+        (&["acme-tls/1"][..], true),
+        (&["acme-tls/1", "h2"], false),
+        (&["h2"], false),
+    ] {
         let Parsed::Hello(hello) = parse(&hello_of("a.example", alpn)) else {
             panic!("a hello");
         };
@@ -82,7 +91,10 @@ fn an_authority_offers_its_protocol_and_nothing_else() {
 #[test]
 fn a_hello_of_long_ago_is_read_too() {
     assert_eq!(parse(&written(None, 1000)), read(None));
-    assert_eq!(parse(&written(Some(&server_name(b"old.example.")), 1000)), read(Some("old.example")));
+    assert_eq!(
+        parse(&written(Some(&server_name(b"old.example.")), 1000)),
+        read(Some("old.example"))
+    );
 }
 
 #[test]
@@ -95,7 +107,13 @@ fn a_hello_in_many_records_is_one_hello() {
 
 #[test]
 fn what_is_not_tls_is_seen_at_once() {
-    for bytes in [&b"G"[..], b"GET / HTTP/1.1\r\n\r\n", b"\x16\x02", b"\x16\x03\x01\x00\x00", b"\x15\x03\x01\x00\x02\x02\x50"] {
+    for bytes in [
+        &b"G"[..],
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\x16\x02",
+        b"\x16\x03\x01\x00\x00",
+        b"\x15\x03\x01\x00\x02\x02\x50",
+    ] {
         assert_eq!(parse(bytes), Parsed::Unintelligible, "{bytes:?}");
     }
 }
@@ -103,8 +121,18 @@ fn what_is_not_tls_is_seen_at_once() {
 #[test]
 fn two_names_or_a_name_that_is_none_are_not_guessed_at() {
     let twice = [server_name(b"a.example"), server_name(b"b.example")].concat();
-    for extensions in [twice, server_name(b""), server_name(b"a b"), server_name(b"\xff"), server_name(b"*.example")] {
-        assert_eq!(parse(&written(Some(&extensions), 1000)), Parsed::Unintelligible, "{extensions:?}");
+    for extensions in [
+        twice,
+        server_name(b""),
+        server_name(b"a b"),
+        server_name(b"\xff"),
+        server_name(b"*.example"),
+    ] {
+        assert_eq!(
+            parse(&written(Some(&extensions), 1000)),
+            Parsed::Unintelligible,
+            "{extensions:?}"
+        );
     }
 }
 
