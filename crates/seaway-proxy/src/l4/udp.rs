@@ -103,7 +103,7 @@ async fn receive(wire: Arc<Wire>, gate: Arc<Gate>, closing: Closing) {
             () = stop.begun() => return,
             ready = wire.readable() => ready,
         };
-        let received = ready.and_then(|()| wire.receive(|datagram| gate.take(&datagram, &closing)));
+        let received = ready.and_then(|()| wire.receive(|datagram| gate.take(datagram, &closing)));
         if received.is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock) {
             Counters::count(&gate.shared.counters.accept_errors);
             tokio::select! {
