@@ -104,6 +104,7 @@ fn explain_request<'a>(listener: &'a ListenerTable, request: &'a ExplainRequest<
         query: request.query,
         headers: &request.headers,
         server_name: request.server_name(),
+        source: request.source,
     };
     let mut watch = Watch::default();
     let decision = listener.decide_watched(&head, &mut watch);
@@ -136,12 +137,14 @@ fn explain_match<'a>(
 ) -> Explanation<'a> {
     let route = &*matched.route.route;
     let cors = matched.route.cors.as_ref();
-    let mut explanation = if cors.is_some_and(|c| c.preflight(head.method, head.headers).is_some()) {
-        Explanation::respond(
-            PreflightAnswer::STATUS,
-            "cors_preflight",
-            Cow::Borrowed("CORS answers the preflight request"),
-        )
+    let preflight = cors.and_then(|c| c.preflight(head.method, head.headers));
+    let mut explanation = if let Some(preflight) = preflight {
+        let because = if preflight.is_allowed {
+            "CORS answers the preflight request"
+        } else {
+            "CORS answers the preflight request without a permission: the origin is not allowed"
+        };
+        Explanation::respond(PreflightAnswer::STATUS, "cors_preflight", Cow::Borrowed(because))
     } else {
         let mut explanation = match &route.action {
             Action::Forward(forward) => shares::forward(matched, forward, request, head),

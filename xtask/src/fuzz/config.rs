@@ -90,6 +90,7 @@ fn decide_one(table: &RouteTable, listener: &ListenerTable, request: &Request) -
         query: request.query.as_deref(),
         headers: &headers(request),
         server_name: None,
+        source: None,
     };
     let decision = listener.decide(&head);
     let linear = listener.decide_linear(&head);

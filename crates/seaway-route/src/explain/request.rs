@@ -23,6 +23,8 @@ pub struct ExplainRequest<'a> {
     pub(super) headers: HeaderMap,
     /// The configured port of the listener.
     pub(super) port: u16,
+    /// Canonical.
+    pub(super) source: Option<IpAddr>,
 }
 
 /// What the URL says is spoken.
@@ -124,6 +126,7 @@ impl<'a> ExplainRequest<'a> {
             path,
             query,
             headers,
+            source: None,
         };
         request.add_host(authority.port);
         Ok(request)
@@ -145,6 +148,13 @@ impl<'a> ExplainRequest<'a> {
             map.append(name, value);
         }
         Self::new(method, url, map, port)
+    }
+
+    /// The same request from this address. Without one, it is from nobody that a rule could name.
+    #[must_use]
+    pub fn from_source(mut self, source: Option<IpAddr>) -> Self {
+        self.source = source.map(|source| source.to_canonical());
+        self
     }
 
     /// A client writes the URL's host into the Host header, with the port where it is not the scheme's own.

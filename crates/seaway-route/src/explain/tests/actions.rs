@@ -230,14 +230,26 @@ fn a_preflight_request_is_answered_here() {
         allow_origins: vec![OriginMatch::Exact("https://a.com".into())],
         ..Cors::default()
     });
-    let table = table(vec![cors]);
-    let asked = |origin| {
+    let mut forwarding = cors.clone();
+    if let Some(cors) = &mut forwarding.cors {
+        cors.forward_unmatched_preflights = true;
+    }
+    let asked = |route: &Route, origin| {
         let headers = [("origin", origin), ("access-control-request-method", "GET")];
-        ask(&table, "OPTIONS", "http://shop.example.com/", &headers)
+        ask(
+            &table(vec![route.clone()]),
+            "OPTIONS",
+            "http://shop.example.com/",
+            &headers,
+        )
     };
-    assert_eq!(
-        asked("https://a.com")["respond"],
-        json!({"status": 200, "reason": "cors_preflight"})
+    let answered = json!({"status": 200, "reason": "cors_preflight"});
+    assert_eq!(asked(&cors, "https://a.com")["respond"], answered);
+    let elsewhere = asked(&cors, "https://b.com");
+    assert_eq!(elsewhere["respond"], answered);
+    assert!(
+        elsewhere["because"].as_str().unwrap().contains("not allowed"),
+        "{elsewhere}"
     );
-    assert_eq!(asked("https://b.com")["action"], "forward");
+    assert_eq!(asked(&forwarding, "https://b.com")["action"], "forward");
 }
