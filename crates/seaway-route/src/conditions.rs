@@ -132,9 +132,9 @@ impl Ready {
             return Err(Miss::Method);
         }
         if let Some(sources) = &self.sources
-            && !request
+            && request
                 .source
-                .is_some_and(|source| sources.binary_search(&source).is_ok())
+                .is_none_or(|source| sources.binary_search(&source).is_err())
         {
             return Err(Miss::Source);
         }

@@ -136,7 +136,7 @@ fn explained(table: &RouteTable, listener: &ListenerTable, request: &Request, de
     let refused = explanation
         .respond
         .is_some_and(|answer| matches!(answer.reason, "bad_request" | "connect_refused"));
-    let said = explanation.route.map(|route| (&route.0.origin, route.0.rule));
+    let said = explanation.route.map(|route| (route.origin, route.rule));
     let decided = match decision {
         Decision::Route(matched) => Some((&matched.route.route.origin, matched.route.route.rule)),
         _ => None,

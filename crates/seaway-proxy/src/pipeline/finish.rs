@@ -9,7 +9,7 @@ use seaway_route::{CompiledCors, CompiledRoute, HeaderEdit};
 pub(crate) struct Finish<'a> {
     destination: Option<&'a HeaderEdit>,
     route: &'a HeaderEdit,
-    cookie: Option<HeaderValue>,
+    cookie: Option<Box<HeaderValue>>,
     cors: Option<(&'a CompiledCors, Option<HeaderValue>)>,
 }
 
@@ -35,7 +35,7 @@ impl<'a> Finish<'a> {
 
     /// With a cookie that brings the client back to where this request goes.
     pub(crate) fn with_cookie(mut self, cookie: Option<HeaderValue>) -> Self {
-        self.cookie = cookie;
+        self.cookie = cookie.map(Box::new);
         self
     }
 
@@ -54,7 +54,7 @@ impl<'a> Finish<'a> {
         }
         self.route.apply(headers);
         if let Some(cookie) = &self.cookie {
-            headers.append(SET_COOKIE, cookie.clone());
+            headers.append(SET_COOKIE, HeaderValue::clone(cookie));
         }
         if let Some((cors, origin)) = &self.cors {
             cors.apply(origin.as_ref(), headers);
