@@ -5,6 +5,7 @@
 //! (expiry takes `now` as an option), no I/O, no randomness, and the order of the input does not matter.
 
 mod conflict;
+mod credential;
 mod draft;
 mod findings;
 mod gateway;
@@ -23,6 +24,7 @@ mod tests;
 mod unreachable;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use seaway_api::Resources;
 use seaway_model::{Model, Report};
@@ -42,6 +44,8 @@ pub struct Options {
     pub http_port: u16,
     /// The port of the default gateway's HTTPS listener.
     pub https_port: u16,
+    /// The DNS suffix of Services: `NAME.NAMESPACE.svc.` and this.
+    pub cluster_domain: Arc<str>,
 }
 
 impl Default for Options {
@@ -50,6 +54,7 @@ impl Default for Options {
             now: None,
             http_port: 80,
             https_port: 443,
+            cluster_domain: "cluster.local".into(),
         }
     }
 }
@@ -68,7 +73,7 @@ pub fn compile(resources: &Resources, options: &Options) -> (Model, Report) {
     let objects = Objects::new(resources, &mut findings);
 
     // References are resolved on demand, so that only what routes use becomes a cluster or a warning.
-    let mut resolver = Resolver::new(&objects);
+    let mut resolver = Resolver::new(&objects, options);
 
     // Every dialect makes drafts that know nothing of each other.
     let mut drafts = Vec::new();

@@ -8,6 +8,7 @@
 mod authority;
 mod clusters;
 mod endpoints;
+mod hosts;
 mod pods;
 mod protocol;
 mod services;
@@ -24,7 +25,10 @@ use seaway_model::{Balancing, Cluster, ClusterName, Code, Failure, FailureReason
 
 use self::authority::{Authority, Host};
 use self::clusters::Clusters;
+#[allow(unused_imports, reason = "the dialect that uses it is built beside it")]
+pub(crate) use self::hosts::{HostReference, HostTarget, KnownHost, Over};
 use self::services::{PortWanted, Services};
+use crate::Options;
 use crate::findings::{Reporter, place};
 use crate::objects::Objects;
 
@@ -36,6 +40,7 @@ pub(crate) struct Resolver<'a> {
     objects: &'a Objects<'a>,
     services: Services<'a>,
     clusters: Clusters<'a>,
+    options: &'a Options,
 }
 
 /// A destination as a route writes it.
@@ -63,11 +68,12 @@ struct Missing {
 
 impl<'a> Resolver<'a> {
     /// Over these objects.
-    pub(crate) fn new(objects: &'a Objects<'a>) -> Self {
+    pub(crate) fn new(objects: &'a Objects<'a>, options: &'a Options) -> Self {
         Self {
             objects,
             services: Services::new(objects),
             clusters: Clusters::new(objects),
+            options,
         }
     }
 
