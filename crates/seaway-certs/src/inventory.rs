@@ -96,11 +96,10 @@ fn hosts(model: &Model) -> BTreeMap<&SecretName, BTreeSet<String>> {
         .iter()
         .filter_map(|listener| listener.tls.as_ref());
     for certificate in listeners.flat_map(|tls| &tls.certificates) {
-        for secret in [Some(&certificate.secret), certificate.alternative.as_ref()] {
-            if let Some(secret) = secret {
-                let all = hosts.entry(secret).or_default();
-                all.insert(certificate.host.to_string());
-            }
+        let both = [Some(&certificate.secret), certificate.alternative.as_ref()];
+        for secret in both.into_iter().flatten() {
+            let all = hosts.entry(secret).or_default();
+            all.insert(certificate.host.to_string());
         }
     }
     hosts

@@ -8,6 +8,8 @@
 
 #[path = "pebble/bench.rs"]
 mod bench;
+#[path = "pebble/renewal.rs"]
+mod renewal;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -47,7 +47,7 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// A gateway with sample services and manifests inside, and the commands to try
     #[command(after_help = "Example:\n  seaway demo")]
-    Demo(DemoArgs),
+    Demo(Box<DemoArgs>),
     /// Reports every error and warning, with file, line, column, and what to do
     #[command(after_help = "Example:\n  seaway check manifests/ && echo fine")]
     Check(PathArgs),

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use seaway_model::{AcmeIssuer, KeyPair, SecretName};
 
 use crate::acme::challenges::Proof;
-use crate::acme::core::{Context, FailureKind, Ledger, Next, Policy, Record, Step, Timestamp, next, resume};
+use crate::acme::core::{
+    Context, FailureKind, LastError, Ledger, Next, Policy, Record, Step, Timestamp, next, resume,
+};
 use crate::acme::dns::Dns;
 use crate::acme::status::{self, AliasStatus, CertState, CertStatus, Counters};
 use crate::acme::storage::Storage;
@@ -47,7 +49,8 @@ impl Certificate {
     /// Ends the pause after a failure, but not one that an authority asked for.
     fn retry(&mut self) {
         let failed = self.record.last_error.as_ref();
-        if failed.is_some_and(|error| error.kind != FailureKind::RateLimited) {
+        let ours = |error: &LastError| error.kind != FailureKind::RateLimited && !error.patience_asked;
+        if failed.is_some_and(ours) {
             self.record.not_before = None;
         }
     }
