@@ -230,10 +230,7 @@ fn files_are_filled_in_and_one_that_is_missing_is_told_at_its_object() {
     let (fulfilled, problems) = fulfil(&model, &store, None, now());
     let material = |name: &str| &fulfilled.secrets[&SecretName(name.into())].material;
     assert_eq!(*material("good"), Material::KeyPair(pair.clone()));
-    assert_eq!(
-        *material("ca"),
-        Material::Authorities(pair.certificate_chain.clone())
-    );
+    assert_eq!(*material("ca"), Material::Authorities(pair.certificate_chain));
     assert_eq!(*material("missing"), files("other.crt"));
     assert_eq!(problems.len(), 1);
     assert_eq!(

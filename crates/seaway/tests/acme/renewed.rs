@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use http::Request;
-use seaway_testkit::acme::Place;
+use seaway_testkit::acme::{Fault, PebbleOptions, Place};
 use seaway_testkit::client::{Client, ClientTls, Wire};
 
 use crate::HOST;
@@ -16,9 +16,14 @@ const LATE: [&str; 2] = ["--clock-offset", "1464h"];
 /// Later than all of them.
 const TOO_LATE: [&str; 2] = ["--clock-offset", "2200h"];
 
-/// A world whose host has its first certificate.
+/// A world whose host has its first certificate. The authority does not want it proven again: a gateway that starts anew
+/// gets other ports, which are not those that it looks at.
 async fn issued() -> World {
-    let world = World::new().await;
+    let options = PebbleOptions {
+        authorization_reuse_percent: 100,
+        ..PebbleOptions::default()
+    };
+    let world = World::start("", &[], options).await;
     world.want("http01", HOST);
     world.served().await;
     world.told("it is valid", |cert| cert["state"] == "valid").await;
@@ -105,12 +110,23 @@ async fn a_clock_that_moves_on_renews_under_load_and_drops_no_connection() {
     let tls = world.issued();
     let address = world.gateway.bound(443).await;
     let old = tls.presented(address, HOST).await.expect("a handshake");
+    // So that the clients are there before the new one is.
+    let away = Fault::Unavailable { retry_after: None };
+    world.flaky.inject(Place::NewOrder, 1, away);
     world.restart_with(&LATE).await;
     world.gateway.process.line("--clock-offset").await;
+    world.gateway.process.line("answers 503").await;
     let address = world.gateway.bound(443).await;
     let first = tls.presented(address, HOST).await.expect("a handshake");
     assert_eq!(first, old, "the old one serves while the new one is ordered");
     let clients = Clients::start(address);
+    world
+        .gateway
+        .until("all are served", async || {
+            clients.counts().iter().all(|count| *count > 20)
+        })
+        .await;
+    world.reload();
     world
         .gateway
         .until("another certificate serves", async || {
@@ -129,7 +145,7 @@ async fn a_clock_that_moves_on_renews_under_load_and_drops_no_connection() {
     // To a clock that is so far ahead of the authority's the new one is old as well, until our limits stop it.
     let renewed = world.gateway.sample("seaway_certificate_renewals_total").await;
     assert!(renewed.is_some_and(|count| count >= 1.0), "{renewed:?}");
-    assert!((2..=5).contains(&world.flaky.count(Place::NewOrder)));
+    assert!((3..=6).contains(&world.flaky.count(Place::NewOrder)));
 }
 
 #[tokio::test]
