@@ -133,6 +133,7 @@ fn there_are_cases_for_every_diagnostic_that_manifests_can_cause() {
     let elsewhere = [
         Code::Unreadable,
         Code::NotWatched,
+        Code::CertificateFile,
         // Only a VirtualService names them, and its compiler is about to land.
         Code::HostNotFound,
         Code::SubsetNotFound,
