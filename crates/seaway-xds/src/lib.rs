@@ -14,6 +14,7 @@
 
 pub mod json;
 mod resources;
+pub mod server;
 mod unsupported;
 
 pub use envoy_types::pb;

@@ -56,10 +56,10 @@ fn headers(probe: &Probe) -> HeaderMap {
 
 /// What `explain` says, as its JSON has it.
 fn explained(table: &RouteTable, probe: &Probe) -> Value {
-    let (method, url) = probe.method_and_url().expect("METHOD URL");
+    let (method, url) = probe.method_and_url();
     let request = ExplainRequest::new(method, url, headers(probe), probe.port);
     let request = request.unwrap_or_else(|error| panic!("{}: {error}", probe.title()));
-    serde_json::to_value(explain(table, &request)).expect("JSON")
+    serde_json::to_value(explain(table, &request.from_source(probe.source))).expect("JSON")
 }
 
 /// Fails with everything that is wrong, not only the first.
