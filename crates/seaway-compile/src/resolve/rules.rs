@@ -41,7 +41,8 @@ pub(crate) struct Rule {
     rank: ObjectRank,
     used: Cell<bool>,
     /// Another rule that was used where this one could have been.
-    beaten_by: RefCell<Option<Rc<Rule>>>,
+    /// Its host may be another pattern.
+    beaten_by: RefCell<Option<(Origin, Arc<str>)>>,
 }
 
 /// A subset.
@@ -232,7 +233,7 @@ impl Rules {
                     Some(first) if !Rc::ptr_eq(&first.rule, rule) => {
                         rule.beaten_by
                             .borrow_mut()
-                            .get_or_insert_with(|| first.rule.origin.clone());
+                            .get_or_insert_with(|| (first.rule.origin.clone(), first.rule.host.clone()));
                     }
                     Some(_) => {}
                     None => {
@@ -267,10 +268,10 @@ impl Rules {
 
 fn unused(rule: &Rule, is_known: &impl Fn(&str, &str) -> bool) -> (Code, String, String) {
     let host = &rule.host;
-    if let Some(other) = &*rule.beaten_by.borrow() {
-        let (origin, at) = (&other.origin, whereabouts(&other.origin));
+    if let Some((origin, pattern)) = &*rule.beaten_by.borrow() {
+        let at = whereabouts(origin);
         // A wildcard is there to be overridden, and one host is not written twice by intention.
-        return match other.host == *host {
+        return match pattern == host {
             true => (
                 Code::DestinationRuleConflict,
                 format!("{origin}{at} holds for \"{host}\" instead wherever a route leads there"),
