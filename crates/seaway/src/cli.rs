@@ -47,7 +47,7 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// A gateway with sample services and manifests inside, and the commands to try
     #[command(after_help = "Example:\n  seaway demo")]
-    Demo(DemoArgs),
+    Demo(Box<DemoArgs>),
     /// Reports every error and warning, with file, line, column, and what to do
     #[command(after_help = "Example:\n  seaway check manifests/ && echo fine")]
     Check(PathArgs),
@@ -215,6 +215,12 @@ pub struct ServeArgs {
     /// Where certificates that Seaway makes are kept.
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA)]
     pub data: PathBuf,
+    /// Which DNS server is asked whether a record for dns-01 can be seen; by default those of the system.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub dns_server: Option<SocketAddr>,
+    /// Cares for certificates as if it were so much later. For tests, which cannot wait for two months; said at the start.
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_duration, hide = true)]
+    pub clock_offset: Duration,
     /// Worker threads; by default one per core.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
