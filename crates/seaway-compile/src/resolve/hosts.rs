@@ -1,5 +1,4 @@
 //! Destinations as Istio names them: a host of the registry, maybe a subset and a port.
-#![allow(dead_code, reason = "the dialect that uses it is built beside it")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
