@@ -52,6 +52,8 @@ fn backend_for(name: &ClusterName, cluster: &mut Cluster) -> Option<Backend> {
         priority: 0,
         ..endpoint
     }]);
+    // Where it stands, nobody has a weight.
+    cluster.balancing_settings.locality_weights.clear();
     // Backends speak clear text, and read no header before it.
     cluster.tls = None;
     cluster.proxy_protocol = None;
