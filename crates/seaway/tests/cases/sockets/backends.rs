@@ -52,7 +52,7 @@ fn backend_for(name: &ClusterName, cluster: &mut Cluster) -> Option<Backend> {
         priority: 0,
         ..endpoint
     }]);
-    // Where it stands, nobody has a weight.
+    // It stands for all of them, wherever they stand.
     cluster.balancing_settings.locality_weights.clear();
     // Backends speak clear text, and read no header before it.
     cluster.tls = None;
