@@ -51,6 +51,33 @@ async fn a_request_is_tried_until_it_succeeds_and_its_body_is_sent_again() {
 }
 
 #[tokio::test]
+async fn a_retry_goes_to_an_endpoint_that_was_not_tried() {
+    let (broken, tries) = failing(usize::MAX).await;
+    let (whole, _) = failing(0).await;
+    let policy = retry(1, RetryOn::ServerError);
+    for balancing in [
+        Balancing::RoundRobin,
+        Balancing::LeastRequest,
+        Balancing::Random,
+        Balancing::RingHash,
+    ] {
+        let both = Cluster {
+            balancing,
+            ..cluster("c", &[broken, whole])
+        };
+        let gateway = Gateway::start(vec![retrying(policy.clone())], vec![both]).await;
+        let before = tries.load(Ordering::SeqCst);
+        while tries.load(Ordering::SeqCst) < before + 5 {
+            assert_eq!(
+                fetch(gateway.http1, get("/")).await.0,
+                StatusCode::OK,
+                "{balancing:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn when_no_try_is_left_the_last_answer_stands_and_is_marked() {
     let (address, tries) = failing(usize::MAX).await;
     let policy = retry(2, RetryOn::Status(503));
