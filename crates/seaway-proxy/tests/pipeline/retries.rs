@@ -7,6 +7,8 @@ use http::StatusCode;
 use http_body_util::BodyExt as _;
 use seaway_model::*;
 use seaway_telemetry::Flag;
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::unbounded_channel;
 
 use super::support::*;
 
@@ -75,6 +77,47 @@ async fn a_retry_goes_to_an_endpoint_that_was_not_tried() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn what_is_above_a_circuit_breaker_is_told_so_at_once_and_not_tried_again() {
+    let (arrived, mut arrivals) = unbounded_channel();
+    let release = Arc::new(Semaphore::new(0));
+    let held = Arc::clone(&release);
+    let address = upstream(move |_| {
+        let (arrived, held) = (arrived.clone(), Arc::clone(&held));
+        async move {
+            let _gone = arrived.send(());
+            held.acquire().await.unwrap().forget();
+            text(200, "served")
+        }
+    })
+    .await;
+    let limited = Cluster {
+        circuit_breakers: CircuitBreakers {
+            max_requests: Some(1),
+            ..CircuitBreakers::default()
+        },
+        ..cluster("c", &[address])
+    };
+    let policy = retry(3, RetryOn::ServerError);
+    let mut gateway = Gateway::start(vec![retrying(policy)], vec![limited]).await;
+    let first = tokio::spawn(fetch(gateway.http1, get("/")));
+    within(arrivals.recv()).await.unwrap();
+    let second = send(gateway.http1, get("/")).await;
+    assert_eq!(second.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(second.headers()["x-envoy-overloaded"], "true");
+    assert!(read(second).await.1.ends_with("(overflow)\n"));
+    let seen = gateway.record().await;
+    assert_eq!(
+        (seen.flags, seen.reason.as_deref(), seen.retries),
+        (vec![Flag::UpstreamOverflow], Some("overflow"), 0)
+    );
+    release.add_permits(1);
+    assert_eq!(
+        within(first).await.unwrap(),
+        (StatusCode::OK, "served".to_owned())
+    );
 }
 
 #[tokio::test]
