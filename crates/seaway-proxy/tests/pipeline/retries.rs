@@ -254,7 +254,7 @@ async fn an_idle_connection_that_was_closed_under_a_post_is_a_bad_gateway() {
 
 #[tokio::test]
 async fn a_body_that_was_half_sent_when_the_try_failed_is_sent_whole_to_the_next() {
-    let (chunks, body) = tokio::sync::mpsc::unbounded_channel::<&'static str>();
+    let (chunks, body) = unbounded_channel::<&'static str>();
     let tries = Arc::new(AtomicUsize::new(0));
     let address = upstream(move |request| {
         let first = tries.fetch_add(1, Ordering::SeqCst) == 0;
