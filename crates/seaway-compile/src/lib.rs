@@ -11,10 +11,13 @@ mod gateway;
 mod http_route;
 mod https_cert;
 mod ingress;
+mod istio;
 mod objects;
 mod order;
+mod presented;
 mod problem;
 mod resolve;
+mod site;
 mod status;
 #[cfg(test)]
 mod testing;
@@ -22,7 +25,7 @@ mod testing;
 mod tests;
 mod unreachable;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use seaway_api::Resources;
@@ -33,6 +36,7 @@ use crate::gateway::Wanted;
 use crate::ingress::class::Classes;
 use crate::objects::Objects;
 use crate::resolve::Resolver;
+use crate::site::{DefaultGateway, Sites, Socket};
 
 /// What compiling needs to know besides the resources.
 #[derive(Clone, Debug)]
@@ -45,6 +49,10 @@ pub struct Options {
     pub https_port: u16,
     /// The DNS suffix of Services: `NAME.NAMESPACE.svc.` and this.
     pub cluster_domain: Arc<str>,
+    /// The labels that a Gateway's selector must find for the Gateway to be served; `None` serves every one.
+    pub gateway_labels: Option<BTreeMap<Arc<str>, Arc<str>>>,
+    /// The port at which clients in the cluster name services by their hosts; `None`: there is none.
+    pub mesh_port: Option<u16>,
 }
 
 impl Default for Options {
@@ -54,6 +62,8 @@ impl Default for Options {
             http_port: 80,
             https_port: 443,
             cluster_domain: "cluster.local".into(),
+            gateway_labels: None,
+            mesh_port: None,
         }
     }
 }
@@ -96,17 +106,34 @@ pub fn compile(resources: &Resources, options: &Options) -> (Model, Report) {
     // Certificates come before listeners, since HTTPS is listened on only where there is one.
     let certificates = https_cert::compile(&objects, &ingresses, options, &mut findings);
 
+    // Ports are given out to objects first; the default gateway takes what is left.
+    let mut sites = Sites::default();
+    sites.serve_default(DefaultGateway::Http, options, &mut findings);
+    let mut claims = BTreeMap::new();
+    if !certificates.presented.is_empty() {
+        sites.serve_default(DefaultGateway::Https, options, &mut findings);
+        claims.insert(Socket::any(options.https_port), certificates.presented);
+    }
+
     // Only here do routes of different objects meet, and precedence is decided once and for all.
-    let wanted = Wanted::new(drafts, fallbacks, ingress_hosts);
+    let wanted = Wanted {
+        drafts,
+        fallbacks,
+        ingress_hosts,
+        connections: Vec::new(),
+        sites,
+        presented: presented::settle_all(claims, &mut findings),
+    }
+    .in_order();
 
     // What is odd about all of them together can be said once they stand in order.
     conflict::shared_hosts(&wanted, &mut findings);
-    conflict::hosts_without_certificate(&wanted, &certificates, &ingresses, &mut findings);
-    conflict::domains_not_served(&wanted, &certificates, &mut findings);
+    conflict::hosts_without_certificate(&wanted, &ingresses, &mut findings);
+    conflict::domains_not_served(&wanted, &certificates.ordered, &mut findings);
     unreachable::report(&wanted, &mut findings);
 
     let model = Model {
-        listeners: gateway::listeners(&wanted, &certificates, options),
+        listeners: gateway::listeners(&wanted),
         clusters: resolver.into_clusters(),
         secrets: certificates.secrets,
     };

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use regex_automata::nfa::thompson;
 use serde::Serialize;
 
+mod example;
+
 /// Longest accepted source, in bytes.
 const MAX_SOURCE: usize = 4096;
 /// Largest accepted automaton, in bytes.
@@ -64,6 +66,13 @@ impl Pattern {
     #[must_use]
     pub fn source(&self) -> &str {
         &self.0
+    }
+
+    /// A short text that matches as a whole, for people to see what the expression takes. `None` where finding one is
+    /// not easy.
+    #[must_use]
+    pub fn example(&self) -> Option<String> {
+        example::of(&self.0)
     }
 
     /// The expression that matches the whole value.

@@ -1,0 +1,3 @@
+//! Istio's dialect: Gateway and VirtualService.
+
+pub(crate) mod hosts;
