@@ -6,7 +6,7 @@
 mod acme;
 mod issuer;
 mod key_pair;
-mod store;
+pub(crate) mod store;
 #[cfg(test)]
 mod tests;
 

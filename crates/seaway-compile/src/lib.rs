@@ -5,6 +5,7 @@
 //! (expiry takes `now` as an option), no I/O, no randomness, and the order of the input does not matter.
 
 mod conflict;
+mod credential;
 mod draft;
 mod findings;
 mod gateway;

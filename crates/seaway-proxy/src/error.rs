@@ -60,6 +60,8 @@ pub enum Failure {
     FaultInjected(u16),
     #[error("too much is under way")]
     Overload,
+    #[error("too much is under way to that destination")]
+    Overflow,
 }
 
 /// What a failure looks like from outside.
@@ -234,6 +236,7 @@ impl Failure {
                 true,
             ),
             Self::Overload => (Ourselves, 503, 14, Some(Flag::OverloadManager), "overload", true),
+            Self::Overflow => (Upstream, 503, 14, Some(Flag::UpstreamOverflow), "overflow", true),
         };
         Outcome {
             side,

@@ -51,6 +51,8 @@ use crate::challenges;
 use crate::context::Connection;
 use crate::error::Failure;
 
+pub use self::shares::connection as l4_destination;
+
 pub use self::mirror::{MirrorCounts, counts as mirror_counts};
 pub use self::sink::install as install_sink;
 
@@ -140,7 +142,7 @@ pub async fn handle(connection: Arc<Connection>, mut request: Request<Incoming>)
         }
         Action::Respond(direct) => answer(exchange, Answer::Respond(direct), Some(&finish)),
         Action::Fail(failure) => {
-            let failure = Failure::Configuration(failure.reason, failure.status);
+            let failure = exchange.blame(failure);
             answer(exchange, Answer::Failure(failure), Some(&finish))
         }
         Action::Forward(forward) => {

@@ -15,5 +15,7 @@ mod http1;
 mod http2;
 #[path = "upstream_over_loopback/registry.rs"]
 mod registry;
+#[path = "upstream_over_loopback/relays.rs"]
+mod relays;
 #[path = "upstream_over_loopback/support.rs"]
 mod support;

@@ -4,7 +4,7 @@
 //! nothing is compiled away.
 
 use http::HeaderMap;
-use seaway_model::VirtualHost;
+use seaway_model::{ServerCertificate, VirtualHost};
 
 use crate::conditions::Miss;
 use crate::table::HostRoutes;
@@ -107,10 +107,16 @@ impl ListenerTable {
         if let (Some(name), Some(tls)) = (request.server_name, &self.listener().tls) {
             let chosen = |host: &str| {
                 let covering = tls.certificates.iter().filter(|c| c.host.matches(host));
-                covering.min_by_key(|c| &c.host).map(|c| &c.secret)
+                covering.min_by_key(|c| &c.host)
             };
-            let (served, due) = (chosen(name), chosen(request.host));
-            if name != request.host && (due.is_none() || due != served) {
+            let relayed = |than: &ServerCertificate| {
+                tls.routes
+                    .iter()
+                    .any(|route| route.host.matches(request.host) && route.host <= than.host)
+            };
+            let of = |c: &ServerCertificate| (c.secret.clone(), c.parameters.client.clone());
+            let due = chosen(request.host).filter(|due| !relayed(due)).map(of);
+            if name != request.host && (due.is_none() || due != chosen(name).map(of)) {
                 return Decision::Misdirected;
             }
         }
@@ -133,17 +139,29 @@ impl ListenerTable {
         }
     }
 
-    /// Whether the certificate that the connection was made with is not the one this host would have got. A connection
-    /// made for the very host is never misdirected, also when its certificate has since been taken away.
+    /// Whether the connection was not made for this host: another certificate was presented on it, or another proof was
+    /// asked of the client, or the host's connections are relayed. A connection made for the very host is never
+    /// misdirected, also when its certificate has since been taken away.
+    ///
+    /// A client that sent no server name may ask for any host but for those that ask who it is: what it was asked is
+    /// only known where one default certificate is for all.
     fn is_misdirected(&self, request: &RequestHead<'_>) -> bool {
-        let Some(name) = request.server_name else {
-            return false;
-        };
-        if name == request.host || self.listener().tls.is_none() {
+        if self.listener().tls.is_none() {
             return false;
         }
-        match (self.certificate(request.host), self.certificate(name)) {
-            (Some(due), Some(served)) => due.secret != served.secret,
+        let Some(name) = request.server_name else {
+            let due = self.http_certificate(request.host);
+            let asked = |c: &ServerCertificate| c.parameters.client.clone();
+            let default = || self.certificate("").and_then(asked);
+            return due.and_then(asked).is_some_and(|due| default() != Some(due));
+        };
+        if name == request.host {
+            return false;
+        }
+        match (self.http_certificate(request.host), self.certificate(name)) {
+            (Some(due), Some(served)) => {
+                due.secret != served.secret || due.parameters.client != served.parameters.client
+            }
             _ => true,
         }
     }

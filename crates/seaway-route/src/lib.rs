@@ -5,6 +5,7 @@
 //! proxy, `explain`, the tests and the fuzzers call the same functions. Refuses to do I/O, to read a clock, and to
 //! roll dice: where chance decides, it says the odds.
 
+mod arrival;
 mod compiled;
 mod conditions;
 mod cors;
@@ -18,6 +19,7 @@ pub mod normalize;
 mod table;
 mod values;
 
+pub use arrival::Arrival;
 pub use compiled::{CompiledDestination, CompiledRoute};
 pub use cors::{CompiledCors, PreflightAnswer};
 pub use decide::{Decision, Matched, RequestHead};

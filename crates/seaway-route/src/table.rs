@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use seaway_model::{Listener, Model, Route, ServerCertificate};
+use seaway_model::{Listener, Model, Route, ServerCertificate, ServerNameRoute};
 
 use crate::CompiledRoute;
 use crate::expression::Expressions;
@@ -28,6 +28,7 @@ pub struct ListenerTable {
     /// One for each virtual host, in the listener's order.
     pub(crate) virtual_hosts: Vec<Arc<HostRoutes>>,
     certificates: HostIndex,
+    server_names: HostIndex,
 }
 
 /// The routes of a virtual host, in the model's order, and their index.
@@ -117,6 +118,12 @@ impl ListenerTable {
         certificates.get(self.certificates.find(server_name)?)
     }
 
+    /// The most specific route of a server name, whatever certificates there are.
+    pub(crate) fn server_name_route(&self, server_name: &str) -> Option<&ServerNameRoute> {
+        let routes = &self.listener.tls.as_ref()?.routes;
+        routes.get(self.server_names.find(server_name)?)
+    }
+
     /// The number of the virtual host for a host.
     pub(crate) fn virtual_host(&self, host: &str) -> Option<usize> {
         self.hosts.find(host)
@@ -135,6 +142,7 @@ struct Builder<'m> {
 impl Builder<'_> {
     fn listener(&mut self, listener: &Arc<Listener>) -> ListenerTable {
         let certificates = listener.tls.iter().flat_map(|tls| &tls.certificates);
+        let server_names = listener.tls.iter().flat_map(|tls| &tls.routes);
         ListenerTable {
             hosts: HostIndex::build(listener.virtual_hosts.iter().map(|v| &v.host)),
             virtual_hosts: listener
@@ -143,6 +151,7 @@ impl Builder<'_> {
                 .map(|v| self.host(&v.routes))
                 .collect(),
             certificates: HostIndex::build(certificates.map(|c| &c.host)),
+            server_names: HostIndex::build(server_names.map(|r| &r.host)),
             listener: Arc::clone(listener),
         }
     }

@@ -62,6 +62,7 @@ fn records(clusters: &[Arc<Cluster>]) -> Vec<RequestRecord<'_>> {
             is_grpc: false,
             flags: &[],
             reason: None,
+            message: None,
             request_bytes: 0,
             response_bytes: 1000 * i as u64,
             downstream: SocketAddr::from((Ipv4Addr::LOCALHOST, 4000)),

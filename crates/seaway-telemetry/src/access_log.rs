@@ -1,6 +1,6 @@
-//! The access log: one line for each request.
+//! The access log: one line for each request, and for each relayed connection when it is over.
 //!
-//! `format` reads what `--access-log` says, once. `value` knows what can be said of a request, `json` and `format`
+//! `format` reads what `--access-log` says, once. `value` knows what can be said of them, `json` and `format`
 //! write it, `escape` makes sure that no client can write a line of its own. `writer` takes lines from the workers to the
 //! output without ever making a worker wait.
 

@@ -131,7 +131,7 @@ pub(crate) const ISTIO_LABEL_MEANINGS: &[(&str, &str)] = &[
         "destination_cluster",
         "The gateway's own cluster for a Service; `unknown` for a host.",
     ),
-    ("request_protocol", "`http`, `grpc`, or `tcp`."),
+    ("request_protocol", "`http`, `grpc`, `tcp`, or `udp`."),
     (
         "connection_security_policy",
         "`unknown`, which is what Istio reports on the source side.",
@@ -173,13 +173,14 @@ metrics! {
     ISTIO_REQUEST_BYTES = Histogram "istio_request_bytes" ISTIO_LABELS;
     /// Bytes of response bodies.
     ISTIO_RESPONSE_BYTES = Histogram "istio_response_bytes" ISTIO_LABELS;
-    /// Bytes sent to clients of TCP connections.
+    /// Bytes sent to clients of connections that are relayed.
     ISTIO_TCP_SENT_BYTES = Counter "istio_tcp_sent_bytes_total" ISTIO_TCP_LABELS;
-    /// Bytes received from clients of TCP connections.
+    /// Bytes received from clients of connections that are relayed.
     ISTIO_TCP_RECEIVED_BYTES = Counter "istio_tcp_received_bytes_total" ISTIO_TCP_LABELS;
-    /// TCP connections opened: those that have left HTTP by an upgrade (status 101), counted when they are over.
+    /// Connections that are relayed, opened: TCP, TLS by server name, sessions of UDP, and those that have left HTTP by an
+    /// upgrade (status 101), which are counted when they are over.
     ISTIO_TCP_OPENED = Counter "istio_tcp_connections_opened_total" ISTIO_TCP_LABELS;
-    /// TCP connections closed.
+    /// Connections that are relayed, closed.
     ISTIO_TCP_CLOSED = Counter "istio_tcp_connections_closed_total" ISTIO_TCP_LABELS;
 
     /// Always 1; the label is the version of the binary.

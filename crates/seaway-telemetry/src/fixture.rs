@@ -6,10 +6,10 @@ use std::time::{Duration, SystemTime};
 
 use seaway_model::{
     Action, Balancing, Cluster, ClusterName, Conditions, DirectResponse, EndpointSource, HeaderMutation,
-    Match, Millis, Origin, RetryBudget, Route, ServiceRef, UpstreamProtocol,
+    L4Route, Match, Millis, Origin, RetryBudget, Route, ServiceRef, UpstreamProtocol,
 };
 
-use crate::RequestRecord;
+use crate::{Bytes, ConnectionRecord, RequestRecord, Transport};
 
 pub(crate) fn record() -> RequestRecord<'static> {
     RequestRecord {
@@ -28,6 +28,7 @@ pub(crate) fn record() -> RequestRecord<'static> {
         is_grpc: false,
         flags: &[],
         reason: None,
+        message: None,
         request_bytes: 10,
         response_bytes: 2000,
         downstream: SocketAddr::from((Ipv4Addr::LOCALHOST, 4000)),
@@ -37,6 +38,29 @@ pub(crate) fn record() -> RequestRecord<'static> {
         route: None,
         cluster: None,
         upstream: Some(SocketAddr::from((Ipv4Addr::new(10, 0, 0, 1), 8080))),
+        retries: 0,
+    }
+}
+
+pub(crate) fn connection() -> ConnectionRecord<'static> {
+    ConnectionRecord {
+        start: SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123),
+        duration: Duration::from_millis(12),
+        listener: "tcp-5432",
+        transport: Transport::Tcp,
+        server_name: None,
+        flags: &[],
+        reason: None,
+        message: None,
+        bytes: Bytes {
+            received: 10,
+            sent: 2000,
+        },
+        told: Bytes::default(),
+        downstream: SocketAddr::from((Ipv4Addr::LOCALHOST, 4000)),
+        route: None,
+        cluster: None,
+        upstream: Some(SocketAddr::from((Ipv4Addr::new(10, 0, 0, 1), 5432))),
         retries: 0,
     }
 }
@@ -75,6 +99,21 @@ fn cluster(name: &str) -> Cluster {
         connection_pool: Default::default(),
         circuit_breakers: Default::default(),
     }
+}
+
+pub(crate) fn l4_route() -> Arc<L4Route> {
+    Arc::new(L4Route {
+        origin: Origin {
+            kind: "VirtualService".into(),
+            namespace: "store".into(),
+            name: "db".into(),
+            ..Origin::default()
+        },
+        rule: 1,
+        destinations: Vec::new(),
+        idle_timeout: None,
+        hash_source_ip: false,
+    })
 }
 
 pub(crate) fn route() -> Arc<Route> {

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use seaway_model::{Cluster, EndpointSource};
 
-use crate::Flag;
 use crate::catalog::{ISTIO_LABELS, ISTIO_TCP_LABELS};
 use crate::exposition::render_labels;
 use crate::series::Key;
+use crate::{Flag, Transport};
 
 const UNKNOWN: &str = "unknown";
 /// The label value of what no longer got a series of its own.
@@ -128,13 +128,13 @@ pub(crate) fn http(identity: &Identity, cluster: Option<&Cluster>, key: &Key) ->
     )
 }
 
-/// The rendered labels of a TCP series.
-pub(crate) fn tcp(identity: &Identity, cluster: Option<&Cluster>, set: u32) -> String {
+/// The rendered labels of a series of connections.
+pub(crate) fn tcp(identity: &Identity, cluster: Option<&Cluster>, transport: Transport, set: u32) -> String {
     render(
         ISTIO_TCP_LABELS,
         identity,
         cluster,
-        ["tcp", UNKNOWN, &flags(set), "", ""],
+        [transport.label(), UNKNOWN, &flags(set), "", ""],
     )
 }
 

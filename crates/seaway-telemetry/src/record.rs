@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use seaway_model::{Cluster, Route};
 
+use crate::ConnectionRecord;
+
 /// Everything about one finished request. Borrowed text lives in the request; nothing is allocated for a log that is off.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "the names are those of the access log, see docs")]
@@ -33,6 +35,8 @@ pub struct RequestRecord<'a> {
     pub flags: &'a [Flag],
     /// A stable word saying why an answer was made here: `no_route`, `no_endpoints`, `connect_failed`, …
     pub reason: Option<&'a str>,
+    /// The same for a person, where the configuration is at fault.
+    pub message: Option<&'a str>,
     pub request_bytes: u64,
     pub response_bytes: u64,
     pub downstream: SocketAddr,
@@ -157,10 +161,20 @@ impl Flag {
     }
 }
 
-/// Takes finished requests. One per worker thread, so it needs no lock.
+/// Takes finished requests, and the events of relayed connections. One per worker thread, so it needs no lock.
 pub trait RequestSink {
     /// Counts and logs a request.
     fn record(&self, record: &RequestRecord<'_>);
+
+    /// Counts a relayed connection, once, when it is known where it goes, or that it goes nowhere.
+    fn opened(&self, _: &ConnectionRecord<'_>) {}
+
+    /// Counts what a relayed connection has moved since the last event. Call it now and then while something moves
+    /// (Istio: every fifteen seconds), so that a connection that lives for weeks is seen.
+    fn moved(&self, _: &ConnectionRecord<'_>) {}
+
+    /// Counts the end of a relayed connection that was [`Self::opened`], and logs it.
+    fn closed(&self, _: &ConnectionRecord<'_>) {}
 }
 
 /// Makes one sink per worker thread.

@@ -6,12 +6,13 @@
 
 mod histogram;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use seaway_model::Cluster;
 
 pub(crate) use self::histogram::{BOUNDS, HistogramSeries, HistogramSums, HistogramTotals};
-use crate::RequestRecord;
+use crate::{Bytes, ConnectionRecord, Flag, RequestRecord, Transport};
 
 /// What is counted for one label set.
 pub(crate) trait Series: Default {
@@ -92,11 +93,11 @@ impl Series for RequestSeries {
     }
 }
 
-/// One label set of Istio's TCP metrics, in one shard: connections whose bytes are passed on unread. They are known
-/// when they are over, so what was opened and what was closed are the same number.
+/// One label set of Istio's TCP metrics, in one shard: connections whose bytes are passed on unread.
 #[derive(Debug, Default)]
 pub(crate) struct TcpSeries {
-    connections: Cell,
+    opened: Cell,
+    closed: Cell,
     /// To the client.
     sent: Cell,
     /// From the client.
@@ -104,18 +105,36 @@ pub(crate) struct TcpSeries {
 }
 
 impl TcpSeries {
-    /// Counts a connection that is over.
+    /// Counts a connection that has left HTTP. It is only known when it is over, so what was opened and what was closed
+    /// are the same number.
     pub(crate) fn observe(&self, record: &RequestRecord<'_>) {
-        self.connections.add(1);
-        self.sent.add(record.response_bytes);
-        self.received.add(record.request_bytes);
+        self.open();
+        self.close();
+        self.pass(Bytes {
+            received: record.request_bytes,
+            sent: record.response_bytes,
+        });
+    }
+
+    pub(crate) fn open(&self) {
+        self.opened.add(1);
+    }
+
+    pub(crate) fn close(&self) {
+        self.closed.add(1);
+    }
+
+    pub(crate) fn pass(&self, bytes: Bytes) {
+        self.received.add(bytes.received);
+        self.sent.add(bytes.sent);
     }
 }
 
 /// One label set summed over shards.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TcpSums {
-    pub(crate) connections: u64,
+    pub(crate) opened: u64,
+    pub(crate) closed: u64,
     pub(crate) sent: u64,
     pub(crate) received: u64,
 }
@@ -126,19 +145,21 @@ impl Series for TcpSeries {
     const LINES: usize = 4;
 
     fn add_to(&self, totals: &mut TcpSums) {
-        totals.connections = totals.connections.wrapping_add(self.connections.get());
+        totals.opened = totals.opened.wrapping_add(self.opened.get());
+        totals.closed = totals.closed.wrapping_add(self.closed.get());
         totals.sent = totals.sent.wrapping_add(self.sent.get());
         totals.received = totals.received.wrapping_add(self.received.get());
     }
 
     fn absorb(&self, other: &Self) {
-        self.connections.add(other.connections.get());
+        self.opened.add(other.opened.get());
+        self.closed.add(other.closed.get());
         self.sent.add(other.sent.get());
         self.received.add(other.received.get());
     }
 
     fn count(totals: &TcpSums) -> u64 {
-        totals.connections
+        totals.opened.max(totals.closed)
     }
 }
 
@@ -155,6 +176,32 @@ pub(crate) struct Key {
     pub(crate) is_grpc: bool,
 }
 
+/// The same for relayed connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ConnectionKey {
+    cluster: usize,
+    pub(crate) flags: u32,
+    pub(crate) transport: Transport,
+}
+
+impl ConnectionKey {
+    pub(crate) fn of(record: &ConnectionRecord<'_>) -> Self {
+        Self {
+            cluster: place(record.cluster),
+            flags: set(record.flags),
+            transport: record.transport,
+        }
+    }
+}
+
+fn place(cluster: Option<&Arc<Cluster>>) -> usize {
+    cluster.map_or(0, |cluster| Arc::as_ptr(cluster).addr())
+}
+
+fn set(flags: &[Flag]) -> u32 {
+    flags.iter().fold(0, |set, flag| set | flag.bit())
+}
+
 /// gRPC's own codes are 0 to 16; a peer that makes up others means "unknown" (gRPC, status codes).
 const GRPC_UNKNOWN: u16 = 2;
 const GRPC_LAST: u16 = 16;
@@ -162,15 +209,13 @@ const GRPC_LAST: u16 = 16;
 impl Key {
     pub(crate) fn of(record: &RequestRecord<'_>) -> Self {
         Self {
-            cluster: record
-                .cluster
-                .map_or(0, |cluster| std::ptr::from_ref::<Cluster>(cluster) as usize),
+            cluster: place(record.cluster),
             status: record.status,
             grpc_status: record
                 .grpc_status
                 .filter(|_| record.is_grpc)
                 .map(|s| if s > GRPC_LAST { GRPC_UNKNOWN } else { s }),
-            flags: record.flags.iter().fold(0, |set, flag| set | flag.bit()),
+            flags: set(record.flags),
             is_grpc: record.is_grpc,
         }
     }

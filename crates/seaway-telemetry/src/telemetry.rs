@@ -172,13 +172,14 @@ impl Telemetry {
         collect_limits(exposition, "tcp", &sum);
         for (labels, totals) in &sum.series {
             let TcpSums {
-                connections,
+                opened,
+                closed,
                 sent,
                 received,
             } = *totals;
             for (metric, count) in [
-                (ISTIO_TCP_OPENED, connections),
-                (ISTIO_TCP_CLOSED, connections),
+                (ISTIO_TCP_OPENED, opened),
+                (ISTIO_TCP_CLOSED, closed),
                 (ISTIO_TCP_SENT_BYTES, sent),
                 (ISTIO_TCP_RECEIVED_BYTES, received),
             ] {

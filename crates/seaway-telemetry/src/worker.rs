@@ -12,8 +12,8 @@ use seaway_model::Cluster;
 use crate::access_log::LogLane;
 use crate::labels::{self, Identity};
 use crate::registry::Registries;
-use crate::series::{HistogramSeries, Key, RequestSeries, TcpSeries};
-use crate::{RequestRecord, RequestSink};
+use crate::series::{ConnectionKey, HistogramSeries, Key, RequestSeries, TcpSeries};
+use crate::{ConnectionRecord, RequestRecord, RequestSink, Transport};
 
 /// Below so many kinds of requests nothing is swept.
 const SWEEP_FROM: usize = 256;
@@ -26,6 +26,7 @@ pub(crate) struct WorkerSink {
     identity: Arc<Identity>,
     shards: Shards,
     known: RefCell<Known>,
+    relayed: RefCell<Relayed>,
     log: Option<LogLane>,
 }
 
@@ -39,6 +40,13 @@ struct Shards {
 /// The kinds of requests that this worker has met.
 struct Known {
     series: FxHashMap<Key, Member>,
+    /// Sweep when there are so many.
+    sweep_at: usize,
+}
+
+/// The kinds of relayed connections that this worker has met.
+struct Relayed {
+    series: FxHashMap<ConnectionKey, (Arc<TcpSeries>, Option<Weak<Cluster>>)>,
     /// Sweep when there are so many.
     sweep_at: usize,
 }
@@ -77,6 +85,10 @@ impl WorkerSink {
                 series: FxHashMap::default(),
                 sweep_at: SWEEP_FROM,
             }),
+            relayed: RefCell::new(Relayed {
+                series: FxHashMap::default(),
+                sweep_at: SWEEP_FROM,
+            }),
             log,
         }
     }
@@ -94,13 +106,29 @@ impl WorkerSink {
         }
     }
 
+    /// The counters of a relayed connection's kind.
+    fn connections(&self, record: &ConnectionRecord<'_>) -> Arc<TcpSeries> {
+        let key = ConnectionKey::of(record);
+        let mut relayed = self.relayed.borrow_mut();
+        if let Some((series, _)) = relayed.series.get(&key) {
+            return Arc::clone(series);
+        }
+        let cluster = record.cluster.map(|c| &**c);
+        let labels = labels::tcp(&self.identity, cluster, key.transport, key.flags);
+        let series = self.registries.tcp.series(self.shards.tcp, &labels);
+        relayed.sweep();
+        let kept = record.cluster.map(Arc::downgrade);
+        relayed.series.insert(key, (Arc::clone(&series), kept));
+        series
+    }
+
     /// The first request of its kind.
     #[cold]
     fn meet(&self, key: &Key, record: &RequestRecord<'_>) -> Member {
         let cluster = record.cluster.map(|c| &**c);
         let labels = labels::http(&self.identity, cluster, key);
         let tcp = (key.status == SWITCHING_PROTOCOLS).then(|| {
-            let labels = labels::tcp(&self.identity, cluster, key.flags);
+            let labels = labels::tcp(&self.identity, cluster, Transport::Tcp, key.flags);
             self.registries.tcp.series(self.shards.tcp, &labels)
         });
         Member {
@@ -124,9 +152,38 @@ impl Known {
     }
 }
 
+impl Relayed {
+    /// As [`Known::sweep`].
+    fn sweep(&mut self) {
+        if self.series.len() < self.sweep_at {
+            return;
+        }
+        self.series
+            .retain(|_, (_, cluster)| cluster.as_ref().is_none_or(|c| c.strong_count() > 0));
+        self.sweep_at = (self.series.len() * 2).max(SWEEP_FROM);
+    }
+}
+
 impl RequestSink for WorkerSink {
     fn record(&self, record: &RequestRecord<'_>) {
         self.count(record);
+        if let Some(log) = &self.log {
+            log.write(record);
+        }
+    }
+
+    fn opened(&self, record: &ConnectionRecord<'_>) {
+        self.connections(record).open();
+    }
+
+    fn moved(&self, record: &ConnectionRecord<'_>) {
+        self.connections(record).pass(record.news());
+    }
+
+    fn closed(&self, record: &ConnectionRecord<'_>) {
+        let series = self.connections(record);
+        series.pass(record.news());
+        series.close();
         if let Some(log) = &self.log {
             log.write(record);
         }
@@ -149,8 +206,8 @@ impl Drop for WorkerSink {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture;
     use crate::series::Series;
+    use crate::{Bytes, Flag, fixture};
 
     fn sink(registries: &Arc<Registries>) -> WorkerSink {
         WorkerSink::new(Arc::clone(registries), Arc::default(), None)
@@ -199,7 +256,7 @@ mod tests {
             HistogramSeries::count(&registries.histograms.sum().series[0].1),
             1
         );
-        assert_eq!(registries.tcp.sum().series[0].1.connections, 1);
+        assert_eq!(registries.tcp.sum().series[0].1.closed, 1);
     }
 
     #[test]
@@ -218,8 +275,70 @@ mod tests {
         let sum = registries.tcp.sum();
         assert_eq!(sum.series.len(), 1);
         let (labels, totals) = &sum.series[0];
-        assert_eq!((totals.connections, totals.received, totals.sent), (2, 8, 100));
+        assert_eq!((totals.opened, totals.closed), (2, 2));
+        assert_eq!((totals.received, totals.sent), (8, 100));
         assert!(labels.contains("request_protocol=\"tcp\""), "{labels}");
+    }
+
+    #[test]
+    fn a_relayed_connection_is_seen_while_it_lives() {
+        let registries = registries();
+        let sink = sink(&registries);
+        let cluster = fixture::service_cluster("db", "store", None);
+        let at = |bytes, told| ConnectionRecord {
+            cluster: Some(&cluster),
+            bytes: Bytes {
+                received: bytes,
+                sent: 10 * bytes,
+            },
+            told: Bytes {
+                received: told,
+                sent: 10 * told,
+            },
+            ..fixture::connection()
+        };
+        let totals = || {
+            let totals = registries.tcp.sum().series[0].1.clone();
+            (totals.opened, totals.closed, totals.received, totals.sent)
+        };
+        sink.opened(&at(0, 0));
+        assert_eq!(totals(), (1, 0, 0, 0));
+        sink.moved(&at(5, 0));
+        assert_eq!(totals(), (1, 0, 5, 50));
+        sink.closed(&at(7, 5));
+        assert_eq!(totals(), (1, 1, 7, 70));
+        assert_eq!(registries.tcp.sum().series.len(), 1);
+    }
+
+    #[test]
+    fn connections_are_told_apart_by_transport_flags_and_cluster() {
+        let registries = registries();
+        let sink = sink(&registries);
+        let clusters = ["a", "b"].map(|name| fixture::service_cluster(name, "ns", None));
+        for cluster in &clusters {
+            for transport in [Transport::Tcp, Transport::Udp] {
+                for flags in [&[][..], &[Flag::UpstreamConnectionFailure]] {
+                    sink.closed(&ConnectionRecord {
+                        cluster: Some(cluster),
+                        transport,
+                        flags,
+                        ..fixture::connection()
+                    });
+                }
+            }
+        }
+        let sum = registries.tcp.sum();
+        assert_eq!(sum.series.len(), 8);
+        assert!(sum.series.iter().all(|(_, totals)| totals.closed == 1));
+        let count = |part: &str| {
+            sum.series
+                .iter()
+                .filter(|(labels, _)| labels.contains(part))
+                .count()
+        };
+        assert_eq!(count("request_protocol=\"udp\""), 4);
+        assert_eq!(count("response_flags=\"UF\""), 4);
+        assert_eq!(count("destination_service=\"a.ns.svc.cluster.local\""), 4);
     }
 
     #[test]

@@ -63,8 +63,10 @@ pub(super) enum KeyPairError {
 
 /// Checks a Secret.
 pub(super) fn check(secret: &Secret) -> Result<Checked, KeyPairError> {
-    let chain_text = text(secret, "tls.crt")?;
-    let key_text = text(secret, "tls.key")?;
+    let (chain_text, key_text) = match is_generic(secret) {
+        true => (text(secret, "cert")?, text(secret, "key")?),
+        false => (text(secret, "tls.crt")?, text(secret, "tls.key")?),
+    };
     let chain = chain(&chain_text)?;
     let leaf = chain.first().map(|leaf| &**leaf).unwrap_or_default();
     let (_, certificate) =
@@ -84,6 +86,12 @@ pub(super) fn check(secret: &Secret) -> Result<Checked, KeyPairError> {
             private_key: PrivateKey::new(key_text),
         },
     })
+}
+
+/// Istio's generic form, with other names for the same two keys.
+fn is_generic(secret: &Secret) -> bool {
+    let has = |key| secret.data.contains_key(key);
+    has("cert") && has("key") && !has("tls.crt")
 }
 
 fn not(why: impl Into<String>) -> KeyPairError {

@@ -15,7 +15,7 @@ use crate::objects::Objects;
 const SECONDS_A_DAY: i64 = 86_400;
 
 /// How an object names a Secret.
-pub(super) struct Reference<'r> {
+pub(crate) struct Reference<'r> {
     namespace: &'r str,
     anywhere: bool,
     name: &'r Spanned<Arc<str>>,
@@ -25,7 +25,7 @@ pub(super) struct Reference<'r> {
 
 impl<'r> Reference<'r> {
     /// In this namespace only.
-    pub(super) fn inside(namespace: &'r str, name: &'r Spanned<Arc<str>>, field: &'r str) -> Self {
+    pub(crate) fn inside(namespace: &'r str, name: &'r Spanned<Arc<str>>, field: &'r str) -> Self {
         Self {
             namespace,
             anywhere: false,
@@ -36,7 +36,7 @@ impl<'r> Reference<'r> {
     }
 
     /// In this namespace, or the only one of that name.
-    pub(super) fn anywhere(namespace: &'r str, name: &'r Spanned<Arc<str>>, field: &'r str) -> Self {
+    pub(crate) fn anywhere(namespace: &'r str, name: &'r Spanned<Arc<str>>, field: &'r str) -> Self {
         Self {
             anywhere: true,
             ..Self::inside(namespace, name, field)
@@ -44,13 +44,13 @@ impl<'r> Reference<'r> {
     }
 
     /// What it must hold if it is no key pair: `with the key ca.crt`.
-    pub(super) fn holding(self, holding: &'r str) -> Self {
+    pub(crate) fn holding(self, holding: &'r str) -> Self {
         Self { holding, ..self }
     }
 }
 
 /// All Secrets.
-pub(super) struct Store<'a> {
+pub(crate) struct Store<'a> {
     objects: &'a Objects<'a>,
     by_name: HashMap<&'a str, Vec<&'a Object<ApiSecret>>>,
     checked: HashMap<SecretName, Result<Good, KeyPairError>>,
@@ -64,7 +64,7 @@ struct Good {
 }
 
 impl<'a> Store<'a> {
-    pub(super) fn new(objects: &'a Objects<'a>, now: Option<i64>) -> Self {
+    pub(crate) fn new(objects: &'a Objects<'a>, now: Option<i64>) -> Self {
         let mut by_name: HashMap<_, Vec<_>> = HashMap::new();
         for secret in &objects.secrets {
             by_name.entry(&**secret.meta.name).or_default().push(*secret);
@@ -78,7 +78,7 @@ impl<'a> Store<'a> {
     }
 
     /// The Secret of a reference, checked; otherwise says what is wrong with it.
-    pub(super) fn resolve(
+    pub(crate) fn resolve(
         &mut self,
         reference: &Reference<'_>,
         reporter: &mut Reporter<'_>,
@@ -124,13 +124,20 @@ impl<'a> Store<'a> {
     }
 
     /// Whether there is one of this name in this namespace.
-    pub(super) fn has(&self, namespace: &str, name: &str) -> bool {
-        (self.by_name.get(name))
-            .is_some_and(|all| all.iter().any(|secret| *secret.meta.namespace == *namespace))
+    pub(crate) fn has(&self, namespace: &str, name: &str) -> bool {
+        self.get(namespace, name).is_some()
+    }
+
+    /// The one of this name in this namespace, whatever it holds.
+    pub(crate) fn get(&self, namespace: &str, name: &str) -> Option<&'a Object<ApiSecret>> {
+        let all = self.by_name.get(name)?;
+        all.iter()
+            .find(|secret| *secret.meta.namespace == *namespace)
+            .copied()
     }
 
     /// The Secret of a reference, whatever it holds; otherwise says that it is not there.
-    pub(super) fn find(
+    pub(crate) fn find(
         &self,
         reference: &Reference<'_>,
         reporter: &mut Reporter<'_>,

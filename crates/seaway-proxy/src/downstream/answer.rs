@@ -93,6 +93,7 @@ pub(crate) fn record(connection: &Connection, reason: Reason) {
         is_grpc: false,
         flags: &[Flag::DownstreamProtocolError],
         reason: Some(reason.word()),
+        message: None,
         request_bytes: 0,
         response_bytes: 0,
         downstream: connection.peer,

@@ -70,6 +70,8 @@ pub(crate) struct Exchange {
     upstream_duration: Option<Duration>,
     flags: SmallVec<[Flag; 4]>,
     reason: Option<&'static str>,
+    /// What is wrong with the configuration, for the log alone.
+    message: Option<Arc<str>>,
     status: u16,
     grpc_status: Option<u16>,
     response_bytes: u64,
@@ -118,6 +120,7 @@ impl Exchange {
             upstream_duration: None,
             flags: SmallVec::new(),
             reason: None,
+            message: None,
             status: 0,
             grpc_status: None,
             response_bytes: 0,
@@ -146,6 +149,12 @@ impl Exchange {
     /// Notes why there is an answer of our own that is no failure.
     pub(crate) fn because(&mut self, reason: &'static str) {
         self.reason.get_or_insert(reason);
+    }
+
+    /// The configuration is at fault. The client is only told the stable word; the log says what is wrong.
+    pub(crate) fn blame(&mut self, failure: &seaway_model::Failure) -> Failure {
+        self.message = Some(Arc::clone(&failure.message));
+        Failure::Configuration(failure.reason, failure.status)
     }
 
     /// The upstream's head came.
@@ -220,6 +229,7 @@ impl Exchange {
             is_grpc: self.is_grpc,
             flags: &self.flags,
             reason: self.reason,
+            message: self.message.as_deref(),
             request_bytes: self.upload.as_ref().map_or(0, |u| u.bytes()),
             response_bytes: self.response_bytes,
             downstream: self.connection.peer,

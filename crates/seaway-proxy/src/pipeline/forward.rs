@@ -71,7 +71,7 @@ pub(crate) fn prepare<'a>(
         trusted,
         finish,
     } = stage;
-    let chosen = match choose(snapshot, matched.route, forward) {
+    let chosen = match choose(exchange, snapshot, matched.route, forward) {
         Ok(chosen) => chosen,
         Err(failure) => return Err((failure, finish)),
     };
@@ -118,6 +118,7 @@ pub(crate) fn prepare<'a>(
 
 /// The split's next destination. A share that the configuration sends nowhere fails, and only that share.
 fn choose<'a>(
+    exchange: &mut Exchange,
     snapshot: &'a Arc<Snapshot>,
     route: &'a CompiledRoute,
     forward: &'a Forward,
@@ -126,7 +127,7 @@ fn choose<'a>(
     let pair = forward.destinations.get(index).zip(route.destinations.get(index));
     let (model, destination) = pair.ok_or(Failure::NoEndpoints)?;
     match &model.target {
-        Target::Fail(failure) => Err(Failure::Configuration(failure.reason, failure.status)),
+        Target::Fail(failure) => Err(exchange.blame(failure)),
         Target::Cluster(name) => Ok(Chosen {
             cluster: snapshot.cluster(name).ok_or(Failure::NoEndpoints)?,
             destination,

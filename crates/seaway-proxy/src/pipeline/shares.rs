@@ -1,6 +1,7 @@
-//! Where each thread keeps the state of its splits and mirrors, and how that state outlives a reload.
+//! Where each thread keeps the state of its splits and mirrors, and how that state outlives a reload. Connections that
+//! are not HTTP are split as requests are.
 //!
-//! Looked up by the route's number while the configuration stays the same, which costs a vector's index. When it
+//! Looked up by the route's number while the configuration stays the same. When it
 //! changes, state is found again by what a split is: the object, the rule, the match and the weights. So a change to another
 //! route, or to this one's headers, does not restart a canary's count, and a change of its weights does.
 
@@ -9,8 +10,8 @@ use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Weak};
 
 use rustc_hash::{FxHashMap, FxHasher};
-use seaway_model::{Forward, Match, Route};
-use seaway_route::{CompiledRoute, RouteId};
+use seaway_model::{Forward, L4Destination, L4Route, Match, Origin, Route};
+use seaway_route::CompiledRoute;
 use smallvec::SmallVec;
 
 use super::chance::{self, Spread};
@@ -19,6 +20,15 @@ use crate::snapshot::Snapshot;
 
 /// Forgotten states are swept out when there are so many more than routes in use.
 const MAX_UNCLAIMED: usize = 16_384;
+
+/// A route in one snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Number {
+    /// Of requests, by its number.
+    Requests(u32),
+    /// Of connections, by where the snapshot has it in memory.
+    Connections(usize),
+}
 
 /// What one thread knows of one route.
 #[derive(Debug)]
@@ -29,9 +39,10 @@ struct Shares {
 
 #[derive(Default)]
 struct Registry {
-    /// Keeps the allocation, so that its address stays its identity; not the snapshot.
+    /// Keeps the allocation, so that its address stays its identity; not the snapshot. Addresses of routes mean
+    /// something as long as it is the snapshot of the request at hand, which has them.
     snapshot: Weak<Snapshot>,
-    by_number: FxHashMap<RouteId, (u64, Shares)>,
+    by_number: FxHashMap<Number, (u64, Shares)>,
     by_identity: FxHashMap<u64, Shares>,
 }
 
@@ -44,7 +55,7 @@ pub(crate) fn destination(snapshot: &Arc<Snapshot>, route: &CompiledRoute, forwa
     if forward.destinations.len() < 2 {
         return 0;
     }
-    with(snapshot, route, forward, |shares| {
+    of_requests(snapshot, route, forward, |shares| {
         shares.split.next(weights(forward))
     })
 }
@@ -58,7 +69,7 @@ pub(crate) fn mirrors(
     if route.route.mirrors.is_empty() {
         return SmallVec::new();
     }
-    with(snapshot, route, forward, |shares| {
+    of_requests(snapshot, route, forward, |shares| {
         let spreads = shares.mirrors.iter_mut().zip(&route.route.mirrors).enumerate();
         spreads
             .filter_map(|(index, (spread, mirror))| {
@@ -68,14 +79,59 @@ pub(crate) fn mirrors(
     })
 }
 
+/// The destination of the next connection or session of a route: one of `snapshot`'s, exact over time as for requests.
+/// `None` for a route without destinations.
+pub fn connection<'r>(snapshot: &Arc<Snapshot>, route: &'r Arc<L4Route>) -> Option<&'r L4Destination> {
+    let weights = || route.destinations.iter().map(|d| d.weight);
+    if route.destinations.len() < 2 {
+        return route.destinations.first();
+    }
+    let number = Number::Connections(Arc::as_ptr(route).addr());
+    let index = with(
+        snapshot,
+        number,
+        || identity_of_connections(route),
+        || Shares {
+            split: Split::new(weights(), chance::below),
+            mirrors: SmallVec::new(),
+        },
+        |shares| shares.split.next(weights()),
+    );
+    route.destinations.get(index)
+}
+
 fn weights(forward: &Forward) -> impl Iterator<Item = u32> + Clone + '_ {
     forward.destinations.iter().map(|d| d.weight)
 }
 
-fn with<T>(
+fn of_requests<T>(
     snapshot: &Arc<Snapshot>,
     route: &CompiledRoute,
     forward: &Forward,
+    act: impl FnOnce(&mut Shares) -> T,
+) -> T {
+    with(
+        snapshot,
+        Number::Requests(route.id.0),
+        || identity(&route.route, forward),
+        || Shares {
+            split: Split::new(weights(forward), chance::below),
+            mirrors: route
+                .route
+                .mirrors
+                .iter()
+                .map(|_| Spread::new(chance::below))
+                .collect(),
+        },
+        act,
+    )
+}
+
+fn with<T>(
+    snapshot: &Arc<Snapshot>,
+    number: Number,
+    identity: impl FnOnce() -> u64,
+    begin: impl FnOnce() -> Shares,
     act: impl FnOnce(&mut Shares) -> T,
 ) -> T {
     REGISTRY.with_borrow_mut(|registry| {
@@ -85,13 +141,10 @@ fn with<T>(
             by_identity,
             ..
         } = registry;
-        let (_, shares) = by_number.entry(route.id).or_insert_with(|| {
-            let identity = identity(&route.route, forward);
+        let (_, shares) = by_number.entry(number).or_insert_with(|| {
+            let identity = identity();
             let kept = by_identity.remove(&identity);
-            (
-                identity,
-                kept.unwrap_or_else(|| Shares::new(&route.route, forward)),
-            )
+            (identity, kept.unwrap_or_else(begin))
         });
         act(shares)
     })
@@ -113,20 +166,10 @@ impl Registry {
     }
 }
 
-impl Shares {
-    fn new(route: &Route, forward: &Forward) -> Self {
-        Self {
-            split: Split::new(weights(forward), chance::below),
-            mirrors: route.mirrors.iter().map(|_| Spread::new(chance::below)).collect(),
-        }
-    }
-}
-
 /// Positions in files are left out: moving an object in its file changes nothing.
 fn identity(route: &Route, forward: &Forward) -> u64 {
     let mut hasher = FxHasher::default();
-    let origin = &route.origin;
-    (&origin.kind, &origin.namespace, &origin.name, route.rule).hash(&mut hasher);
+    whose(&route.origin, route.rule, &mut hasher);
     match &route.matches {
         Match::When(conditions) => conditions.hash(&mut hasher),
         Match::Never { .. } => {}
@@ -139,3 +182,17 @@ fn identity(route: &Route, forward: &Forward) -> u64 {
     }
     hasher.finish()
 }
+
+fn identity_of_connections(route: &L4Route) -> u64 {
+    let mut hasher = FxHasher::default();
+    whose(&route.origin, route.rule, &mut hasher);
+    route.destinations.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn whose(origin: &Origin, rule: u32, hasher: &mut FxHasher) {
+    (&origin.kind, &origin.namespace, &origin.name, rule).hash(hasher);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,5 @@
 //! Making connections.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hyper::client::conn::http1;
@@ -12,9 +10,10 @@ use tokio::time::timeout;
 
 use super::classify;
 use super::cluster::ClusterState;
-use super::endpoint::{EndpointState, Place};
+use super::endpoint::EndpointState;
 use super::http2::{self, StreamGuard};
 use super::pool::{self, Http1Sender, Http2Sender};
+use super::stream::Stream;
 use crate::error::Failure;
 use crate::small_writes::SmallWrites;
 
@@ -32,9 +31,7 @@ pub(super) async fn http1(cluster: &ClusterState, endpoint: &EndpointState) -> R
             .handshake(TokioIo::new(SmallWrites(stream)))
             .await
             .map_err(|error| classify::connecting(&error))?;
-        let counted = Counted::new(&endpoint.place);
         tokio::spawn(async move {
-            let _counted = counted;
             // How it ends is told to the request on it; between requests nobody needs to know.
             let _ = connection.with_upgrades().await;
         });
@@ -57,7 +54,7 @@ pub(super) async fn http2(
             return Ok((sender, guard, true));
         }
         let stream = tcp(endpoint).await?;
-        let (sender, guard) = http2::handshake(stream, Counted::new(&endpoint.place)).await?;
+        let (sender, guard) = http2::handshake(stream).await?;
         pool::add_http2(&endpoint.place, &sender, guard.link());
         Ok((sender, guard, false))
     };
@@ -66,7 +63,7 @@ pub(super) async fn http2(
 }
 
 /// Tells the endpoint's state how it went.
-fn judged<T>(
+pub(super) fn judged<T>(
     cluster: &ClusterState,
     endpoint: &EndpointState,
     made: Result<T, Failure>,
@@ -79,7 +76,8 @@ fn judged<T>(
     made
 }
 
-async fn tcp(endpoint: &EndpointState) -> Result<TcpStream, Failure> {
+/// A new connection, ready for the first byte of whoever uses it.
+pub(super) async fn tcp(endpoint: &EndpointState) -> Result<Stream, Failure> {
     let stream = TcpStream::connect(endpoint.address)
         .await
         .map_err(|error| classify::connect(&error))?;
@@ -90,21 +88,5 @@ async fn tcp(endpoint: &EndpointState) -> Result<TcpStream, Failure> {
         .with_interval(Duration::from_secs(10))
         .with_retries(3);
     let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive);
-    Ok(stream)
-}
-
-/// Counts a connection among the open ones of its address.
-struct Counted(Arc<Place>);
-
-impl Counted {
-    fn new(place: &Arc<Place>) -> Self {
-        place.connections.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(place))
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
-    }
+    Ok(Stream::plain(stream, &endpoint.place))
 }

@@ -16,11 +16,11 @@ use futures_util::task::AtomicWaker;
 use hyper::client::conn::http2::{Builder, Connection};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use pin_project_lite::pin_project;
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use super::classify;
 use super::pool::Http2Sender;
+use super::stream::Stream;
 use crate::body::Body;
 use crate::error::Failure;
 
@@ -96,11 +96,7 @@ impl Drop for StreamGuard {
 }
 
 /// Makes a connection and spawns its tasks. Returns when the peer's SETTINGS are here, with a place for one stream.
-/// `held` is kept as long as the connection.
-pub(super) async fn handshake<H>(stream: TcpStream, held: H) -> Result<(Http2Sender, StreamGuard), Failure>
-where
-    H: Send + 'static,
-{
+pub(super) async fn handshake(stream: Stream) -> Result<(Http2Sender, StreamGuard), Failure> {
     let link = Arc::new(Link::default());
     let mut builder = Builder::new(Spawner(Arc::clone(&link)));
     builder
@@ -121,10 +117,7 @@ where
         connection,
         link: Arc::clone(&link),
     };
-    let task = tokio::spawn(async move {
-        let _held = held;
-        dispatch.await
-    });
+    let task = tokio::spawn(dispatch);
     link.wait_settled().await;
     if link.ended.load(Ordering::Relaxed) {
         return Err(match task.await {
@@ -138,7 +131,7 @@ where
 
 /// hyper's dispatch task, which after each poll says how many streams there may be.
 struct Dispatch {
-    connection: Connection<TokioIo<TcpStream>, Body, Spawner>,
+    connection: Connection<TokioIo<Stream>, Body, Spawner>,
     link: Arc<Link>,
 }
 

@@ -5,15 +5,14 @@
 use std::str::FromStr;
 
 use super::json;
-use super::value::Field;
-use crate::RequestRecord;
+use super::value::{Field, Logged};
 
 /// The line of `text`: Istio's default with what a gateway knows.
 pub(crate) const TEXT: &str = "[%START_TIME%] \"%REQ(:METHOD)% %REQ(:PATH)% %PROTOCOL%\" %RESPONSE_CODE% \
     %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %BYTES_RECEIVED% %BYTES_SENT% %DURATION% \
     %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% \"%REQ(X-FORWARDED-FOR)%\" \"%REQ(USER-AGENT)%\" \"%REQ(X-REQUEST-ID)%\" \
     \"%REQ(:AUTHORITY)%\" \"%UPSTREAM_HOST%\" %UPSTREAM_CLUSTER% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% \
-    %ROUTE_NAME%";
+    %ROUTE_NAME% \"%FAILURE_MESSAGE%\"";
 
 /// Operators, what they hold, and what that is.
 pub(crate) const OPERATORS: &[(&str, Field, &str)] = &[
@@ -60,7 +59,11 @@ pub(crate) const OPERATORS: &[(&str, Field, &str)] = &[
         Field::GrpcStatus,
         "The gRPC status as a number.",
     ),
-    ("PROTOCOL", Field::Protocol, "`HTTP/1.1` or `HTTP/2`."),
+    (
+        "PROTOCOL",
+        Field::Protocol,
+        "`HTTP/1.1` or `HTTP/2`; `TCP` or `UDP` for a relayed connection.",
+    ),
     (
         "RESPONSE_CODE",
         Field::Status,
@@ -105,6 +108,11 @@ pub(crate) const OPERATORS: &[(&str, Field, &str)] = &[
         Field::RouteName,
         "`kind/namespace/name/rule` of the route.",
     ),
+    (
+        "FAILURE_MESSAGE",
+        Field::Message,
+        "What is wrong with the configuration, where that is why there was an error. Seaway's own.",
+    ),
     ("LISTENER", Field::Listener, "Name of the listener. Seaway's own."),
     ("RETRIES", Field::Retries, "Tries after the first. Seaway's own."),
     ("REQUESTED_SERVER_NAME", Field::ServerName, "The TLS server name."),
@@ -126,7 +134,7 @@ pub(crate) const OPERATORS: &[(&str, Field, &str)] = &[
     ),
 ];
 
-/// How a request becomes a line.
+/// How a request or a relayed connection becomes a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogFormat(Form);
 
@@ -198,14 +206,14 @@ impl LogFormat {
     }
 
     /// Appends a line, with its end.
-    pub(crate) fn write(&self, record: &RequestRecord<'_>, out: &mut String) {
+    pub(crate) fn write(&self, logged: Logged<'_, '_>, out: &mut String) {
         match &self.0 {
-            Form::Json => json::write(record, out),
+            Form::Json => json::write(logged, out),
             Form::Line(pieces) => {
                 for piece in pieces {
                     match piece {
                         Piece::Text(text) => out.push_str(text),
-                        Piece::Field { field, max } => field.of(record).write(*max, out),
+                        Piece::Field { field, max } => field.of(logged).write(*max, out),
                     }
                 }
             }

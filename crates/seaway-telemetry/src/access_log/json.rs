@@ -2,8 +2,7 @@
 
 use super::escape::escape;
 use super::time::write_rfc3339;
-use super::value::{Field, Value};
-use crate::RequestRecord;
+use super::value::{Field, Logged, Value};
 
 /// Keys in their order, with what they hold. `route` is an object and is written apart.
 pub(crate) const FIELDS: &[(&str, Option<Field>, &str)] = &[
@@ -14,7 +13,11 @@ pub(crate) const FIELDS: &[(&str, Option<Field>, &str)] = &[
     ),
     ("method", Some(Field::Method), "As sent."),
     ("path", Some(Field::Path), "As sent, query included."),
-    ("protocol", Some(Field::Protocol), "`HTTP/1.1` or `HTTP/2`."),
+    (
+        "protocol",
+        Some(Field::Protocol),
+        "`HTTP/1.1` or `HTTP/2`; `TCP` or `UDP` for a relayed connection.",
+    ),
     (
         "response_code",
         Some(Field::Status),
@@ -90,18 +93,23 @@ pub(crate) const FIELDS: &[(&str, Option<Field>, &str)] = &[
         Some(Field::GrpcStatus),
         "The gRPC status as a number.",
     ),
+    (
+        "message",
+        Some(Field::Message),
+        "What is wrong with the configuration, where that is why there was an error.",
+    ),
 ];
 
 /// Appends the object, without the end of the line.
-pub(super) fn write(record: &RequestRecord<'_>, out: &mut String) {
+pub(super) fn write(logged: Logged<'_, '_>, out: &mut String) {
     for (i, (key, field, _)) in FIELDS.iter().enumerate() {
         out.push(if i == 0 { '{' } else { ',' });
         out.push('"');
         out.push_str(key);
         out.push_str("\":");
         match field {
-            Some(field) => write_value(&field.of(record), out),
-            None => write_route(record, out),
+            Some(field) => write_value(&field.of(logged), out),
+            None => write_route(logged, out),
         }
     }
     out.push('}');
@@ -126,19 +134,19 @@ fn write_value(value: &Value<'_>, out: &mut String) {
     }
 }
 
-fn write_route(record: &RequestRecord<'_>, out: &mut String) {
-    let Some(route) = record.route else {
+fn write_route(logged: Logged<'_, '_>, out: &mut String) {
+    let Some((origin, rule)) = logged.rule() else {
         out.push_str("null");
         return;
     };
     out.push_str("{\"kind\":");
-    quoted(&route.origin.kind, out);
+    quoted(&origin.kind, out);
     out.push_str(",\"namespace\":");
-    quoted(&route.origin.namespace, out);
+    quoted(&origin.namespace, out);
     out.push_str(",\"name\":");
-    quoted(&route.origin.name, out);
+    quoted(&origin.name, out);
     out.push_str(",\"rule\":");
-    out.push_str(itoa::Buffer::new().format(route.rule));
+    out.push_str(itoa::Buffer::new().format(rule));
     out.push('}');
 }
 

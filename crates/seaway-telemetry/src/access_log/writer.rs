@@ -18,7 +18,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use super::format::LogFormat;
-use crate::RequestRecord;
+use super::value::Logged;
 
 /// How long lines wait for others.
 const GATHER: Duration = Duration::from_millis(50);
@@ -151,10 +151,10 @@ impl fmt::Debug for AccessLog {
 
 impl LogLane {
     /// Writes a line into the lane. Never waits.
-    pub(crate) fn write(&self, record: &RequestRecord<'_>) {
+    pub(crate) fn write<'l, 'r: 'l>(&self, logged: impl Into<Logged<'l, 'r>>) {
         let mut line = self.line.borrow_mut();
         line.clear();
-        self.format.write(record, &mut line);
+        self.format.write(logged.into(), &mut line);
         match self.lane.push(line.as_bytes()) {
             Some(size) if !self.shared.stop.load(Ordering::SeqCst) => self.tell(size),
             _ => {

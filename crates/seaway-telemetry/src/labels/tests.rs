@@ -48,7 +48,7 @@ fn every_label_has_a_value_and_none_is_made_up() {
         .map(|(n, _)| n)
         .collect();
     assert_eq!(names, ISTIO_LABELS);
-    let labels = tcp(&Identity::default(), None, 0);
+    let labels = tcp(&Identity::default(), None, Transport::Tcp, 0);
     let names: Vec<&str> = labels
         .split("\",")
         .filter_map(|l| l.split_once('='))

@@ -1,9 +1,12 @@
 use super::*;
-use crate::{Flag, fixture};
+use crate::{ConnectionRecord, Flag, RequestRecord, fixture};
 
-fn line(format: &str, record: &RequestRecord<'_>) -> String {
+fn line<'l, 'r: 'l>(format: &str, logged: impl Into<Logged<'l, 'r>>) -> String {
     let mut out = String::new();
-    format.parse::<LogFormat>().unwrap().write(record, &mut out);
+    format
+        .parse::<LogFormat>()
+        .unwrap()
+        .write(logged.into(), &mut out);
     out
 }
 
@@ -24,7 +27,7 @@ fn a_text_line_reads_as_istios_does() {
     assert_eq!(
         line("text", &record),
         "[2023-11-14T22:13:20.123Z] \"GET /cart?x=1 HTTP/1.1\" 200 - - 10 2000 12 9 \"192.0.2.1\" \"curl/8\" \"id-1\" \
-         \"shop.example.com\" \"10.0.0.1:8080\" store/shop:80 127.0.0.1:4000 - HttpRoute/store/shop/3\n"
+         \"shop.example.com\" \"10.0.0.1:8080\" store/shop:80 127.0.0.1:4000 - HttpRoute/store/shop/3 \"-\"\n"
     );
 }
 
@@ -67,7 +70,57 @@ fn a_json_line_has_every_key_in_order() {
             "downstream_remote_address": "127.0.0.1:4000",
             "retries": 0,
             "grpc_status": null,
+            "message": null,
         })
+    );
+}
+
+#[test]
+fn a_relayed_connection_is_a_line_without_what_only_http_has() {
+    let cluster = fixture::service_cluster("db", "store", None);
+    let route = fixture::l4_route();
+    let record = ConnectionRecord {
+        cluster: Some(&cluster),
+        route: Some(&route),
+        server_name: Some("db.example.com"),
+        flags: &[Flag::StreamIdleTimeout],
+        reason: Some("idle"),
+        ..fixture::connection()
+    };
+    assert_eq!(
+        line("text", &record),
+        "[2023-11-14T22:13:20.123Z] \"- - TCP\" 0 SI idle 10 2000 12 - \"-\" \"-\" \"-\" \"-\" \"10.0.0.1:5432\" \
+         store/db:80 127.0.0.1:4000 db.example.com VirtualService/store/db/1 \"-\"\n"
+    );
+    let json: serde_json::Value = serde_json::from_str(&line("json", &record)).unwrap();
+    assert_eq!(
+        (&json["protocol"], &json["listener"], &json["bytes_sent"]),
+        (&"TCP".into(), &"tcp-5432".into(), &2000.into())
+    );
+    assert_eq!(
+        json["route"],
+        serde_json::json!({"kind": "VirtualService", "namespace": "store", "name": "db", "rule": 1})
+    );
+    assert_eq!(
+        (&json["method"], &json["response_code"]),
+        (&serde_json::Value::Null, &0.into())
+    );
+}
+
+#[test]
+fn what_is_wrong_with_the_configuration_is_in_the_line() {
+    let record = RequestRecord {
+        status: 500,
+        reason: Some("invalid_rule"),
+        message: Some("rewrite.uri: \"x\" must begin with a slash"),
+        ..fixture::record()
+    };
+    let json: serde_json::Value = serde_json::from_str(&line("json", &record)).unwrap();
+    assert_eq!(json["message"], record.message.unwrap());
+    let text = line("text", &record);
+    assert!(
+        text.ends_with("\"rewrite.uri: \\\"x\\\" must begin with a slash\"\n"),
+        "{text}"
     );
 }
 

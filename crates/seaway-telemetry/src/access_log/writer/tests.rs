@@ -1,7 +1,7 @@
 use std::sync::mpsc::{Sender, SyncSender, sync_channel};
 
 use super::*;
-use crate::fixture;
+use crate::{RequestRecord, fixture};
 
 const WAIT: Duration = Duration::from_secs(20);
 
