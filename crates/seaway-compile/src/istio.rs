@@ -1,3 +1,6 @@
-//! Istio's dialect: Gateway and VirtualService.
+//! Istio's dialect: Gateway and VirtualService, and the rules that hold inside the cluster.
 
+pub(crate) mod gateway;
 pub(crate) mod hosts;
+pub(crate) mod mesh;
+pub(crate) mod virtual_service;

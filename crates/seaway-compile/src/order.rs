@@ -1,7 +1,7 @@
 //! Which route wins, decided once.
 //!
 //! All routes of a host are sorted by `Rank`, and engines take the first that matches. Three blocks stand one after the
-//! other: what a server redirects to HTTPS; the rules of VirtualServices; everything else.
+//! other: what a server says for all of its hosts; the rules of VirtualServices; everything else.
 //!
 //! **VirtualServices** keep the order in which their rules are written, and the older object goes first. As Istio does it,
 //! rules that take everything come after all others of the block, so that of two VirtualServices of one host neither can
@@ -29,8 +29,8 @@ use seaway_model::{Conditions, PathMatch};
 /// Variants, and fields within them, are compared in the order they are written here.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rank {
-    /// The redirect that a server asks for.
-    Redirect(Arc<ObjectRank>),
+    /// What a server says for all of its hosts: a redirect to HTTPS, or a refusal.
+    Server(Arc<ObjectRank>),
     /// A rule of an object that keeps its own order.
     Listed(Listed),
     /// A rule whose place follows from what it matches.

@@ -45,7 +45,7 @@ pub(crate) fn report(wanted: &Wanted, findings: &mut Findings) {
             let (Some(route), Some(conditions)) = (draft.on(site), conditions(draft, site)) else {
                 continue;
             };
-            let is_listed = matches!(draft.rank, Rank::Listed(_) | Rank::Redirect(_));
+            let is_listed = matches!(draft.rank, Rank::Listed(_) | Rank::Server(_));
             for claim in &*draft.hosts {
                 let seen = hosts.entry(&claim.host).or_default();
                 let by = match &draft.purpose {
@@ -253,11 +253,21 @@ impl<'a> Seen<'a> {
     }
 }
 
+/// Whether every path matches.
+pub(crate) fn takes_every_path(path: &PathMatch) -> bool {
+    match path {
+        PathMatch::Any => true,
+        PathMatch::Regex(pattern) => EVERYTHING.contains(&pattern.source()),
+        _ => false,
+    }
+}
+
 /// An expression that takes everything is the same as no condition on the path.
 fn path_key(path: &PathMatch) -> PathMatch {
-    match path {
-        PathMatch::Regex(pattern) if EVERYTHING.contains(&pattern.source()) => PathMatch::Any,
-        other => other.clone(),
+    if takes_every_path(path) {
+        PathMatch::Any
+    } else {
+        path.clone()
     }
 }
 

@@ -75,6 +75,15 @@ impl Pattern {
         example::of(&self.0)
     }
 
+    /// Whether it matches a whole text. Slow, for deciding while configuration is compiled; `seaway-route` matches
+    /// requests.
+    #[must_use]
+    pub fn is_match(&self, text: &str) -> bool {
+        use regex_automata::nfa::thompson::pikevm::PikeVM;
+        // It was built when the pattern was made, so it can be built.
+        PikeVM::new(&self.anchored()).is_ok_and(|vm| vm.is_match(&mut vm.create_cache(), text))
+    }
+
     /// The expression that matches the whole value.
     #[must_use]
     pub fn anchored(&self) -> String {
