@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{ClusterName, Fraction, HashOn, HeaderMutation, Millis, Pattern, RetryPolicy};
 
 /// What a route does.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Action {
     /// Send it on.
@@ -21,27 +21,27 @@ pub enum Action {
 }
 
 /// Sending on, to one of several destinations.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Forward {
     /// At least one; the sum of their weights is above zero. The share of each is its weight over the sum, exactly.
     pub destinations: Vec<Destination>,
     /// Changes to path and host.
-    #[serde(skip_serializing_if = "Rewrite::is_empty")]
+    #[serde(default, skip_serializing_if = "Rewrite::is_empty")]
     pub rewrite: Rewrite,
     /// From the end of the request head to the end of the response, retries included. `None`: no limit.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Millis>,
     /// Whether and when to try again.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryPolicy>,
     /// What a hashing balancer hashes; the first that the request has. Empty: nothing, and the choice is random.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hash_on: Vec<HashOn>,
 }
 
 /// One of the destinations of a split.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Destination {
     /// Where to.
@@ -49,15 +49,15 @@ pub struct Destination {
     /// Relative to the other destinations' weights.
     pub weight: u32,
     /// Changes for requests that go here, after the route's.
-    #[serde(skip_serializing_if = "HeaderMutation::is_empty")]
+    #[serde(default, skip_serializing_if = "HeaderMutation::is_empty")]
     pub request_headers: HeaderMutation,
     /// Changes for responses that come from here, before the route's.
-    #[serde(skip_serializing_if = "HeaderMutation::is_empty")]
+    #[serde(default, skip_serializing_if = "HeaderMutation::is_empty")]
     pub response_headers: HeaderMutation,
 }
 
 /// Where a destination leads.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Target {
     /// A cluster of the model.
@@ -67,13 +67,13 @@ pub enum Target {
 }
 
 /// Changes to where a request says it goes. The query is always kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Rewrite {
     /// The path.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<PathRewrite>,
     /// The host.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<HostRewrite>,
 }
 
@@ -86,7 +86,7 @@ impl Rewrite {
 }
 
 /// A change to the path.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum PathRewrite {
     /// The matched prefix becomes this text; a path matched exactly or by a regular expression becomes it as a whole.
@@ -104,7 +104,7 @@ pub enum PathRewrite {
 }
 
 /// A change to the host.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum HostRewrite {
     /// This text.
@@ -112,27 +112,27 @@ pub enum HostRewrite {
 }
 
 /// A redirect. What is `None` stays as in the request.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Redirect {
     /// 301, 302, 303, 307 or 308.
     pub status: u16,
     /// `http` or `https`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheme: Option<Arc<str>>,
     /// Without a port.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<Arc<str>>,
     /// `None` with a scheme: that scheme's own port. `None` without: the request's.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
     /// The path; the query stays.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<RedirectPath>,
 }
 
 /// The path of a redirect.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum RedirectPath {
     /// The whole path becomes this.
@@ -142,18 +142,18 @@ pub enum RedirectPath {
 }
 
 /// An answer that the configuration asks for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DirectResponse {
     /// Status.
     pub status: u16,
     /// Body.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Arc<str>>,
 }
 
 /// An answer because the configuration is at fault.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
     /// 500 or 503.
@@ -165,7 +165,7 @@ pub struct Failure {
 }
 
 /// Why the configuration makes a route or a destination fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureReason {
     /// The Service is not there.

@@ -8,7 +8,7 @@ mod limits;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Millis, Origin};
 
@@ -22,7 +22,7 @@ pub use limits::{CircuitBreakers, OutlierDetection, RetryBudget};
 /// The identity of a cluster, stable over configuration changes: `namespace/service:port`, `/subset` after it where
 /// there is one, `;policy` after that where a route asks for a balancing of its own; `host:port` for an address or a
 /// DNS name. Pools, health and balancer state are kept under it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ClusterName(pub Arc<str>);
 
@@ -101,7 +101,7 @@ impl Cluster {
 }
 
 /// A port of a Kubernetes Service.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ServiceRef {
     /// Its namespace.
     pub namespace: Arc<str>,

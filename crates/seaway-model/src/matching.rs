@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Pattern;
 
 /// What a route takes.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Match {
     /// A request for which all of these hold.
@@ -21,30 +21,30 @@ pub enum Match {
 }
 
 /// Conditions that must all hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Conditions {
     /// On the normalised path, without the query.
     pub path: PathMatch,
     /// One of these, upper case; empty for any method.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub methods: Vec<Arc<str>>,
     /// All of these.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<HeaderMatch>,
     /// All of these.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub query: Vec<QueryMatch>,
     /// All of these.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cookies: Vec<CookieMatch>,
     /// The client's address is one of these, sorted: the pods that a rule is for. `None`: anybody's.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sources: Option<Arc<[IpAddr]>>,
 }
 
 /// A condition on the path. Case-sensitive, on the path as it is sent, percent-encoding kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum PathMatch {
     /// Any path.
@@ -66,7 +66,7 @@ pub enum PathMatch {
 }
 
 /// A condition on a text.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum StringMatch {
     /// Equal.
@@ -83,7 +83,7 @@ pub enum StringMatch {
 ///
 /// A negated condition holds where the positive one does not, so it also holds for a request that lacks the value:
 /// "not equal to x" is true of nothing at all.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ValueMatch {
     /// There, with any value, the empty one included.
@@ -97,7 +97,7 @@ pub enum ValueMatch {
 }
 
 /// A condition on a request header. Several fields of one name count as one value, joined by `,` (RFC 9110, 5.2).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct HeaderMatch {
     /// Lower case. `:method` and `:authority` are the request's method, and its host with the port as it was sent.
     pub name: Arc<str>,
@@ -106,7 +106,7 @@ pub struct HeaderMatch {
 }
 
 /// A condition on a query parameter: the first of that name, percent-decoded.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct QueryMatch {
     /// Case-sensitive.
     pub name: Arc<str>,
@@ -115,7 +115,7 @@ pub struct QueryMatch {
 }
 
 /// A condition on a cookie: the first of that name, as sent.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CookieMatch {
     /// Case-sensitive.
     pub name: Arc<str>,

@@ -6,10 +6,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A place in a file. Lines and columns count from 1, as editors do; 0 means that the place is not known.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Position {
     /// The file as it was named on the command line, or `-` for standard input.
     pub file: Arc<str>,
@@ -20,7 +20,7 @@ pub struct Position {
 }
 
 /// The object and field that a node of the model came from.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Origin {
     /// `group/version` as written, `v1` for the core group.
@@ -28,15 +28,15 @@ pub struct Origin {
     /// Kind as written.
     pub kind: Arc<str>,
     /// Namespace; empty for a cluster-scoped object.
-    #[serde(skip_serializing_if = "str_is_empty")]
+    #[serde(default, skip_serializing_if = "str_is_empty")]
     pub namespace: Arc<str>,
     /// Name.
     pub name: Arc<str>,
     /// Path of the field inside the object, `spec.destinations[0].host`; empty for the object itself.
-    #[serde(skip_serializing_if = "str_is_empty")]
+    #[serde(default, skip_serializing_if = "str_is_empty")]
     pub field: Arc<str>,
     /// Where that field was written; `None` when the object did not come from a file.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<Position>,
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use regex_automata::nfa::thompson;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 mod example;
 
@@ -17,8 +17,8 @@ const MAX_SOURCE: usize = 4096;
 const MAX_COMPILED: usize = 1 << 20;
 
 /// A regular expression known to be valid and bounded. It keeps its source; `seaway-route` compiles it.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "Arc<str>", try_from = "Arc<str>")]
 pub struct Pattern(Arc<str>);
 
 /// Why a regular expression was refused.
@@ -88,6 +88,20 @@ impl Pattern {
     #[must_use]
     pub fn anchored(&self) -> String {
         format!(r"\A(?:{})\z", self.0)
+    }
+}
+
+impl From<Pattern> for Arc<str> {
+    fn from(pattern: Pattern) -> Self {
+        pattern.0
+    }
+}
+
+impl TryFrom<Arc<str>> for Pattern {
+    type Error = PatternError;
+
+    fn try_from(source: Arc<str>) -> Result<Self, PatternError> {
+        Self::new(source)
     }
 }
 

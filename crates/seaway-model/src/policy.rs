@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{ClusterName, Fraction, Millis, Pattern};
 
 /// Changes to headers, applied in the order remove, set, add. Names are lower case.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct HeaderMutation {
     /// Replaces every field of that name.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set: Vec<(Arc<str>, Arc<str>)>,
     /// Adds a field beside those that are there.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub add: Vec<(Arc<str>, Arc<str>)>,
     /// Removes every field of that name.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remove: Vec<Arc<str>>,
 }
 
@@ -29,32 +29,32 @@ impl HeaderMutation {
 }
 
 /// Cross-origin resource sharing, answered here (Fetch standard, 3.2).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cors {
     /// Origins that are allowed.
     pub allow_origins: Vec<OriginMatch>,
     /// Methods of a preflight answer; `*` alone for any.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allow_methods: Vec<Arc<str>>,
     /// Headers of a preflight answer; `*` alone for any.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allow_headers: Vec<Arc<str>>,
     /// Headers that scripts may read.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expose_headers: Vec<Arc<str>>,
     /// Whether cookies may come along.
     pub allow_credentials: bool,
     /// Preflights of other origins: forwarded if true, answered here without permission if false.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub forward_unmatched_preflights: bool,
     /// How long a preflight answer may be kept.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_age_seconds: Option<u64>,
 }
 
 /// An origin that CORS allows.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum OriginMatch {
     /// `*`
@@ -75,18 +75,18 @@ pub enum OriginMatch {
 }
 
 /// A fault on purpose. The delay comes first, then the abort.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fault {
     /// Wait first.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay: Option<Delay>,
     /// Answer with an error.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub abort: Option<Abort>,
 }
 
 /// A delay before a request goes on.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Delay {
     /// The share of requests.
     pub fraction: Fraction,
@@ -95,19 +95,19 @@ pub struct Delay {
 }
 
 /// An error instead of an answer.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Abort {
     /// The share of requests.
     pub fraction: Fraction,
     /// 200 to 599.
     pub status: u16,
     /// gRPC requests get this status instead, 1 to 16. `None`: the one that stands for `status`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grpc_status: Option<u8>,
 }
 
 /// A copy of requests, whose answers are thrown away.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Mirror {
     /// Where the copies go.
     pub cluster: ClusterName,
@@ -116,24 +116,24 @@ pub struct Mirror {
 }
 
 /// When to try a request again.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RetryPolicy {
     /// Tries after the first one.
     pub attempts: u32,
     /// Limit for one try.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_try_timeout: Option<Millis>,
     /// On which outcomes; sorted, each once.
     pub on: Vec<RetryOn>,
     /// The first pause is drawn from zero to this, and each later one from twice the span before, up to ten times this.
     /// `None`: 25 ms.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backoff: Option<Millis>,
 }
 
 /// An outcome after which a request may be tried again. The words are Envoy's (`x-envoy-retry-on`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RetryOn {
     /// Any 5xx answer, and no answer at all (refused, reset, per-try timeout).
@@ -168,7 +168,7 @@ pub enum RetryOn {
 }
 
 /// What a hashing balancer hashes.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum HashOn {
     /// The value of this header, lower case.
@@ -184,16 +184,16 @@ pub enum HashOn {
 }
 
 /// A cookie that is made so that a client comes back to its endpoint.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct GeneratedCookie {
     /// Its name.
     pub name: Arc<str>,
     /// `Path`
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<Arc<str>>,
     /// `Max-Age`; zero: a session cookie.
     pub ttl: Millis,
     /// Further attributes, the value empty for those without one.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attributes: Vec<(Arc<str>, Arc<str>)>,
 }

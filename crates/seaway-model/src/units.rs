@@ -3,10 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A duration in whole milliseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Millis(pub u64);
 
@@ -29,9 +29,22 @@ impl fmt::Display for Millis {
 }
 
 /// A share in parts per million: Envoy's finest denominator (`FractionalPercent.MILLION`). Never above one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "u32", from = "u32")]
 pub struct Fraction(u32);
+
+impl From<Fraction> for u32 {
+    fn from(share: Fraction) -> Self {
+        share.0
+    }
+}
+
+/// As [`Fraction::from_millionths`].
+impl From<u32> for Fraction {
+    fn from(parts: u32) -> Self {
+        Self::from_millionths(parts)
+    }
+}
 
 impl Fraction {
     /// Nothing.

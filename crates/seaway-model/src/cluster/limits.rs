@@ -1,26 +1,26 @@
 //! What protects a cluster, and what protects its callers from it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Fraction, Millis};
 
 /// Limits on what may be under way at once, of the whole process. What is above is answered 503 with the flag `UO`.
 /// `None`: no limit.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CircuitBreakers {
     /// Connections to the cluster. A request that needs another one waits for one to come free, as far as
     /// `max_pending_requests` allows; a connection that is not HTTP is refused.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_connections: Option<u32>,
     /// Requests that wait for a connection.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_pending_requests: Option<u32>,
     /// Requests under way, those that wait included.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_requests: Option<u32>,
     /// Retries under way.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_retries: Option<u32>,
 }
 
@@ -36,29 +36,29 @@ impl CircuitBreakers {
 ///
 /// Failures are of two kinds: an answer that says so, and none at all (no connection, reset, time-out: of *local
 /// origin*). Unless they are split, one of local origin counts as a 5xx and as a gateway error as well.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OutlierDetection {
     /// Ejected after so many connections in a row that could not be made. `None`: not counted by themselves.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consecutive_connect_failures: Option<u32>,
     /// Ejected after so many 5xx answers in a row. `None`: not counted.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consecutive_5xx: Option<u32>,
     /// Ejected after so many 502, 503 and 504 in a row. `None`: not counted.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consecutive_gateway_errors: Option<u32>,
     /// Ejected after so many failures of local origin in a row; only where they are split.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consecutive_local_origin_failures: Option<u32>,
     /// Whether failures of local origin are counted apart.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub split_local_origin: bool,
     /// Statuses that count as 5xx instead of 500 to 599; empty: those.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub error_codes: Vec<u16>,
     /// How often it is looked whether an ejection is over. `None`: it is over to the moment.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Millis>,
     /// How long, times the number of ejections in a row.
     pub base_ejection_time: Millis,
@@ -67,7 +67,7 @@ pub struct OutlierDetection {
     /// Never more than this share of the endpoints, but always at least one of two or more.
     pub max_ejection: Fraction,
     /// Nobody is ejected, and those who are may be chosen, while less than this share of the endpoints is healthy.
-    #[serde(skip_serializing_if = "Fraction::is_zero")]
+    #[serde(default, skip_serializing_if = "Fraction::is_zero")]
     pub min_health: Fraction,
 }
 
@@ -90,7 +90,7 @@ impl Default for OutlierDetection {
 }
 
 /// How many retries may be under way, so that retries never multiply an outage (Envoy's `retry_budget`).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RetryBudget {
     /// Share of the requests under way.
