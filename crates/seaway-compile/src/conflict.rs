@@ -10,23 +10,26 @@ use seaway_api::Object;
 use seaway_api::ingress::Ingress;
 use seaway_model::{Action, Code, HostMatch, Origin, Route};
 
-use crate::draft::{Claim, Draft, Purpose, Served};
+use crate::draft::{Claim, Connections, Draft, Purpose, Served};
 use crate::findings::{Findings, origin_of, place, whereabouts};
 use crate::gateway::Wanted;
 use crate::objects::group;
 use crate::presented::{Presented, cover};
-use crate::site::DefaultGateway;
+use crate::order::Rank;
+use crate::site::{DefaultGateway, Site};
 
 /// Who owns a claim: group, kind, namespace, and the name where each object is an owner of its own.
 type Owner<'a> = (&'a str, &'a str, &'a str, &'a str);
 
 /// Warns about hosts that several owners claim on one listener.
 pub(crate) fn shared_hosts(wanted: &Wanted, findings: &mut Findings) {
-    // What redirects is a server, and servers that share a host are said to when ports are given out.
-    let written = |draft: &&Draft| !matches!(draft.purpose, Purpose::Redirect);
+    // What redirects is a server, and servers that share a host are said to when ports are given out; the way straight to
+    // a service is nobody's claim.
+    let written = |draft: &&Draft| !matches!(draft.purpose, Purpose::Redirect | Purpose::Straight);
     let drafts = || wanted.drafts.iter().chain(&wanted.fallbacks).filter(written);
     for site in wanted.sites.iter() {
         report_shared(drafts().filter(|draft| draft.on(site).is_some()), findings);
+        report_connections(site, &wanted.connections, findings);
     }
     report_default_backends(&wanted.fallbacks, findings);
 }
@@ -63,6 +66,40 @@ fn owner(origin: &Origin) -> Owner<'_> {
         _ => "",
     };
     (group, &origin.kind, &origin.namespace, name)
+}
+
+/// Of the rules for the same connections the first has them: a later one of the same object is dead, one of another object
+/// is told who the first is.
+fn report_connections(site: &Site, connections: &[Connections], findings: &mut Findings) {
+    let mut first: BTreeMap<Option<&HostMatch>, &Connections> = BTreeMap::new();
+    for later in connections.iter().filter(|c| c.socket == site.socket) {
+        // What a server says for all its hosts is no rule.
+        if matches!(later.rank, Rank::Server(_)) {
+            continue;
+        }
+        let name = later.server_name.as_ref().map(|(host, _)| host);
+        let earlier = *first.entry(name).or_insert(later);
+        if earlier.origin == later.origin {
+            continue;
+        }
+        let which = match name {
+            Some(host) => format!("connections to port {} with server name \"{host}\"", site.socket.port),
+            None => format!("connections to port {}", site.socket.port),
+        };
+        let same_object = (&earlier.origin.namespace, &earlier.origin.name)
+            == (&later.origin.namespace, &later.origin.name);
+        let code = if same_object { Code::Unreachable } else { Code::SharedHost };
+        findings.report(
+            code,
+            later.origin.clone(),
+            format!(
+                "{which} go where {}{} says, for it comes first",
+                earlier.origin,
+                whereabouts(&earlier.origin)
+            ),
+            "remove one of the two, or give each a port or a server name of its own",
+        );
+    }
 }
 
 fn report_pair(first: &Claim, other: &Claim, findings: &mut Findings) {

@@ -81,6 +81,8 @@ pub(crate) enum Purpose {
     Preflight,
     /// A server's redirect of everything to HTTPS.
     Redirect,
+    /// Inside the cluster, the way straight to a service.
+    Straight,
     /// Written by somebody, and dead: an earlier rule of the same object takes everything.
     Dead(Arc<Dead>),
 }

@@ -30,8 +30,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use seaway_api::Resources;
-use seaway_model::{Model, Report};
+use seaway_model::{Model, Protocol, Report};
 
+use crate::credential::Credentials;
 use crate::findings::{Findings, origin_of};
 use crate::gateway::Wanted;
 use crate::ingress::class::Classes;
@@ -104,16 +105,39 @@ pub fn compile(resources: &Resources, options: &Options) -> (Model, Report) {
         ingress_hosts.extend(compiled.hosts);
     }
 
+    // Gateways come before VirtualServices, which are served through them, and ports are given out to objects before the
+    // default gateway takes what is left.
+    let mut sites = Sites::default();
+    let mut credentials = Credentials::new(&objects, options.now);
+    let mut gateways =
+        istio::gateway::compile(&objects.istio_gateways, options, &mut credentials, &mut sites, &mut findings);
+    let services = istio::virtual_service::compile(
+        &objects,
+        &gateways,
+        &credentials,
+        options,
+        &mut resolver,
+        &mut findings,
+    );
+    drafts.append(&mut gateways.drafts);
+    drafts.extend(services.drafts);
+    let mut connections = services.connections;
+    connections.append(&mut gateways.connections);
+
     // Certificates come before listeners, since HTTPS is listened on only where there is one.
     let certificates = https_cert::compile(&objects, &ingresses, options, &mut findings);
-
-    // Ports are given out to objects first; the default gateway takes what is left.
-    let mut sites = Sites::default();
-    sites.serve_default(DefaultGateway::Http, options, &mut findings);
-    let mut claims = BTreeMap::new();
-    if !certificates.presented.is_empty() {
-        sites.serve_default(DefaultGateway::Https, options, &mut findings);
-        claims.insert(Socket::any(options.https_port), certificates.presented);
+    let mut claims = gateways.presented;
+    let default_is_used = !(objects.http_routes.is_empty() && ingresses.is_empty() && objects.https_certs.is_empty());
+    if default_is_used || sites.is_empty() {
+        sites.serve_default(DefaultGateway::Http, options, &mut findings);
+        let https = Socket::any(options.https_port);
+        if !certificates.presented.is_empty() || sites.speaks(https, Protocol::Https) {
+            sites.serve_default(DefaultGateway::Https, options, &mut findings);
+            claims.entry(https).or_default().extend(certificates.presented);
+        }
+    }
+    if let Some(socket) = options.mesh_port.and_then(|port| sites.serve_mesh(port, &mut findings)) {
+        drafts.extend(istio::mesh::drafts(socket, &services.mesh, &mut resolver, &mut findings));
     }
 
     // Only here do routes of different objects meet, and precedence is decided once and for all.
@@ -121,7 +145,7 @@ pub fn compile(resources: &Resources, options: &Options) -> (Model, Report) {
         drafts,
         fallbacks,
         ingress_hosts,
-        connections: Vec::new(),
+        connections,
         sites,
         presented: presented::settle_all(claims, &mut findings),
     }
@@ -136,14 +160,16 @@ pub fn compile(resources: &Resources, options: &Options) -> (Model, Report) {
     let model = Model {
         listeners: gateway::listeners(&wanted),
         clusters: resolver.into_clusters(),
-        secrets: certificates.secrets,
+        secrets: certificates.secrets.into_iter().chain(gateways.secrets).collect(),
     };
 
     // Status last: it is read off the diagnostics.
     let diagnostics = findings.finish();
     let known = (objects.http_routes.iter().map(|object| origin_of(&object.meta)))
         .chain(objects.https_certs.iter().map(|object| origin_of(&object.meta)))
-        .chain(ingresses.iter().map(|object| origin_of(&object.meta)));
+        .chain(ingresses.iter().map(|object| origin_of(&object.meta)))
+        .chain(objects.istio_gateways.iter().map(|object| origin_of(&object.meta)))
+        .chain(objects.virtual_services.iter().map(|object| origin_of(&object.meta)));
     let statuses = status::statuses(known, &resources.problems, &diagnostics, &model);
     let report = Report {
         diagnostics,

@@ -22,7 +22,7 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use seaway_api::Meta;
-use seaway_model::{Conditions, PathMatch};
+use seaway_model::{Conditions, Origin, PathMatch};
 
 /// The place of a route among the routes of its host; smaller goes first.
 ///
@@ -87,6 +87,17 @@ pub(crate) struct ObjectRank {
 }
 
 impl ObjectRank {
+    /// Of an object of which nobody asks how old it is.
+    pub(crate) fn of(origin: &Origin) -> Self {
+        Self {
+            age: (true, 0),
+            namespace: origin.namespace.clone(),
+            name: origin.name.clone(),
+            kind: origin.kind.clone(),
+            api_version: origin.api_version.clone(),
+        }
+    }
+
     /// Of an object.
     pub(crate) fn new(meta: &Meta) -> Self {
         Self {

@@ -93,9 +93,9 @@ impl Sites {
         self.0.values()
     }
 
-    /// The listener there.
-    pub(crate) fn get(&self, socket: Socket) -> Option<&Site> {
-        self.0.get(&socket)
+    /// Whether this is spoken there.
+    pub(crate) fn speaks(&self, socket: Socket, protocol: Protocol) -> bool {
+        self.0.get(&socket).is_some_and(|site| site.protocol == protocol)
     }
 
     /// Whether nothing is listened on.

@@ -103,7 +103,7 @@ fn is_repetition(site: &Site, wanted: &Wanted) -> bool {
 /// matches for a reason of its own.
 fn conditions<'a>(draft: &'a Draft, site: &Site) -> Option<&'a Conditions> {
     match (&draft.purpose, &draft.on(site)?.matches) {
-        (Purpose::Preflight, _) => None,
+        (Purpose::Preflight | Purpose::Straight, _) => None,
         (Purpose::Dead(dead), _) => Some(&dead.conditions),
         (Purpose::Rule | Purpose::Redirect, Match::When(conditions)) => Some(conditions),
         (Purpose::Rule | Purpose::Redirect, Match::Never { .. }) => None,

@@ -1,7 +1,8 @@
 //! The runner of `testdata/cases/<dialect>/<topic>/<case>/`.
 //!
 //! A case is a folder with `input.yaml` (what a person writes), `model.yaml` and `status.yaml` (goldens: what it
-//! compiles to, and what is said about it) and, optionally, `probes.yaml` (requests, and what must become of them).
+//! compiles to, and what is said about it) and, optionally, `probes.yaml` (requests, and what must become of them) and
+//! `flags.yaml` (what the command line said).
 //! One case flows through every hop, so hops cannot drift apart. With `SEAWAY_BLESS=1` in the environment the goldens
 //! are rewritten and those without an input are removed; read the difference before committing it.
 //!
@@ -11,10 +12,13 @@ mod diff;
 mod golden;
 mod probe;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 pub use diff::diff;
 pub use golden::{Bless, check_goldens, to_yaml};
@@ -41,14 +45,35 @@ impl Case {
     /// # Errors
     /// When the file is there but cannot be read, with the place of the mistake.
     pub fn probes(&self) -> io::Result<Vec<Probe>> {
-        let path = self.dir.join("probes.yaml");
-        match fs::read_to_string(&path) {
+        self.read("probes.yaml")
+    }
+
+    /// Its flags; the defaults if the case has no `flags.yaml`.
+    ///
+    /// # Errors
+    /// When the file is there but cannot be read, with the place of the mistake.
+    pub fn flags(&self) -> io::Result<Flags> {
+        self.read("flags.yaml")
+    }
+
+    fn read<T: DeserializeOwned + Default>(&self, file: &str) -> io::Result<T> {
+        match fs::read_to_string(self.dir.join(file)) {
             Ok(text) => serde_saphyr::from_str(&text)
-                .map_err(|error| io::Error::other(format!("{}/probes.yaml: {error}", self.id))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+                .map_err(|error| io::Error::other(format!("{}/{file}: {error}", self.id))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(T::default()),
             Err(error) => Err(error),
         }
     }
+}
+
+/// What the command line said about how manifests are understood.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Flags {
+    /// `--gateway-label`
+    pub gateway_labels: Option<BTreeMap<String, String>>,
+    /// `--mesh-port`
+    pub mesh_port: Option<u16>,
 }
 
 /// Every case below `root`, by id; and what lies there that is no part of a case.
@@ -72,7 +97,7 @@ pub struct Orphan {
 }
 
 const GOLDENS: [&str; 2] = ["model.yaml", "status.yaml"];
-const OTHERS: [&str; 3] = ["input.yaml", "probes.yaml", "README.md"];
+const OTHERS: [&str; 4] = ["input.yaml", "probes.yaml", "flags.yaml", "README.md"];
 
 fn walk(root: &Path, dir: &Path, found: &mut (Vec<Case>, Vec<Orphan>)) -> io::Result<()> {
     let mut files = BTreeSet::new();

@@ -50,7 +50,7 @@ pub enum Command {
     Demo(DemoArgs),
     /// Reports every error and warning, with file, line, column, and what to do
     #[command(after_help = "Example:\n  seaway check manifests/ && echo fine")]
-    Check(PathArgs),
+    Check(CheckArgs),
     /// Says why a request goes where it goes
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArgs),
@@ -90,12 +90,60 @@ pub struct PathArgs {
     pub paths: Vec<String>,
 }
 
+/// How manifests are understood.
+#[derive(Args, Clone, Debug, Default)]
+pub struct MeaningArgs {
+    /// Serve only the Istio Gateways whose selector finds these labels (repeatable); by default every one.
+    #[arg(long = "gateway-label", value_name = "KEY=VALUE")]
+    pub gateway_label: Vec<Label>,
+    /// Listen here for requests from inside the cluster, which name a service by its host.
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub mesh_port: Option<u16>,
+}
+
+/// `istio=ingressgateway`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// `istio`
+    pub key: String,
+    /// `ingressgateway`
+    pub value: String,
+}
+
+impl FromStr for Label {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (key, value) = text
+            .split_once('=')
+            .filter(|(key, _)| !key.is_empty())
+            .ok_or("write it as KEY=VALUE, for example istio=ingressgateway")?;
+        Ok(Self {
+            key: key.to_owned(),
+            value: value.to_owned(),
+        })
+    }
+}
+
+/// `check`
+#[derive(Args, Clone, Debug)]
+pub struct CheckArgs {
+    /// Where manifests are.
+    #[command(flatten)]
+    pub manifests: PathArgs,
+    /// How they are understood.
+    #[command(flatten)]
+    pub meaning: MeaningArgs,
+}
+
 /// `explain`
 #[derive(Args, Debug)]
 pub struct ExplainArgs {
     /// Where manifests are.
     #[command(flatten)]
     pub manifests: PathArgs,
+    /// How they are understood.
+    #[command(flatten)]
+    pub meaning: MeaningArgs,
     /// The request: a method and a URL.
     #[arg(
         long,
@@ -134,6 +182,9 @@ pub struct TranslateArgs {
     /// Where manifests are.
     #[command(flatten)]
     pub manifests: PathArgs,
+    /// How they are understood.
+    #[command(flatten)]
+    pub meaning: MeaningArgs,
     /// Into what.
     #[arg(long, value_enum)]
     pub to: Target,
@@ -200,6 +251,9 @@ pub struct RunArgs {
 /// What `run` and `demo` have in common.
 #[derive(Args, Clone, Debug)]
 pub struct ServeArgs {
+    /// How manifests are understood.
+    #[command(flatten)]
+    pub meaning: MeaningArgs,
     /// Where listeners are bound.
     #[command(flatten)]
     pub bind: BindArgs,
@@ -405,6 +459,16 @@ mod tests {
         );
         assert!("80".parse::<PortMapping>().is_err());
         assert!("80:70000".parse::<PortMapping>().is_err());
+    }
+
+    #[test]
+    fn a_label_has_a_key() {
+        let label = Label {
+            key: "istio".to_owned(),
+            value: "ingressgateway".to_owned(),
+        };
+        assert_eq!("istio=ingressgateway".parse(), Ok(label));
+        assert!("=x".parse::<Label>().is_err() && "istio".parse::<Label>().is_err());
     }
 
     #[test]

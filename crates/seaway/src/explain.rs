@@ -14,7 +14,7 @@ use crate::{load, render};
 
 /// Runs the command.
 pub fn explain(args: &ExplainArgs, output: Output) -> anyhow::Result<Exit> {
-    let (model, report) = load::load(&args.manifests.paths);
+    let (model, report) = load::load(&args.manifests.paths, &args.meaning);
     let errors: Vec<_> = report
         .diagnostics
         .iter()
@@ -36,7 +36,7 @@ pub fn explain(args: &ExplainArgs, output: Output) -> anyhow::Result<Exit> {
 
 /// Whether errors left nothing that could take a request.
 fn is_unusable(model: &Model, report: &Report) -> bool {
-    report.has_errors() && model.listeners.iter().all(|l| l.virtual_hosts.is_empty())
+    report.has_errors() && model.listeners.iter().all(|l| l.virtual_hosts.is_empty() && l.l4.is_none())
 }
 
 fn single(table: &RouteTable, request: &str, args: &ExplainArgs, output: Output) -> anyhow::Result<Exit> {

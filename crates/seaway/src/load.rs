@@ -6,9 +6,11 @@ use seaway_api::Resources;
 use seaway_model::{Model, Report};
 use seaway_source::Files;
 
+use crate::cli::MeaningArgs;
+
 /// Reads and compiles the manifests once.
-pub fn load(paths: &[String]) -> (Model, Report) {
-    compile(&read(paths))
+pub fn load(paths: &[String], meaning: &MeaningArgs) -> (Model, Report) {
+    compile(&read(paths), meaning)
 }
 
 /// Reads the manifests once.
@@ -17,14 +19,20 @@ pub fn read(paths: &[String]) -> Resources {
 }
 
 /// Compiles what was read.
-pub fn compile(resources: &Resources) -> (Model, Report) {
-    seaway_compile::compile(resources, &compile_options())
+pub fn compile(resources: &Resources, meaning: &MeaningArgs) -> (Model, Report) {
+    seaway_compile::compile(resources, &compile_options(meaning))
 }
 
 /// Options for the world as it is now.
-pub fn compile_options() -> seaway_compile::Options {
+pub fn compile_options(meaning: &MeaningArgs) -> seaway_compile::Options {
+    let labels = meaning
+        .gateway_label
+        .iter()
+        .map(|label| (label.key.as_str().into(), label.value.as_str().into()));
     seaway_compile::Options {
         now: Some(now()),
+        gateway_labels: (!meaning.gateway_label.is_empty()).then(|| labels.collect()),
+        mesh_port: meaning.mesh_port,
         ..Default::default()
     }
 }

@@ -25,6 +25,7 @@ use self::delegate::Delegates;
 pub(crate) use self::policy::default_retry;
 pub(crate) use self::rule::Alternative;
 use self::served::Serving;
+pub(crate) use self::served::dead;
 use super::gateway::{GatewayKey, Gateways, said};
 use crate::Options;
 use crate::credential::Credentials;

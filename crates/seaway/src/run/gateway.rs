@@ -28,6 +28,7 @@ pub struct Gateway {
     admin: Option<Admin>,
     certificates: Certificates,
     last_good: LastGood,
+    meaning: cli::MeaningArgs,
     compiled: Compiled,
     /// As it was at the start: once the file is replaced, the system no longer knows its name.
     executable: PathBuf,
@@ -84,6 +85,7 @@ impl Gateway {
             admin: None,
             certificates,
             last_good: LastGood::default(),
+            meaning: args.meaning.clone(),
             compiled: Compiled::default(),
             executable: std::env::current_exe()?,
             listeners: Vec::new(),
@@ -93,7 +95,9 @@ impl Gateway {
     /// Compiles and serves. Never fails: what is wrong is in the report, and everything else serves.
     /// `before` is what was applied the last time.
     pub fn apply(&mut self, resources: &Resources, before: &Resources) -> Outcome {
-        let (model, report) = self.last_good.compile(resources, before, load::compile);
+        let (model, report) = self
+            .last_good
+            .compile(resources, before, |resources| load::compile(resources, &self.meaning));
         self.certificates.want(&model);
         self.compiled = Compiled {
             model,

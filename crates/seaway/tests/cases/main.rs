@@ -4,7 +4,7 @@
 
 mod sockets;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -35,10 +35,17 @@ fn compiled(case: &Case) -> (Model, Report) {
     resources.parse_into("input.yaml", &String::from_utf8_lossy(&text));
     // So that what has expired has expired for everybody, and goldens do not age.
     let now = Some(THE_YEAR_2030);
+    let flags = case.flags().expect("flags.yaml");
+    let labels = |labels: BTreeMap<String, String>| {
+        let pairs = labels.into_iter();
+        pairs.map(|(key, value)| (key.into(), value.into())).collect()
+    };
     compile(
         &resources,
         &Options {
             now,
+            gateway_labels: flags.gateway_labels.map(labels),
+            mesh_port: flags.mesh_port,
             ..Options::default()
         },
     )

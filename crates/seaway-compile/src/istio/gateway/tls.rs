@@ -123,7 +123,7 @@ struct Maker<'m, 'a, 'r> {
 impl Maker<'_, '_, '_> {
     fn key_pairs(&mut self) -> Option<Vec<SecretName>> {
         let mut names = Vec::new();
-        for (name, field) in self.credential_names() {
+        for (name, field) in credential_names(self.tls, self.field) {
             let secret = self.credentials.key_pair(
                 &Credential {
                     namespaces: self.namespaces,
@@ -142,15 +142,6 @@ impl Maker<'_, '_, '_> {
             names.push(self.files(&files.server_certificate.value, &files.private_key.value));
         }
         (!names.is_empty()).then_some(names)
-    }
-
-    fn credential_names(&self) -> Vec<(&'_ Spanned<Arc<str>>, String)> {
-        let field = self.field;
-        let single = self.tls.credential_name.iter();
-        let single = single.map(|name| (name, format!("{field}.credentialName")));
-        let several = self.tls.credential_names.iter().enumerate();
-        let several = several.map(|(index, name)| (name, format!("{field}.credentialNames[{index}]")));
-        single.chain(several).collect()
     }
 
     fn keep(&mut self, secret: Arc<Secret>) -> SecretName {
@@ -198,11 +189,7 @@ impl Maker<'_, '_, '_> {
             };
             return Some(self.keep(Arc::new(secret)));
         }
-        let names: Vec<(Spanned<Arc<str>>, String)> = self
-            .credential_names()
-            .into_iter()
-            .map(|(name, field)| (name.clone(), field))
-            .collect();
+        let names = credential_names(self.tls, self.field);
         let has = |name: &Spanned<Arc<str>>, field: &str| {
             self.credentials.has_authorities(&Credential {
                 namespaces: self.namespaces,
@@ -211,8 +198,8 @@ impl Maker<'_, '_, '_> {
             })
         };
         let holder = names.iter().find(|(name, field)| has(name, field)).or(names.first());
-        match holder.cloned() {
-            Some((name, field)) => self.authorities_in(&name, &field),
+        match holder {
+            Some((name, field)) => self.authorities_in(name, field),
             None => {
                 self.reporter.report(
                     Code::MissingField,
@@ -293,4 +280,13 @@ impl Maker<'_, '_, '_> {
         }
         suites
     }
+}
+
+/// The Secrets that are named, with the field of each.
+fn credential_names<'t>(tls: &'t ServerTls, field: &str) -> Vec<(&'t Spanned<Arc<str>>, String)> {
+    let single = tls.credential_name.iter();
+    let single = single.map(|name| (name, format!("{field}.credentialName")));
+    let several = tls.credential_names.iter().enumerate();
+    let several = several.map(|(index, name)| (name, format!("{field}.credentialNames[{index}]")));
+    single.chain(several).collect()
 }

@@ -57,12 +57,13 @@ impl Holds {
         self.source.is_none() && self.allows(is_this) && self.at(port, scheme)
     }
 
-    /// Whether it can hold for requests from inside the cluster.
-    pub(crate) fn in_mesh(&self, port: u16) -> bool {
-        self.for_mesh() && self.at(port, "http")
+    /// Whether it can hold for requests from inside the cluster, which come in clear text; their port is a condition.
+    pub(crate) fn in_mesh(&self) -> bool {
+        let [http, _] = self.schemes;
+        http && self.for_mesh()
     }
 
-    /// Whether it can, on whichever port.
+    /// Whether it may, as far as Gateways are asked for.
     pub(crate) fn for_mesh(&self) -> bool {
         self.allows(|name| *name == GatewayName::Mesh)
     }

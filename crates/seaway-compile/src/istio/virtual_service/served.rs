@@ -259,7 +259,7 @@ impl Serving<'_, '_> {
 }
 
 /// A rule that nothing reaches: kept, so that `explain` can say why.
-fn dead(alternative: &Alternative, route: &Arc<Route>, by: &Arc<Route>) -> (Arc<Route>, Purpose) {
+pub(crate) fn dead(alternative: &Alternative, route: &Arc<Route>, by: &Arc<Route>) -> (Arc<Route>, Purpose) {
     let never = Route {
         matches: Match::Never {
             because: "an earlier rule of the same VirtualService takes every request".into(),
