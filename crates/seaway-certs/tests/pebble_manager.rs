@@ -8,11 +8,13 @@
 
 #[path = "pebble/bench.rs"]
 mod bench;
+#[path = "pebble/renewal.rs"]
+mod renewal;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bench::{Bench, names, wanted};
+use bench::{Bench, key_type, names, wanted};
 use instant_acme::{Account, AccountCredentials};
 use seaway_certs::acme::{CertState, FailureKind};
 use seaway_model::{AcmeDns, AcmeDnsAccount, AcmeMethod, Cloudflare, ExternalAccount, Hidden};
@@ -27,6 +29,11 @@ async fn a_first_certificate_by_http01_is_for_all_its_domains() {
     bench.start(std::slice::from_ref(&wanted));
     let pair = bench.certificate(&wanted.name, None).await;
     assert_eq!(names(&pair), ["shop.example.com", "www.shop.example.com"]);
+    assert_eq!(
+        key_type(&pair),
+        "1.2.840.10045.2.1",
+        "ECDSA by default (RFC 5480)"
+    );
     let status = &bench.manager().status()[0];
     assert_eq!((status.state, &status.last_error), (CertState::Valid, &None));
     assert_eq!(bench.manager().counters().orders, 1);
@@ -94,6 +101,7 @@ async fn a_name_and_its_wildcard_come_by_acme_dns_with_a_configured_account() {
     let method = AcmeMethod::Dns01AcmeDns(AcmeDns {
         server: service.url().into(),
         accounts: [("example.com".into(), account)].into(),
+        roots: None,
     });
     let wanted = bench.wanted(method, &["example.com", "*.example.com"]);
     bench.start(std::slice::from_ref(&wanted));
@@ -109,6 +117,7 @@ async fn an_alias_that_is_missing_is_told_and_found_when_it_is_made() {
     let method = AcmeMethod::Dns01AcmeDns(AcmeDns {
         server: service.url().into(),
         accounts: Default::default(),
+        roots: None,
     });
     let wanted = bench.wanted(method, &["example.com"]);
     bench.start(std::slice::from_ref(&wanted));
@@ -140,6 +149,7 @@ async fn a_wildcard_comes_by_cloudflare_and_nothing_is_left_there() {
     let method = AcmeMethod::Dns01Cloudflare(Cloudflare {
         api_token: Hidden::new("the-token"),
         api: service.url().into(),
+        roots: None,
     });
     let wanted = bench.wanted(method, &["shop.example.com", "*.shop.example.com"]);
     bench.start(std::slice::from_ref(&wanted));
@@ -155,6 +165,7 @@ async fn a_token_that_cloudflare_refuses_is_told_and_not_shown() {
     let method = AcmeMethod::Dns01Cloudflare(Cloudflare {
         api_token: Hidden::new("another-token"),
         api: service.url().into(),
+        roots: None,
     });
     let wanted = bench.wanted(method, &["shop.example.com"]);
     bench.start(&[wanted]);
@@ -382,7 +393,7 @@ async fn two_processes_on_one_folder_order_once_and_both_serve() {
         .expect("a step");
     let clock: seaway_certs::acme::Clock = Arc::new(std::time::SystemTime::now);
     let (sender, mut changes) = tokio::sync::mpsc::unbounded_channel();
-    let on_change = move || sender.send(()).unwrap_or_default();
+    let on_change = move |_| sender.send(()).unwrap_or_default();
     let second = seaway_certs::acme::Manager::start(bench.data.path(), clock, on_change).expect("a manager");
     second.want(vec![wanted.clone()]);
     let pair = bench.certificate(&wanted.name, None).await;
@@ -404,7 +415,7 @@ async fn a_process_that_waits_answers_the_challenges_of_the_one_that_orders() {
         .await
         .expect("a step");
     let clock: seaway_certs::acme::Clock = Arc::new(std::time::SystemTime::now);
-    let second = seaway_certs::acme::Manager::start(bench.data.path(), clock, || {}).expect("a manager");
+    let second = seaway_certs::acme::Manager::start(bench.data.path(), clock, |_| {}).expect("a manager");
     second.want(vec![wanted.clone()]);
     // All questions of the authority arrive at the second.
     bench.answer_from(&second);

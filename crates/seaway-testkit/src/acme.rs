@@ -24,7 +24,7 @@ pub use acme_dns::{AcmeDns, AcmeDnsAccount};
 pub use calls::{Call, Calls};
 pub use challenge_dns::ChallengeDns;
 pub use cloudflare::{Cloudflare, CloudflareRecord};
-pub use flaky::{Fault, Flaky, Place};
+pub use flaky::{Fault, Flaky, Place, SuggestedRenewal};
 pub use pebble::{Pebble, PebbleOptions};
 pub use process::Log;
 pub use web::Scheme;

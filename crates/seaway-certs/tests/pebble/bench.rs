@@ -84,7 +84,7 @@ impl Bench {
             nameserver: Some(self.dns.addr()),
             seed: 1,
         };
-        let on_change = move || changes.send_modify(|count| *count += 1);
+        let on_change = move |_| changes.send_modify(|count| *count += 1);
         let manager = Manager::start_with(self.data.path(), clock, &options, on_change).expect("a manager");
         manager.want(wanted.to_vec());
         self.answers.send_replace(manager.challenges());
@@ -230,4 +230,11 @@ pub fn names(pair: &KeyPair) -> Vec<String> {
     let mut names: Vec<String> = names.value.general_names.iter().map(name).collect();
     names.sort();
     names
+}
+
+/// The kind of a certificate's key, as an object identifier.
+pub fn key_type(pair: &KeyPair) -> String {
+    let (_, pem) = x509_parser::pem::parse_x509_pem(pair.certificate_chain.as_bytes()).expect("PEM");
+    let certificate = pem.parse_x509().expect("a certificate");
+    certificate.public_key().algorithm.algorithm.to_id_string()
 }

@@ -9,6 +9,9 @@
     reason = "helpers of tests"
 )]
 
+mod dns;
+mod hand_over;
+mod killed;
 mod refused;
 mod renewed;
 mod served;
