@@ -13,6 +13,7 @@ mod http_route;
 mod https_cert;
 mod ingress;
 mod istio;
+mod node_port;
 mod objects;
 mod order;
 mod presented;
@@ -30,7 +31,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use seaway_api::Resources;
-use seaway_model::{Model, Protocol, Report};
+use seaway_model::{Locality, Model, Protocol, Report};
 
 use crate::credential::Credentials;
 use crate::findings::{Findings, origin_of};
@@ -55,6 +56,10 @@ pub struct Options {
     pub gateway_labels: Option<BTreeMap<Arc<str>, Arc<str>>>,
     /// The port at which clients in the cluster name services by their hosts; `None`: there is none.
     pub mesh_port: Option<u16>,
+    /// Where the gateway itself stands, for localities of DestinationRules; `None`: nobody has said.
+    pub locality: Option<Locality>,
+    /// Labels of the gateway itself, for `failoverPriority`.
+    pub locality_labels: BTreeMap<Arc<str>, Arc<str>>,
 }
 
 impl Default for Options {
@@ -66,6 +71,8 @@ impl Default for Options {
             cluster_domain: "cluster.local".into(),
             gateway_labels: None,
             mesh_port: None,
+            locality: None,
+            locality_labels: BTreeMap::new(),
         }
     }
 }
@@ -84,7 +91,7 @@ pub fn compile(resources: &Resources, options: &Options) -> (Model, Report) {
     let objects = Objects::new(resources, &mut findings);
 
     // References are resolved on demand, so that only what routes use becomes a cluster or a warning.
-    let mut resolver = Resolver::new(&objects, options);
+    let mut resolver = Resolver::new(&objects, options, &mut findings);
 
     // Every dialect makes drafts that know nothing of each other.
     let mut drafts = Vec::new();
@@ -157,10 +164,18 @@ pub fn compile(resources: &Resources, options: &Options) -> (Model, Report) {
     conflict::domains_not_served(&wanted, &certificates.ordered, &mut findings);
     unreachable::report(&wanted, &mut findings);
 
+    let mut listeners = gateway::listeners(&wanted);
+    node_port::add(&mut listeners, &objects, &mut resolver, &mut findings);
+
+    // Nothing resolves anything from here on, so that what nobody asked for is known.
+    let resolved = resolver.finish(&mut findings);
+    let mut secrets = certificates.secrets;
+    secrets.extend(gateways.secrets);
+    secrets.extend(resolved.secrets);
     let model = Model {
-        listeners: gateway::listeners(&wanted),
-        clusters: resolver.into_clusters(),
-        secrets: certificates.secrets.into_iter().chain(gateways.secrets).collect(),
+        listeners,
+        clusters: resolved.clusters,
+        secrets,
     };
 
     // Status last: it is read off the diagnostics.

@@ -1,8 +1,8 @@
 //! The runner of `testdata/cases/<dialect>/<topic>/<case>/`.
 //!
 //! A case is a folder with `input.yaml` (what a person writes), `model.yaml` and `status.yaml` (goldens: what it
-//! compiles to, and what is said about it) and, optionally, `probes.yaml` (requests, and what must become of them) and
-//! `flags.yaml` (what the command line said).
+//! compiles to, and what is said about it) and, optionally, `options.yaml` (what is said on the command line) and
+//! `probes.yaml` (requests, and what must become of them).
 //! One case flows through every hop, so hops cannot drift apart. With `SEAWAY_BLESS=1` in the environment the goldens
 //! are rewritten and those without an input are removed; read the difference before committing it.
 //!
@@ -48,12 +48,12 @@ impl Case {
         self.read("probes.yaml")
     }
 
-    /// Its flags; the defaults if the case has no `flags.yaml`.
+    /// What is said on the command line; nothing if the case has no `options.yaml`.
     ///
     /// # Errors
     /// When the file is there but cannot be read, with the place of the mistake.
-    pub fn flags(&self) -> io::Result<Flags> {
-        self.read("flags.yaml")
+    pub fn options(&self) -> io::Result<CaseOptions> {
+        self.read("options.yaml")
     }
 
     fn read<T: DeserializeOwned + Default>(&self, file: &str) -> io::Result<T> {
@@ -66,12 +66,18 @@ impl Case {
     }
 }
 
-/// What the command line said about how manifests are understood.
+/// `options.yaml`: flags of the command line, by their names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Flags {
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct CaseOptions {
+    /// `--locality`
+    pub locality: Option<String>,
+    /// `--locality-label`
+    pub locality_label: BTreeMap<String, String>,
+    /// `--cluster-domain`
+    pub cluster_domain: Option<String>,
     /// `--gateway-label`
-    pub gateway_labels: Option<BTreeMap<String, String>>,
+    pub gateway_label: BTreeMap<String, String>,
     /// `--mesh-port`
     pub mesh_port: Option<u16>,
 }
@@ -97,7 +103,7 @@ pub struct Orphan {
 }
 
 const GOLDENS: [&str; 2] = ["model.yaml", "status.yaml"];
-const OTHERS: [&str; 4] = ["input.yaml", "probes.yaml", "flags.yaml", "README.md"];
+const OTHERS: [&str; 4] = ["input.yaml", "options.yaml", "probes.yaml", "README.md"];
 
 fn walk(root: &Path, dir: &Path, found: &mut (Vec<Case>, Vec<Orphan>)) -> io::Result<()> {
     let mut files = BTreeSet::new();

@@ -12,6 +12,7 @@
 //! that Envoy keeps and ignores (`filter_metadata["seaway"]`); everything else is read from Envoy's own fields, so the
 //! words of another control plane are understood as well.
 
+pub mod client;
 pub mod json;
 mod resources;
 pub mod server;

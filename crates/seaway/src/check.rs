@@ -3,14 +3,14 @@
 use std::io::{self, Write as _};
 
 use crate::Exit;
-use crate::cli::{CheckArgs, Output};
+use crate::cli::{Output, PathArgs};
 use crate::run::objects;
 use crate::{load, render};
 
 /// Runs the command.
-pub fn check(args: &CheckArgs, output: Output) -> anyhow::Result<Exit> {
-    let resources = load::read(&args.manifests.paths);
-    let (_, report) = load::compile(&resources, &args.meaning);
+pub fn check(args: &PathArgs, output: Output) -> anyhow::Result<Exit> {
+    let resources = load::read(&args.paths);
+    let (_, report) = load::compile(&resources, &args.compile);
     let out = io::stdout().lock();
     match output {
         Output::Json => render::json(&mut io::BufWriter::new(out), &report.diagnostics)?,

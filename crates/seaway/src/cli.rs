@@ -1,11 +1,15 @@
 //! The command line: its words, its help, its exit codes. The contract is `docs/cli.md`; scripts rely on it.
 
+mod compile;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use compile::CompileArgs;
 
 /// Traffic management for clusters: says which request goes where, and makes it so.
 #[derive(Debug, Parser)]
@@ -50,7 +54,7 @@ pub enum Command {
     Demo(Box<DemoArgs>),
     /// Reports every error and warning, with file, line, column, and what to do
     #[command(after_help = "Example:\n  seaway check manifests/ && echo fine")]
-    Check(CheckArgs),
+    Check(PathArgs),
     /// Says why a request goes where it goes
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArgs),
@@ -91,51 +95,9 @@ pub struct PathArgs {
     /// A file, a folder (searched for *.yaml, *.yml, *.json), or `-` for standard input.
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<String>,
-}
-
-/// How manifests are understood.
-#[derive(Args, Clone, Debug, Default)]
-pub struct MeaningArgs {
-    /// Serve only the Istio Gateways whose selector finds these labels (repeatable); by default every one.
-    #[arg(long = "gateway-label", value_name = "KEY=VALUE")]
-    pub gateway_label: Vec<Label>,
-    /// Listen here for requests from inside the cluster, which name a service by its host.
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
-    pub mesh_port: Option<u16>,
-}
-
-/// `istio=ingressgateway`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Label {
-    /// `istio`
-    pub key: String,
-    /// `ingressgateway`
-    pub value: String,
-}
-
-impl FromStr for Label {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (key, value) = text
-            .split_once('=')
-            .filter(|(key, _)| !key.is_empty())
-            .ok_or("write it as KEY=VALUE, for example istio=ingressgateway")?;
-        Ok(Self {
-            key: key.to_owned(),
-            value: value.to_owned(),
-        })
-    }
-}
-
-/// `check`
-#[derive(Args, Clone, Debug)]
-pub struct CheckArgs {
-    /// Where manifests are.
+    /// What they do not say.
     #[command(flatten)]
-    pub manifests: PathArgs,
-    /// How they are understood.
-    #[command(flatten)]
-    pub meaning: MeaningArgs,
+    pub compile: CompileArgs,
 }
 
 /// `explain`
@@ -144,9 +106,6 @@ pub struct ExplainArgs {
     /// Where manifests are.
     #[command(flatten)]
     pub manifests: PathArgs,
-    /// How they are understood.
-    #[command(flatten)]
-    pub meaning: MeaningArgs,
     /// The request: a method and a URL, or the URL of a connection.
     #[arg(
         long,
@@ -188,9 +147,6 @@ pub struct TranslateArgs {
     /// Where manifests are.
     #[command(flatten)]
     pub manifests: PathArgs,
-    /// How they are understood.
-    #[command(flatten)]
-    pub meaning: MeaningArgs,
     /// Into what.
     #[arg(long, value_enum)]
     pub to: Target,
@@ -257,9 +213,6 @@ pub struct RunArgs {
 /// What `run` and `demo` have in common.
 #[derive(Args, Clone, Debug)]
 pub struct ServeArgs {
-    /// How manifests are understood.
-    #[command(flatten)]
-    pub meaning: MeaningArgs,
     /// Where listeners are bound.
     #[command(flatten)]
     pub bind: BindArgs,
@@ -471,16 +424,6 @@ mod tests {
         );
         assert!("80".parse::<PortMapping>().is_err());
         assert!("80:70000".parse::<PortMapping>().is_err());
-    }
-
-    #[test]
-    fn a_label_has_a_key() {
-        let label = Label {
-            key: "istio".to_owned(),
-            value: "ingressgateway".to_owned(),
-        };
-        assert_eq!("istio=ingressgateway".parse(), Ok(label));
-        assert!("=x".parse::<Label>().is_err() && "istio".parse::<Label>().is_err());
     }
 
     #[test]

@@ -6,11 +6,11 @@ use seaway_api::Resources;
 use seaway_model::{Model, Report};
 use seaway_source::Files;
 
-use crate::cli::MeaningArgs;
+use crate::cli::{CompileArgs, PathArgs};
 
 /// Reads and compiles the manifests once.
-pub fn load(paths: &[String], meaning: &MeaningArgs) -> (Model, Report) {
-    compile(&read(paths), meaning)
+pub fn load(manifests: &PathArgs) -> (Model, Report) {
+    compile(&read(&manifests.paths), &manifests.compile)
 }
 
 /// Reads the manifests once.
@@ -18,23 +18,9 @@ pub fn read(paths: &[String]) -> Resources {
     Files::new(paths.to_vec()).load(Instant::now())
 }
 
-/// Compiles what was read.
-pub fn compile(resources: &Resources, meaning: &MeaningArgs) -> (Model, Report) {
-    seaway_compile::compile(resources, &compile_options(meaning))
-}
-
-/// Options for the world as it is now.
-pub fn compile_options(meaning: &MeaningArgs) -> seaway_compile::Options {
-    let labels = meaning
-        .gateway_label
-        .iter()
-        .map(|label| (label.key.as_str().into(), label.value.as_str().into()));
-    seaway_compile::Options {
-        now: Some(now()),
-        gateway_labels: (!meaning.gateway_label.is_empty()).then(|| labels.collect()),
-        mesh_port: meaning.mesh_port,
-        ..Default::default()
-    }
+/// Compiles what was read, for the world as it is now.
+pub fn compile(resources: &Resources, args: &CompileArgs) -> (Model, Report) {
+    seaway_compile::compile(resources, &args.options(now()))
 }
 
 /// Seconds since 1970.
