@@ -145,6 +145,7 @@ fn there_are_cases_for_every_diagnostic_that_manifests_can_cause() {
         // Only a VirtualService names them, and its compiler is about to land.
         Code::HostNotFound,
         Code::SubsetNotFound,
+        Code::UnresolvableHost,
     ];
     // A code never changes its meaning, so one that has lost its cause stays in the table.
     let retired = [Code::IssuerUnsupported];
