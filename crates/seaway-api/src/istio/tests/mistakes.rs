@@ -89,8 +89,6 @@ const ROWS: &[(&str, &str, &str)] = &[
         "8:5 spec.http[0].directResponse ConflictingFields: \"redirect\" and \"directResponse\" exclude each other"),
     ("VirtualService", "hosts: [a.com]\nhttp:\n- delegate: {name: d}\n  route: [{destination: {host: a}}]",
         "8:5 spec.http[0].route ConflictingFields: \"delegate\" and \"route\" exclude each other"),
-    ("VirtualService", "hosts: [a.com]\nhttp:\n- delegate: {name: d}\n  timeout: 1s",
-        "8:5 spec.http[0].timeout IgnoredField: \"timeout\" does nothing beside \"delegate\""),
     ("VirtualService", "hosts: [a.com]\nhttp:\n- redirect: {uri: /x}\n  rewrite: {uri: /y}",
         "8:5 spec.http[0].rewrite ConflictingFields: \"redirect\" and \"rewrite\" exclude each other"),
     ("VirtualService", "hosts: [a.com]\nhttp:\n- redirect: {uri: /x}\n  fault: {abort: {httpStatus: 500, percentage: {value: 1}}}",
