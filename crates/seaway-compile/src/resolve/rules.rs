@@ -156,10 +156,15 @@ impl Subset {
     }
 }
 
-/// Whether an object of `owner` that is exported to these namespaces can be seen from `client`.
-pub(super) fn visible(export_to: &[Visibility], owner: &str, client: &str) -> bool {
-    export_to.is_empty()
-        || export_to.iter().any(|visibility| match visibility {
+/// Whether an object of `owner` that is exported to these namespaces, to all if there are none, can be seen from `client`.
+pub(super) fn visible<'v>(
+    export_to: impl IntoIterator<Item = &'v Visibility>,
+    owner: &str,
+    client: &str,
+) -> bool {
+    let mut export_to = export_to.into_iter().peekable();
+    export_to.peek().is_none()
+        || export_to.any(|visibility| match visibility {
             Visibility::All => true,
             Visibility::Own => *owner == *client,
             Visibility::Nobody => false,
