@@ -12,10 +12,17 @@
 //! that Envoy keeps and ignores (`filter_metadata["seaway"]`); everything else is read from Envoy's own fields, so the
 //! words of another control plane are understood as well.
 
+mod bootstrap;
+mod decode;
+mod encode;
 pub mod json;
+mod notes;
 mod resources;
 mod unsupported;
+mod words;
 
+pub use bootstrap::static_bootstrap;
+pub use encode::{Delivery, Encoded, Options, encode};
 pub use envoy_types::pb;
 pub use resources::{Kind, Resources};
 pub use unsupported::Unsupported;
