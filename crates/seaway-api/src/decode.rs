@@ -15,11 +15,11 @@ mod suggest;
 pub(crate) mod syntax;
 
 pub(crate) use context::{Cx, Identity};
-pub(crate) use duration::{Duration, Percent};
+pub(crate) use duration::{Duration, Percent, ProtoDuration};
 pub(crate) use object::{Decode, FieldShape, Nested, ObjectShape, object, optional_of, shape_of};
 pub(crate) use shapes::{
-    At, Int, Invalid, LabelMap, List, OneOf, Parsed, Quoted, Shape, Str, TEXT, TRUE_FALSE, TextMap, Uint,
-    Via, at, obj,
+    At, Int, Invalid, LabelMap, List, OneOf, Parsed, Quoted, Shape, SoundOnes, Str, TEXT, TRUE_FALSE,
+    TextMap, Uint, Via, at, obj,
 };
 pub(crate) use suggest::nearest;
 
@@ -31,6 +31,8 @@ pub(crate) enum Group {
     Plain,
     /// `core.kalm.dev`.
     Kalm,
+    /// `networking.istio.io`, whose objects are protobuf messages in JSON.
+    Istio,
 }
 
 #[cfg(test)]

@@ -127,6 +127,8 @@ pub enum HttpsCertIssuer {
         server: Text,
         /// By domain.
         configs: BTreeMap<Arc<str>, Dns01Config>,
+        /// Secret with the root of that server.
+        root_secret_name: Option<Text>,
     },
     /// ACME by dns-01, over Cloudflare's API.
     AcmeCloudFlare {
@@ -134,6 +136,10 @@ pub enum HttpsCertIssuer {
         authority: AcmeAuthority,
         /// Secret with the token.
         api_token_secret_name: Text,
+        /// URL of the API, if it is not Cloudflare's own.
+        api: Option<Text>,
+        /// Secret with the root of that API.
+        root_secret_name: Option<Text>,
     },
 }
 
@@ -210,6 +216,9 @@ object! {
         /// A Secret with `ca.crt`: what the directory's own certificate is checked against, instead of the system's
         /// roots.
         root_secret_name: Option<Text> = "rootSecretName", optional, OBJECT_NAME;
+        /// A Secret with `ca.crt`: what the certificate of the acme-dns server is checked against, instead of the system's
+        /// roots.
+        api_root_secret_name: Option<Text> = "apiRootSecretName", optional, OBJECT_NAME;
     }
     finish check_dns01;
 }
@@ -229,6 +238,11 @@ object! {
         /// A Secret with `ca.crt`: what the directory's own certificate is checked against, instead of the system's
         /// roots.
         root_secret_name: Option<Text> = "rootSecretName", optional, OBJECT_NAME;
+        /// The base of the API, where it is not Cloudflare's own: of a proxy before it.
+        api_server: Option<Text> = "apiServer", optional, URL;
+        /// A Secret with `ca.crt`: what the certificate of the API is checked against, instead of the system's
+        /// roots.
+        api_root_secret_name: Option<Text> = "apiRootSecretName", optional, OBJECT_NAME;
     }
 }
 
@@ -309,6 +323,7 @@ fn by_acme_dns(dns: Dns01) -> Option<HttpsCertIssuer> {
         },
         server: dns.acme_dns_server.or(dns.base_acme_domain)?,
         configs: dns.configs,
+        root_secret_name: dns.api_root_secret_name,
     })
 }
 
@@ -321,6 +336,8 @@ fn by_cloudflare(cloud: CloudFlare) -> HttpsCertIssuer {
             root_secret_name: cloud.root_secret_name,
         },
         api_token_secret_name: cloud.api_token_secret_name,
+        api: cloud.api_server,
+        root_secret_name: cloud.api_root_secret_name,
     }
 }
 

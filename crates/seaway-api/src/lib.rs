@@ -12,6 +12,7 @@ mod decode;
 pub mod http_route;
 pub mod https_cert;
 pub mod ingress;
+pub mod istio;
 pub mod node;
 mod object;
 mod parse;
@@ -23,6 +24,8 @@ mod spanned;
 pub use object::{Meta, Object};
 pub use parse::parse;
 pub use problem::{Problem, ProblemKind};
-pub use reference::{FieldReference, KindReference, ObjectReference, reference, reference_markdown};
+pub use reference::{
+    FieldReference, KindReference, ObjectReference, istio_reference, reference, reference_markdown,
+};
 pub use resource::{Resource, Resources};
 pub use spanned::{Pos, Spanned};

@@ -9,7 +9,7 @@ use crate::node::{self, Node, Value};
 use crate::{Problem, ProblemKind, Resource, Resources};
 
 use self::kinds::Known;
-pub(crate) use self::kinds::{KALM, SEAWAY};
+pub(crate) use self::kinds::{ISTIO_VERSIONS, KALM, SEAWAY};
 
 /// Reads every object of a text, which may be YAML or JSON, hold several documents, and Lists of objects.
 ///

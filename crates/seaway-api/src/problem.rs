@@ -27,6 +27,16 @@ pub struct Problem {
     pub message: String,
     /// What to do about it.
     pub help: String,
+    /// Whether only a part of the object is left out for it, such as one rule of several: the object itself is there.
+    pub is_contained: bool,
+}
+
+impl Problem {
+    /// Whether the whole object is left out for it.
+    #[must_use]
+    pub fn is_fatal(&self) -> bool {
+        self.kind.is_fatal() && !self.is_contained
+    }
 }
 
 /// Kinds of problems; each is one diagnostic code.
@@ -57,7 +67,7 @@ pub enum ProblemKind {
 }
 
 impl ProblemKind {
-    /// Whether the object with this problem is left out.
+    /// Whether what has this problem is left out: the object, or the part of it that stands for itself.
     #[must_use]
     pub fn is_fatal(self) -> bool {
         !matches!(self, Self::UnknownKind | Self::UnknownField | Self::IgnoredField)

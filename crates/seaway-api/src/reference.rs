@@ -7,7 +7,8 @@ pub use markdown::reference_markdown;
 use crate::decode::{Decode as _, ObjectShape};
 use crate::http_route::HttpRoute;
 use crate::https_cert::{HttpsCert, IssuerFields};
-use crate::parse::{KALM, SEAWAY};
+use crate::istio::{DestinationRule, Gateway, ServiceEntry, VirtualService, WorkloadEntry};
+use crate::parse::{ISTIO_VERSIONS, KALM, SEAWAY};
 
 /// A kind, as a reader sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,18 +53,30 @@ pub struct FieldReference {
 #[must_use]
 pub fn reference() -> Vec<KindReference> {
     vec![
-        kind("HttpRoute", HttpRoute::describe()),
-        kind("HttpsCert", HttpsCert::describe()),
-        kind("HttpsCertIssuer", IssuerFields::describe()),
+        kind("HttpRoute", &[SEAWAY, KALM], HttpRoute::describe()),
+        kind("HttpsCert", &[SEAWAY, KALM], HttpsCert::describe()),
+        kind("HttpsCertIssuer", &[SEAWAY, KALM], IssuerFields::describe()),
     ]
 }
 
-fn kind(kind: &'static str, spec: ObjectShape) -> KindReference {
+/// The reference of Istio's kinds.
+#[must_use]
+pub fn istio_reference() -> Vec<KindReference> {
+    vec![
+        kind("Gateway", &ISTIO_VERSIONS, Gateway::describe()),
+        kind("VirtualService", &ISTIO_VERSIONS, VirtualService::describe()),
+        kind("DestinationRule", &ISTIO_VERSIONS, DestinationRule::describe()),
+        kind("ServiceEntry", &ISTIO_VERSIONS, ServiceEntry::describe()),
+        kind("WorkloadEntry", &ISTIO_VERSIONS, WorkloadEntry::describe()),
+    ]
+}
+
+fn kind(kind: &'static str, api_versions: &[&'static str], spec: ObjectShape) -> KindReference {
     let mut objects = Vec::new();
     collect("spec".to_owned(), spec, &mut objects);
     KindReference {
         kind,
-        api_versions: vec![SEAWAY, KALM],
+        api_versions: api_versions.to_vec(),
         objects,
     }
 }

@@ -6,6 +6,7 @@ use crate::core::{EndpointSlice, Endpoints, Namespace, Pod, Secret, Service};
 use crate::http_route::HttpRoute;
 use crate::https_cert::{HttpsCert, HttpsCertIssuer};
 use crate::ingress::{Ingress, IngressClass};
+use crate::istio::{DestinationRule, Gateway as IstioGateway, ServiceEntry, VirtualService, WorkloadEntry};
 use crate::{Meta, Object, Problem};
 
 macro_rules! kinds {
@@ -71,6 +72,11 @@ kinds! {
     https_cert_issuers: HttpsCertIssuer,
     ingresses: Ingress,
     ingress_classes: IngressClass,
+    istio_gateways: IstioGateway,
+    virtual_services: VirtualService,
+    destination_rules: DestinationRule,
+    service_entries: ServiceEntry,
+    workload_entries: WorkloadEntry,
     services: Service,
     endpoint_slices: EndpointSlice,
     endpoints: Endpoints,

@@ -20,6 +20,6 @@ mod worker;
 
 pub use challenges::Challenges;
 pub use core::FailureKind;
-pub use manager::{Clock, Manager, ManagerOptions};
-pub use status::{AliasStatus, CertState, CertStatus, Counters};
+pub use manager::{Change, Clock, Manager, ManagerOptions};
+pub use status::{AliasStatus, CertState, CertStatus, Counters, utc};
 pub use wanted::{Wanted, wanted};

@@ -115,6 +115,16 @@ pub(crate) fn validity_of(chain: &str) -> Option<(SystemTime, SystemTime)> {
     validity(&leaf)
 }
 
+/// The names of the first certificate of a chain; none if it cannot be read.
+pub(crate) fn names_in(chain: &str) -> Vec<String> {
+    let names = || {
+        let pem = first_block(chain)?;
+        let leaf = pem.parse_x509().ok()?;
+        names_of(&leaf)
+    };
+    names().map_or_else(Vec::new, |names| names.iter().map(str::to_owned).collect())
+}
+
 /// When a third of a life is left.
 pub(crate) fn renew_at(begin: SystemTime, end: SystemTime) -> SystemTime {
     let life = end.duration_since(begin).unwrap_or_default();

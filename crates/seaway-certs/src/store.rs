@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use seaway_model::{KeyPair, SecretName};
 
+use crate::files::Files;
 use crate::{CertError, TestCa};
 
 /// A certificate with the time to ask for a new one.
@@ -35,6 +36,8 @@ pub struct CertStore {
     data: Option<PathBuf>,
     test_ca: Mutex<Option<Arc<TestCa>>>,
     renewals: Mutex<BTreeMap<SecretName, SystemTime>>,
+    /// What others keep in files of their own.
+    pub(crate) files: Files,
 }
 
 impl CertStore {
@@ -55,6 +58,7 @@ impl CertStore {
             data,
             test_ca: Mutex::default(),
             renewals: Mutex::default(),
+            files: Files::default(),
         }
     }
 
@@ -79,6 +83,28 @@ impl CertStore {
     #[must_use]
     pub fn renew_at(&self) -> Option<SystemTime> {
         lock(&self.renewals).values().min().copied()
+    }
+
+    /// Whether [`crate::fulfil`] would find other certificates in the files that the model names.
+    #[must_use]
+    pub fn files_changed(&self) -> bool {
+        self.files.changed()
+    }
+
+    /// Whether the model names any files.
+    #[must_use]
+    pub fn has_files(&self) -> bool {
+        !self.files.is_empty()
+    }
+
+    /// Has all files read again by the next [`crate::fulfil`].
+    pub fn read_files_again(&self) {
+        self.files.read_again();
+    }
+
+    /// When a certificate of the test authority is renewed.
+    pub(crate) fn renewal(&self, name: &SecretName) -> Option<SystemTime> {
+        lock(&self.renewals).get(name).copied()
     }
 
     pub(crate) fn set_renewals(&self, renewals: BTreeMap<SecretName, SystemTime>) {

@@ -8,6 +8,8 @@
 
 #[path = "pebble/bench.rs"]
 mod bench;
+#[path = "pebble/renewal.rs"]
+mod renewal;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,6 +96,7 @@ async fn a_name_and_its_wildcard_come_by_acme_dns_with_a_configured_account() {
     let method = AcmeMethod::Dns01AcmeDns(AcmeDns {
         server: service.url().into(),
         accounts: [("example.com".into(), account)].into(),
+        roots: None,
     });
     let wanted = bench.wanted(method, &["example.com", "*.example.com"]);
     bench.start(std::slice::from_ref(&wanted));
@@ -109,6 +112,7 @@ async fn an_alias_that_is_missing_is_told_and_found_when_it_is_made() {
     let method = AcmeMethod::Dns01AcmeDns(AcmeDns {
         server: service.url().into(),
         accounts: Default::default(),
+        roots: None,
     });
     let wanted = bench.wanted(method, &["example.com"]);
     bench.start(std::slice::from_ref(&wanted));
@@ -140,6 +144,7 @@ async fn a_wildcard_comes_by_cloudflare_and_nothing_is_left_there() {
     let method = AcmeMethod::Dns01Cloudflare(Cloudflare {
         api_token: Hidden::new("the-token"),
         api: service.url().into(),
+        roots: None,
     });
     let wanted = bench.wanted(method, &["shop.example.com", "*.shop.example.com"]);
     bench.start(std::slice::from_ref(&wanted));
@@ -155,6 +160,7 @@ async fn a_token_that_cloudflare_refuses_is_told_and_not_shown() {
     let method = AcmeMethod::Dns01Cloudflare(Cloudflare {
         api_token: Hidden::new("another-token"),
         api: service.url().into(),
+        roots: None,
     });
     let wanted = bench.wanted(method, &["shop.example.com"]);
     bench.start(&[wanted]);
@@ -382,7 +388,7 @@ async fn two_processes_on_one_folder_order_once_and_both_serve() {
         .expect("a step");
     let clock: seaway_certs::acme::Clock = Arc::new(std::time::SystemTime::now);
     let (sender, mut changes) = tokio::sync::mpsc::unbounded_channel();
-    let on_change = move || sender.send(()).unwrap_or_default();
+    let on_change = move |_| sender.send(()).unwrap_or_default();
     let second = seaway_certs::acme::Manager::start(bench.data.path(), clock, on_change).expect("a manager");
     second.want(vec![wanted.clone()]);
     let pair = bench.certificate(&wanted.name, None).await;
@@ -404,7 +410,7 @@ async fn a_process_that_waits_answers_the_challenges_of_the_one_that_orders() {
         .await
         .expect("a step");
     let clock: seaway_certs::acme::Clock = Arc::new(std::time::SystemTime::now);
-    let second = seaway_certs::acme::Manager::start(bench.data.path(), clock, || {}).expect("a manager");
+    let second = seaway_certs::acme::Manager::start(bench.data.path(), clock, |_| {}).expect("a manager");
     second.want(vec![wanted.clone()]);
     // All questions of the authority arrive at the second.
     bench.answer_from(&second);

@@ -12,6 +12,7 @@ use seaway_api::core::{EndpointSlice, Endpoints, Namespace, Pod, Secret, Service
 use seaway_api::http_route::HttpRoute;
 use seaway_api::https_cert::{HttpsCert, HttpsCertIssuer};
 use seaway_api::ingress::{Ingress, IngressClass};
+use seaway_api::istio;
 use seaway_api::{Meta, Object, Pos, Problem, Resources};
 use seaway_model::Code;
 
@@ -19,12 +20,18 @@ use crate::findings::{Findings, origin_of, whereabouts};
 use crate::problem;
 
 /// All objects by kind, sorted by namespace, name and group.
+#[allow(dead_code, reason = "Istio's kinds are read as their compilers land")]
 pub(crate) struct Objects<'a> {
     pub(crate) http_routes: Vec<&'a Object<HttpRoute>>,
     pub(crate) https_certs: Vec<&'a Object<HttpsCert>>,
     pub(crate) https_cert_issuers: Vec<&'a Object<HttpsCertIssuer>>,
     pub(crate) ingresses: Vec<&'a Object<Ingress>>,
     pub(crate) ingress_classes: Vec<&'a Object<IngressClass>>,
+    pub(crate) istio_gateways: Vec<&'a Object<istio::Gateway>>,
+    pub(crate) virtual_services: Vec<&'a Object<istio::VirtualService>>,
+    pub(crate) destination_rules: Vec<&'a Object<istio::DestinationRule>>,
+    pub(crate) service_entries: Vec<&'a Object<istio::ServiceEntry>>,
+    pub(crate) workload_entries: Vec<&'a Object<istio::WorkloadEntry>>,
     pub(crate) services: Vec<&'a Object<Service>>,
     pub(crate) endpoint_slices: Vec<&'a Object<EndpointSlice>>,
     pub(crate) endpoints: Vec<&'a Object<Endpoints>>,
@@ -44,6 +51,11 @@ impl<'a> Objects<'a> {
             https_cert_issuers,
             ingresses,
             ingress_classes,
+            istio_gateways,
+            virtual_services,
+            destination_rules,
+            service_entries,
+            workload_entries,
             services,
             endpoint_slices,
             endpoints,
@@ -58,6 +70,11 @@ impl<'a> Objects<'a> {
             https_cert_issuers: unique(https_cert_issuers, findings),
             ingresses: unique(ingresses, findings),
             ingress_classes: unique(ingress_classes, findings),
+            istio_gateways: unique(istio_gateways, findings),
+            virtual_services: unique(virtual_services, findings),
+            destination_rules: unique(destination_rules, findings),
+            service_entries: unique(service_entries, findings),
+            workload_entries: unique(workload_entries, findings),
             services: unique(services, findings),
             endpoint_slices: unique(endpoint_slices, findings),
             endpoints: unique(endpoints, findings),
@@ -99,7 +116,7 @@ fn place(meta: &Meta) -> (&str, Pos) {
 /// The first fatal problem of each object, by place.
 fn unread(problems: &[Problem]) -> HashMap<(&str, &str, &str), &Problem> {
     let mut unread: HashMap<_, &Problem> = HashMap::new();
-    for problem in problems.iter().filter(|problem| problem.kind.is_fatal()) {
+    for problem in problems.iter().filter(|problem| problem.is_fatal()) {
         let key = (&*problem.object_kind, &*problem.namespace, &*problem.name);
         let first = unread.entry(key).or_insert(problem);
         if (&problem.file, problem.pos) < (&first.file, first.pos) {

@@ -34,7 +34,7 @@ pub(crate) fn statuses(
 ) -> Vec<ObjectStatus> {
     let unread = problems
         .iter()
-        .filter(|problem| problem.kind.is_fatal() && !problem.name.is_empty())
+        .filter(|problem| problem.is_fatal() && !problem.name.is_empty())
         .map(problem::origin);
     let known: BTreeSet<ObjectRef> = objects.chain(unread).map(|origin| (&origin).into()).collect();
     let findings = by_object(diagnostics);

@@ -19,7 +19,7 @@ pub(crate) fn compiled_with(manifests: &str, options: &Options) -> (Model, Repor
 pub(crate) fn parsed(manifests: &str) -> Resources {
     let mut resources = Resources::default();
     resources.parse_into("test.yaml", manifests);
-    let fatal: Vec<_> = resources.problems.iter().filter(|p| p.kind.is_fatal()).collect();
+    let fatal: Vec<_> = resources.problems.iter().filter(|p| p.is_fatal()).collect();
     assert!(fatal.is_empty(), "the test's manifests do not parse: {fatal:#?}");
     resources
 }

@@ -122,6 +122,9 @@ pub struct AcmeDns {
     pub server: Arc<str>,
     /// Accounts by domain, without a wildcard's `*.`. One that is missing is registered and kept in the data folder.
     pub accounts: BTreeMap<Arc<str>, AcmeDnsAccount>,
+    /// Certificates in PEM that the API's own certificate is checked against, instead of the system's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub roots: Option<Arc<str>>,
 }
 
 /// An account of acme-dns: what its registration answers.
@@ -146,6 +149,9 @@ pub struct AcmeDnsAccount {
 pub struct Cloudflare {
     /// Needs `Zone:Read` and `DNS:Edit` of the zones.
     pub api_token: Hidden,
-    /// Base of the API: [`CLOUDFLARE_API`], or a test's.
+    /// Base of the API: [`CLOUDFLARE_API`], or that of something before it.
     pub api: Arc<str>,
+    /// As [`AcmeDns::roots`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub roots: Option<Arc<str>>,
 }

@@ -176,6 +176,9 @@ codes! {
     /// A certificate is wanted for a domain that no route serves.
     DomainNotServed = "SW0312", Warning, None,
         "The certificate is ordered all the same, as the domain may be served soon; until then requests for it are answered 404. Add a route for the host, or remove the domain.";
+    /// A file that holds a certificate, its key or authorities cannot be used.
+    CertificateFile = "SW0313", Error, None,
+        "Whoever runs the gateway reads the files that a Gateway or a DestinationRule names. What a file held before keeps serving; without that, handshakes that need it are refused. Put the file there, readable for the gateway; it is looked for again every two seconds, and on SIGHUP.";
     /// Several objects claim the same host.
     SharedHost = "SW0401", Warning, None,
         "Their rules are merged and sorted together. If that is not meant, give each a host of its own.";

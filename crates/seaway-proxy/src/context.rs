@@ -9,7 +9,7 @@ use http::HeaderValue;
 use crate::downstream::{Connections, Counters};
 use crate::options::Options;
 use crate::snapshot::{Published, Snapshot};
-use crate::tls::Certificates;
+use crate::tls::{Certificates, ClientCertificate};
 use crate::upstream::Registry;
 
 /// One per process.
@@ -25,6 +25,8 @@ pub struct Shared {
     pub certificates: Certificates,
     /// Downstream connections under way.
     pub connections: Arc<Connections>,
+    /// Sessions of datagrams under way.
+    pub sessions: Arc<Connections>,
     /// What happened on them.
     pub counters: Counters,
 }
@@ -38,6 +40,7 @@ impl Shared {
             registry: Registry::default(),
             certificates: Certificates::default(),
             connections: Connections::new(options.limits.connections),
+            sessions: Connections::new(options.limits.sessions),
             counters: Counters::default(),
             options,
         }
@@ -75,6 +78,8 @@ pub struct Made {
 pub struct TlsConnection {
     /// Lower case; `None` if the client sent none.
     pub server_name: Option<Arc<str>>,
+    /// Who the client proved to be, where it was asked and did.
+    pub client: Option<Arc<ClientCertificate>>,
 }
 
 impl Connection {

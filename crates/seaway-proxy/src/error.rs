@@ -57,7 +57,7 @@ pub enum Failure {
     #[error("the client went away")]
     ClientGone,
     #[error("an injected fault")]
-    FaultInjected(u16),
+    FaultInjected { status: u16, grpc_status: Option<u8> },
     #[error("too much is under way")]
     Overload,
     #[error("too much is under way to that destination")]
@@ -227,10 +227,13 @@ impl Failure {
                 "client_gone",
                 false,
             ),
-            Self::FaultInjected(status) => (
+            Self::FaultInjected {
+                status,
+                grpc_status: of_grpc,
+            } => (
                 Ourselves,
                 status,
-                grpc_status(status),
+                of_grpc.map_or_else(|| grpc_status(status), u16::from),
                 Some(Flag::FaultInjected),
                 "fault_injected",
                 true,

@@ -5,8 +5,8 @@
 //! `thread_local!`s that are touched in short closures and never across an `await`, so futures stay `Send` and
 //! `tokio::spawn` serves. The alternative, a multi-threaded runtime with a shared pool, measured ten per cent slower.
 //!
-//! Rooms: `downstream` accepts and speaks to clients, `pipeline` is what happens to a request in order,
-//! `upstream` finds endpoints and speaks to them, `admin` answers operators.
+//! Rooms: `downstream` accepts and speaks to clients, `pipeline` is what happens to a request in order, `l4` relays what is
+//! not HTTP, `upstream` finds endpoints and speaks to them, `admin` answers operators.
 
 pub mod admin;
 pub mod body;
@@ -14,6 +14,7 @@ pub mod challenges;
 pub mod context;
 pub mod downstream;
 pub mod error;
+mod l4;
 pub mod options;
 pub mod pipeline;
 pub mod proxy;

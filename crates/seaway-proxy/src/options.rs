@@ -49,7 +49,7 @@ pub struct Limits {
     pub head_bytes: usize,
     /// Fields of a request head. Above: 431.
     pub head_fields: usize,
-    /// From the first byte of a head (or the accept) to its end.
+    /// From the first byte of a head (or the accept) to its end. The same for a header of the PROXY protocol.
     pub head_timeout: Duration,
     /// An HTTP/1.1 connection without a request.
     pub idle_timeout: Duration,
@@ -58,12 +58,16 @@ pub struct Limits {
     /// An HTTP/1.1 connection without a request for so long gives its buffers back.
     pub hibernate_after: Duration,
     /// A listener that goes away leaves its idle HTTP/1.1 connections open for so long, since a request may be on its
-    /// way that would be lost; it is answered with `connection: close`.
+    /// way that would be lost; it is answered with `connection: close`. A process that drains passes datagrams back to
+    /// clients for so long.
     pub drain_grace: Duration,
-    /// From accept to the end of a TLS handshake.
+    /// From accept to the end of a TLS handshake, or to a server name by which the connection goes on untouched.
     pub handshake_timeout: Duration,
     /// Downstream connections of all workers.
     pub connections: usize,
+    /// Sessions of datagrams of all workers. Each has a socket; anybody can begin one with one datagram, and may lie about
+    /// its address, so the limit is one of its own.
+    pub sessions: usize,
     /// HTTP/2 streams of one connection.
     pub concurrent_streams: u32,
     /// HTTP/2 streams that a client may reset before they are answered, before the connection is closed (CVE-2023-44487).
@@ -84,6 +88,7 @@ impl Default for Limits {
             drain_grace: Duration::from_secs(1),
             handshake_timeout: Duration::from_secs(10),
             connections: 50_000,
+            sessions: 10_000,
             concurrent_streams: 128,
             reset_streams: 50,
             replay_bytes: 64 * 1024,

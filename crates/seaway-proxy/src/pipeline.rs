@@ -100,7 +100,7 @@ pub async fn handle(connection: Arc<Connection>, mut request: Request<Incoming>)
     let Some(listener) = snapshot.table.listener(&exchange.connection.listener) else {
         return answer(exchange, Answer::Failure(Failure::NoRoute), None);
     };
-    let decision = listener.decide(&forward::request_head(&exchange, &request, &identity));
+    let decision = listener.decide(&forward::request_head(&exchange, &request, &identity, trusted));
     let matched = match decision {
         Decision::Route(matched) => matched,
         Decision::Misdirected => return answer(exchange, Answer::Failure(Failure::Misdirected), None),

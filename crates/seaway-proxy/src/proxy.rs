@@ -42,7 +42,7 @@ struct State {
 /// How a drain ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drained {
-    /// Connections that the time-out cut off; 0 when all finished.
+    /// Connections and sessions that the time-out cut off; 0 when all finished.
     pub cut_off: usize,
 }
 
@@ -134,7 +134,9 @@ impl Proxy {
     /// What happened on downstream connections.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.shared.counters.stats(self.connections())
+        self.shared
+            .counters
+            .stats(self.connections(), self.shared.sessions.open())
     }
 
     /// The listening sockets, for a process that is to take them over: duplicate them into it and give them as
@@ -146,7 +148,8 @@ impl Proxy {
     }
 
     /// Stops accepting, lets every connection finish, and stops the workers. Connections that are in the kernel's
-    /// queues are served, HTTP/1.1 is told `connection: close`, HTTP/2 gets a GOAWAY, upgraded connections are waited for.
+    /// queues are served, HTTP/1.1 is told `connection: close`, HTTP/2 gets a GOAWAY, upgraded and relayed connections are
+    /// waited for.
     /// Blocks for at most about `timeout`.
     pub fn drain(&self, timeout: Duration) -> Drained {
         let start = Instant::now();
@@ -159,7 +162,9 @@ impl Proxy {
             lock(&self.statuses).clear();
         }
         let left = timeout.saturating_sub(start.elapsed());
-        let cut_off = self.shared.connections.wait_for_none(left);
+        let connections = self.shared.connections.wait_for_none(left);
+        let left = timeout.saturating_sub(start.elapsed());
+        let cut_off = connections + self.shared.sessions.wait_for_none(left);
         let workers = std::mem::take(&mut lock(&self.state).workers);
         drop(workers);
         Drained { cut_off }

@@ -9,10 +9,13 @@ use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
+use seaway_model::Protocol;
 use seaway_telemetry::{RequestRecord, RequestSink, Sinks};
+use socket2::Socket;
 use tokio::sync::mpsc as commands;
 
-use crate::downstream::{Acceptor, Handler, Site, Slot};
+use crate::downstream::{Acceptor, Handler, Leaving, Site, Slot};
+use crate::l4::Datagrams;
 use crate::pipeline::timer;
 
 thread_local! {
@@ -43,12 +46,13 @@ fn install_sink(sink: Box<dyn RequestSink>) {
 enum Command {
     Listen {
         id: u64,
-        socket: std::net::TcpListener,
+        socket: Socket,
         slot: Arc<Slot>,
         done: mpsc::Sender<io::Result<()>>,
     },
     Unlisten {
         id: u64,
+        leaving: Leaving,
         done: mpsc::Sender<()>,
     },
 }
@@ -105,11 +109,11 @@ impl Worker {
         })
     }
 
-    /// Accepts on a socket from now on.
+    /// Accepts on a socket from now on, or receives on it, as the slot's protocol says.
     ///
     /// # Errors
     /// When the socket cannot be watched, or the worker is gone.
-    pub(crate) fn listen(&self, id: u64, socket: std::net::TcpListener, slot: Arc<Slot>) -> io::Result<()> {
+    pub(crate) fn listen(&self, id: u64, socket: Socket, slot: Arc<Slot>) -> io::Result<()> {
         let (done, is_done) = mpsc::channel();
         self.send(Command::Listen {
             id,
@@ -122,11 +126,11 @@ impl Worker {
             .unwrap_or_else(|_| Err(io::Error::other("the worker thread has ended")))
     }
 
-    /// Stops accepting on every socket with that number. What the kernel had queued is accepted first; connections
-    /// finish what they are doing. The receiver hears when the sockets are closed.
-    pub(crate) fn unlisten(&self, id: u64) -> mpsc::Receiver<()> {
+    /// Stops accepting on every socket with that number. What the kernel had queued is accepted first, unless it is the
+    /// successor's; connections finish what they are doing. The receiver hears when the sockets are closed.
+    pub(crate) fn unlisten(&self, id: u64, leaving: Leaving) -> mpsc::Receiver<()> {
         let (done, is_done) = mpsc::channel();
-        self.send(Command::Unlisten { id, done });
+        self.send(Command::Unlisten { id, leaving, done });
         is_done
     }
 
@@ -146,9 +150,15 @@ impl Drop for Worker {
     }
 }
 
+/// What listens on one socket.
+enum Ear {
+    Connections(Acceptor),
+    Datagrams(Datagrams),
+}
+
 async fn obey<H: Handler>(site: Site<H>, mut commands: commands::UnboundedReceiver<Command>) {
     let site = Arc::new(site);
-    let mut acceptors: Vec<(u64, Acceptor)> = Vec::new();
+    let mut ears: Vec<(u64, Ear)> = Vec::new();
     while let Some(command) = commands.recv().await {
         match command {
             Command::Listen {
@@ -157,13 +167,21 @@ async fn obey<H: Handler>(site: Site<H>, mut commands: commands::UnboundedReceiv
                 slot,
                 done,
             } => {
-                let result = Acceptor::start(socket, slot, Arc::clone(&site));
-                let result = result.map(|acceptor| acceptors.push((id, acceptor)));
+                let ear = match slot.protocol {
+                    Protocol::Udp => {
+                        Datagrams::start(socket, slot, Arc::clone(&site.shared)).map(Ear::Datagrams)
+                    }
+                    _ => Acceptor::start(socket.into(), slot, Arc::clone(&site)).map(Ear::Connections),
+                };
+                let result = ear.map(|ear| ears.push((id, ear)));
                 let _: Result<(), mpsc::SendError<_>> = done.send(result);
             }
-            Command::Unlisten { id, done } => {
-                for (_, acceptor) in acceptors.extract_if(.., |(i, _)| *i == id) {
-                    acceptor.stop().await;
+            Command::Unlisten { id, leaving, done } => {
+                for (_, ear) in ears.extract_if(.., |(i, _)| *i == id) {
+                    match ear {
+                        Ear::Connections(acceptor) => acceptor.stop(leaving).await,
+                        Ear::Datagrams(datagrams) => datagrams.stop(leaving).await,
+                    }
                 }
                 let _: Result<(), mpsc::SendError<()>> = done.send(());
             }

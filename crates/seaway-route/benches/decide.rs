@@ -78,6 +78,7 @@ fn cost(
                 query: None,
                 headers: &headers,
                 server_name: None,
+                source: None,
             };
             let decision = black_box(listener.decide(black_box(&head)));
             assert!(

@@ -4,6 +4,7 @@
 //! [`crate::index`] only proposes routes; what is said here decides, so a mistake in the index can hide a route but never
 //! let a wrong one through.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use seaway_model::{Match, PathMatch, StringMatch, ValueMatch};
@@ -46,6 +47,7 @@ pub(crate) enum Miss {
     Never,
     Path,
     Method,
+    Source,
     /// By its place in [`Ready::checks`].
     Check(usize),
 }
@@ -56,6 +58,8 @@ pub(crate) enum Miss {
 pub(crate) struct Ready {
     path: Path,
     pub(crate) methods: Box<[Arc<str>]>,
+    /// Sorted.
+    sources: Option<Arc<[IpAddr]>>,
     pub(crate) checks: Box<[Check]>,
 }
 
@@ -79,6 +83,7 @@ impl Ready {
             return Self {
                 path: Path::Never,
                 methods: Box::default(),
+                sources: None,
                 checks: Box::default(),
             };
         };
@@ -105,6 +110,7 @@ impl Ready {
         Self {
             checks: checks.collect(),
             methods: conditions.methods.iter().cloned().collect(),
+            sources: conditions.sources.clone(),
             path: Path::new(&conditions.path, expressions),
         }
     }
@@ -116,7 +122,7 @@ impl Ready {
             Path::Any | Path::Exact(_) | Path::Elements(_) | Path::Prefix(_) => true,
             Path::ExactIgnoringCase(_) | Path::PrefixIgnoringCase(_) | Path::Regex(_) | Path::Never => false,
         };
-        by_index && self.methods.is_empty() && self.checks.is_empty()
+        by_index && self.methods.is_empty() && self.sources.is_none() && self.checks.is_empty()
     }
 
     /// Whether all conditions hold: how many bytes of the path were matched, or the first condition that does not hold.
@@ -124,6 +130,13 @@ impl Ready {
         let matched = self.path.matched(request.path)?;
         if !self.methods.is_empty() && !self.methods.iter().any(|m| **m == *request.method) {
             return Err(Miss::Method);
+        }
+        if let Some(sources) = &self.sources
+            && request
+                .source
+                .is_none_or(|source| sources.binary_search(&source).is_err())
+        {
+            return Err(Miss::Source);
         }
         match self.checks.iter().position(|check| !check.holds(request)) {
             Some(failed) => Err(Miss::Check(failed)),

@@ -1,7 +1,8 @@
 //! Cross-origin resource sharing (Fetch standard, 3.2), as pure functions of the request's headers.
 //!
 //! As in Envoy, an origin that is not allowed is no error: its preflight goes on to the upstream, which may know better,
-//! and its answer gets no headers of ours, so the browser refuses it.
+//! or is answered without a permission, as the route says. An answer to it gets no headers of ours, so the browser
+//! refuses it.
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
@@ -33,6 +34,7 @@ pub struct CompiledCors {
     headers: List,
     expose: Option<HeaderValue>,
     credentials: bool,
+    forward_unmatched: bool,
     max_age: Option<HeaderValue>,
 }
 
@@ -56,6 +58,8 @@ enum List {
 pub struct PreflightAnswer {
     /// All headers of the answer.
     pub headers: HeaderMap,
+    /// Whether the origin may ask at all.
+    pub is_allowed: bool,
 }
 
 impl PreflightAnswer {
@@ -81,19 +85,28 @@ impl CompiledCors {
             headers: List::new(&cors.allow_headers),
             expose: joined(&cors.expose_headers),
             credentials: cors.allow_credentials,
+            forward_unmatched: cors.forward_unmatched_preflights,
             max_age: cors.max_age_seconds.map(HeaderValue::from),
         }
     }
 
-    /// The answer to a preflight request: `OPTIONS` with `Origin` and `Access-Control-Request-Method`, from an origin
-    /// that is allowed. `None` for every other request, which goes on.
+    /// The answer to a preflight request: `OPTIONS` with `Origin` and `Access-Control-Request-Method`. One from an origin
+    /// that is not allowed is answered too, without a permission, unless the route forwards those. `None` for every
+    /// other request, which goes on.
     #[must_use]
     pub fn preflight(&self, method: &str, request: &HeaderMap) -> Option<PreflightAnswer> {
         let asked = request
             .get(ACCESS_CONTROL_REQUEST_METHOD)
             .filter(|_| method == "OPTIONS")?;
-        let origin = request.get(ORIGIN).filter(|origin| self.allows(origin))?;
+        let origin = request.get(ORIGIN)?;
         let mut headers = HeaderMap::with_capacity(6);
+        if !self.allows(origin) {
+            self.add_vary(&mut headers);
+            return (!self.forward_unmatched).then_some(PreflightAnswer {
+                headers,
+                is_allowed: false,
+            });
+        }
         self.add_origin(origin, &mut headers);
         self.add_vary(&mut headers);
         self.methods
@@ -104,7 +117,10 @@ impl CompiledCors {
         if let Some(age) = &self.max_age {
             headers.insert(ACCESS_CONTROL_MAX_AGE, age.clone());
         }
-        Some(PreflightAnswer { headers })
+        Some(PreflightAnswer {
+            headers,
+            is_allowed: true,
+        })
     }
 
     /// Changes the response to an actual request with this `Origin`. Where the origin is allowed, ours replace whatever

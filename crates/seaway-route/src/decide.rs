@@ -3,6 +3,8 @@
 //! One function decides, for the proxy and for `explain` alike: an [`Observer`] watches it at work. The one that sees
 //! nothing is compiled away.
 
+use std::net::IpAddr;
+
 use http::HeaderMap;
 use seaway_model::{ServerCertificate, VirtualHost};
 
@@ -26,6 +28,8 @@ pub struct RequestHead<'a> {
     pub headers: &'a HeaderMap,
     /// The TLS server name, lower case, where the connection has one.
     pub server_name: Option<&'a str>,
+    /// The client's address, IPv4 where it is one. Without one, no route for certain clients takes the request.
+    pub source: Option<IpAddr>,
 }
 
 /// What becomes of a request.
@@ -104,7 +108,7 @@ impl ListenerTable {
     /// The same decision without any index: what the indexes are held against, by tests and fuzzers.
     #[must_use]
     pub fn decide_linear<'t>(&'t self, request: &RequestHead<'_>) -> Decision<'t> {
-        if let (Some(name), Some(tls)) = (request.server_name, &self.listener().tls) {
+        if let Some(tls) = &self.listener().tls {
             let chosen = |host: &str| {
                 let covering = tls.certificates.iter().filter(|c| c.host.matches(host));
                 covering.min_by_key(|c| &c.host)
@@ -116,7 +120,14 @@ impl ListenerTable {
             };
             let of = |c: &ServerCertificate| (c.secret.clone(), c.parameters.client.clone());
             let due = chosen(request.host).filter(|due| !relayed(due)).map(of);
-            if name != request.host && (due.is_none() || due != chosen(name).map(of)) {
+            let misdirected = match request.server_name {
+                Some(name) => name != request.host && (due.is_none() || due != chosen(name).map(of)),
+                None => {
+                    let asked = due.and_then(|(_, client)| client);
+                    asked.is_some() && asked != chosen("").map(of).and_then(|(_, client)| client)
+                }
+            };
+            if misdirected {
                 return Decision::Misdirected;
             }
         }

@@ -8,7 +8,7 @@ mod upstream;
 
 use std::borrow::Cow;
 
-pub use hash::hash_input;
+pub use hash::{HashInput, hash_input, set_cookie};
 pub use redirect::{RedirectRequest, redirect_location};
 pub use upstream::{UpstreamTarget, upstream_target};
 

@@ -1,4 +1,4 @@
-//! Why a request goes where it goes.
+//! Why a request, or a connection that is relayed, goes where it goes.
 //!
 //! The decision is the proxy's own: the same `decide`, watched, and the same functions of [`crate::effect`]. What is added
 //! here is what comes before a proxy's decision (which listener, is there a certificate) and the telling of it. What an
@@ -6,7 +6,9 @@
 
 mod answer;
 mod because;
+mod connection;
 mod line;
+mod policies;
 mod request;
 mod shares;
 mod text;
@@ -15,9 +17,10 @@ use std::borrow::Cow;
 
 pub use answer::{
     AbortShare, ActionKind, Answer, Considered, DelayShare, DestinationShare, Endpoints, Explanation,
-    FaultShares, HeaderChanges, MirrorShare, RedirectAnswer, Retries, RouteRef, UpstreamRequest,
+    FaultShares, HeaderChanges, MirrorShare, Mode, RedirectAnswer, Retries, RouteRef, UpstreamRequest,
 };
 pub use line::explain_json_line;
+pub use policies::Policies;
 pub use request::{ExplainRequest, Scheme, UnusableRequest};
 use seaway_model::{Action, Protocol};
 
@@ -37,44 +40,26 @@ pub fn explain<'a>(table: &'a RouteTable, request: &'a ExplainRequest<'a>) -> Ex
     let Some(listener) = find_listener(table, request) else {
         return Explanation::none(format!("no listener on port {}", request.port).into());
     };
-    let mut explanation = match refuse_connection(listener, request) {
-        Some(because) => Explanation::none(because),
+    let mut explanation = match connection::explain_connection(table, listener, request) {
+        Some(explanation) => explanation,
         None => explain_request(listener, request),
     };
     explanation.listener = Some(&listener.listener().name);
     explanation
 }
 
-/// The listener on the request's port; of several the first that speaks its scheme.
+/// The listener on the request's port; of several the first that speaks its scheme, else the first that could take it
+/// for something else. A datagram and a connection never meet the same listener.
 fn find_listener<'a>(table: &'a RouteTable, request: &ExplainRequest<'_>) -> Option<&'a ListenerTable> {
+    let udp = |protocol| protocol == Protocol::Udp;
+    let wanted = request.scheme.protocol();
     let on_port = || {
-        table
-            .listeners()
-            .iter()
-            .filter(|l| l.listener().port == request.port)
+        let listeners = table.listeners().iter();
+        listeners.filter(|l| l.listener().port == request.port && udp(l.listener().protocol) == udp(wanted))
     };
     on_port()
-        .find(|l| l.listener().protocol == request.scheme.protocol())
+        .find(|l| l.listener().protocol == wanted)
         .or_else(|| on_port().next())
-}
-
-/// Why no request would come through a connection like this one.
-fn refuse_connection(listener: &ListenerTable, request: &ExplainRequest<'_>) -> Option<Cow<'static, str>> {
-    match (listener.listener().protocol, request.scheme) {
-        (Protocol::Https, Scheme::Http) => Some("the listener speaks TLS, and the URL says http".into()),
-        (Protocol::Http, Scheme::Https) => {
-            Some("the listener does not speak TLS, and the URL says https".into())
-        }
-        (Protocol::Http, Scheme::Http) => None,
-        (Protocol::Tcp | Protocol::Udp, _) => Some("the listener relays bytes, and sees no requests".into()),
-        (Protocol::Https, Scheme::Https) => listener.certificate(&request.url_host).is_none().then(|| {
-            format!(
-                "no certificate for {}, so the TLS handshake is refused",
-                request.url_host
-            )
-            .into()
-        }),
-    }
 }
 
 fn explain_request<'a>(listener: &'a ListenerTable, request: &'a ExplainRequest<'a>) -> Explanation<'a> {
@@ -104,6 +89,7 @@ fn explain_request<'a>(listener: &'a ListenerTable, request: &'a ExplainRequest<
         query: request.query,
         headers: &request.headers,
         server_name: request.server_name(),
+        source: request.source,
     };
     let mut watch = Watch::default();
     let decision = listener.decide_watched(&head, &mut watch);
@@ -136,12 +122,14 @@ fn explain_match<'a>(
 ) -> Explanation<'a> {
     let route = &*matched.route.route;
     let cors = matched.route.cors.as_ref();
-    let mut explanation = if cors.is_some_and(|c| c.preflight(head.method, head.headers).is_some()) {
-        Explanation::respond(
-            PreflightAnswer::STATUS,
-            "cors_preflight",
-            Cow::Borrowed("CORS answers the preflight request"),
-        )
+    let preflight = cors.and_then(|c| c.preflight(head.method, head.headers));
+    let mut explanation = if let Some(preflight) = preflight {
+        let because = if preflight.is_allowed {
+            "CORS answers the preflight request"
+        } else {
+            "CORS answers the preflight request without a permission: the origin is not allowed"
+        };
+        Explanation::respond(PreflightAnswer::STATUS, "cors_preflight", Cow::Borrowed(because))
     } else {
         let mut explanation = match &route.action {
             Action::Forward(forward) => shares::forward(matched, forward, request, head),
@@ -176,7 +164,7 @@ fn explain_match<'a>(
         explanation
     };
     explanation.virtual_host = Some(&matched.virtual_host.host);
-    explanation.route = Some(RouteRef(route));
+    explanation.route = Some(RouteRef::from(route));
     explanation
 }
 
@@ -202,7 +190,7 @@ impl<'t> Observer<'t> for Watch<'t> {
 impl<'t> Watch<'t> {
     fn tell(&self, head: &RequestHead<'_>) -> Vec<Considered<'t>> {
         let tell = |(route, miss): &(&'t CompiledRoute, Option<Miss>)| Considered {
-            route: RouteRef(&route.route),
+            route: RouteRef::from(&*route.route),
             matched: miss.is_none(),
             because: because::because(route, *miss, head),
         };

@@ -13,6 +13,8 @@ use crate::RequestHead;
 pub(crate) enum Source {
     /// A header.
     Header(HeaderName),
+    /// `:method`
+    Method,
     /// `host` or `:authority`: the Host header as sent, or the normalised host where the request has no such header.
     Host,
     /// The first query parameter of that name.
@@ -27,6 +29,7 @@ impl Source {
     /// A header by its name as configured.
     pub(crate) fn header(name: &str) -> Self {
         match name {
+            ":method" => Self::Method,
             "host" | ":authority" => Self::Host,
             _ => HeaderName::from_bytes(name.as_bytes()).map_or(Self::Nowhere, Self::Header),
         }
@@ -36,6 +39,7 @@ impl Source {
     pub(crate) fn value<'r>(&self, request: &RequestHead<'r>) -> Option<Cow<'r, [u8]>> {
         match self {
             Self::Header(name) => header(request.headers, name),
+            Self::Method => Some(Cow::Borrowed(request.method.as_bytes())),
             Self::Host => host(request),
             Self::Query(name) => query(request.query?, name.as_bytes()),
             Self::Cookie(name) => cookie(request.headers, name.as_bytes()).map(Cow::Borrowed),

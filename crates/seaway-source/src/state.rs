@@ -230,7 +230,7 @@ impl FileState {
             self.serving.iter().filter(is_kept).cloned().collect()
         };
         let identities: HashSet<Identity<'_>> = kept.iter().map(of_resource).collect();
-        for problem in parsed.problems.iter_mut().filter(|p| p.kind.is_fatal()) {
+        for problem in parsed.problems.iter_mut().filter(|p| p.is_fatal()) {
             if identities.contains(&of_problem(problem)) {
                 say_what_serves(problem, "the last good version of the object");
             }
@@ -260,7 +260,7 @@ fn of_problem(problem: &Problem) -> Identity<'_> {
 fn broken(problems: &[Problem]) -> impl Iterator<Item = Identity<'_>> {
     problems
         .iter()
-        .filter(|problem| problem.kind.is_fatal() && !problem.name.is_empty())
+        .filter(|problem| problem.is_fatal() && !problem.name.is_empty())
         .map(of_problem)
 }
 
@@ -288,6 +288,7 @@ pub(crate) fn file_problem(kind: ProblemKind, file: &str, pos: Pos, message: Str
         pos,
         message,
         help: help.to_owned(),
+        is_contained: false,
     }
 }
 

@@ -18,6 +18,7 @@ mod encode;
 pub mod json;
 mod notes;
 mod resources;
+pub mod server;
 mod unsupported;
 mod words;
 

@@ -64,6 +64,25 @@ impl Kind {
         }
     }
 
+    /// `clusters`: what it is called in `/clients`, metrics and logs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Cluster => "clusters",
+            Self::Endpoints => "endpoints",
+            Self::Secret => "secrets",
+            Self::Listener => "listeners",
+            Self::Routes => "routes",
+        }
+    }
+
+    /// Whether a client that names nothing means all there are. The others are asked for by the names that listeners
+    /// and clusters refer to.
+    #[must_use]
+    pub fn is_wildcard(self) -> bool {
+        matches!(self, Self::Cluster | Self::Listener)
+    }
+
     /// The kind with this type URL.
     #[must_use]
     pub fn of_type_url(url: &str) -> Option<Self> {

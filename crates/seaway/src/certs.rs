@@ -79,7 +79,7 @@ pub fn certs(args: &CertsArgs, output: Output) -> anyhow::Result<Exit> {
         Output::Text => {
             write!(out, "{}", table::table(&certs))?;
             if certs.is_empty() {
-                writeln!(io::stderr(), "no certificate has to be had from an authority")?;
+                writeln!(io::stderr(), "there is no certificate")?;
             }
         }
     }

@@ -47,7 +47,7 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// A gateway with sample services and manifests inside, and the commands to try
     #[command(after_help = "Example:\n  seaway demo")]
-    Demo(DemoArgs),
+    Demo(Box<DemoArgs>),
     /// Reports every error and warning, with file, line, column, and what to do
     #[command(after_help = "Example:\n  seaway check manifests/ && echo fine")]
     Check(PathArgs),
@@ -80,7 +80,10 @@ Examples:
   seaway explain manifests/ --request 'GET https://shop.example.com/cart' -H 'User-Agent: iPhone'
   seaway explain manifests/ --requests requests.jsonl > decisions.jsonl
 
-A line of the file is {\"method\", \"url\", \"headers\": {}, \"port\"}; one line is answered by one line, in order.";
+  seaway explain manifests/ --request tcp://db.example.com:5432
+
+A line of the file is {\"method\", \"url\", \"headers\": {}, \"port\", \"source\"}; one line is answered by one line, in order.
+Besides http and https a URL may be tcp://host:port, udp://host:port, or tls://name:port with the name as server name.";
 
 /// Where manifests are.
 #[derive(Args, Clone, Debug)]
@@ -96,7 +99,7 @@ pub struct ExplainArgs {
     /// Where manifests are.
     #[command(flatten)]
     pub manifests: PathArgs,
-    /// The request: a method and a URL.
+    /// The request: a method and a URL, or the URL of a connection.
     #[arg(
         long,
         value_name = "'METHOD URL'",
@@ -115,6 +118,9 @@ pub struct ExplainArgs {
     /// The port it arrives on, as configured; by default the URL's.
     #[arg(long, value_name = "N", conflicts_with = "requests")]
     pub port: Option<u16>,
+    /// The client's address, for rules that are for certain pods.
+    #[arg(long, value_name = "IP", conflicts_with = "requests")]
+    pub source: Option<IpAddr>,
     /// Many requests, one JSON object a line; `-` for standard input.
     #[arg(long, value_name = "FILE")]
     pub requests: Option<String>,
@@ -209,6 +215,12 @@ pub struct ServeArgs {
     /// Where certificates that Seaway makes are kept.
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA)]
     pub data: PathBuf,
+    /// Which DNS server is asked whether a record for dns-01 can be seen; by default those of the system.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub dns_server: Option<SocketAddr>,
+    /// Cares for certificates as if it were so much later. For tests, which cannot wait for two months; said at the start.
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_duration, hide = true)]
+    pub clock_offset: Duration,
     /// Worker threads; by default one per core.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,

@@ -36,7 +36,11 @@ pub fn explain(args: &ExplainArgs, output: Output) -> anyhow::Result<Exit> {
 
 /// Whether errors left nothing that could take a request.
 fn is_unusable(model: &Model, report: &Report) -> bool {
-    report.has_errors() && model.listeners.iter().all(|l| l.virtual_hosts.is_empty())
+    let routes_nothing = |listener: &seaway_model::Listener| {
+        let relays = listener.tls.as_ref().is_some_and(|tls| !tls.routes.is_empty());
+        listener.virtual_hosts.is_empty() && listener.l4.is_none() && !relays
+    };
+    report.has_errors() && model.listeners.iter().all(|l| routes_nothing(l))
 }
 
 fn single(table: &RouteTable, request: &str, args: &ExplainArgs, output: Output) -> anyhow::Result<Exit> {
@@ -55,6 +59,7 @@ fn single(table: &RouteTable, request: &str, args: &ExplainArgs, output: Output)
         Ok(request) => request,
         Err(error) => return usage(&format!("--request: {error}")),
     };
+    let request = request.from_source(args.source);
     let explanation = explain_one(table, &request);
     let mut out = io::stdout().lock();
     match output {

@@ -15,9 +15,10 @@ mod upgrade;
 
 use std::io::{self, Write as _};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Instant;
 
 use seaway_api::Resources;
+use seaway_certs::acme::Change;
 use seaway_model::{Diagnostic, Severity};
 use seaway_source::Files;
 
@@ -43,9 +44,19 @@ pub fn serve(
     let channel = channel();
     let certificate = channel.0.clone();
     // Nobody receives any more only when the process is about to end.
-    let on_certificate = move || {
-        let _ = certificate.send(Event::Certificates);
+    let on_certificate = move |change| {
+        let _ = certificate.send(match change {
+            Change::Certificate => Event::Certificates,
+            Change::Trouble => Event::Announce,
+        });
     };
+    if !args.clock_offset.is_zero() {
+        writeln!(
+            io::stderr(),
+            "warning: certificates are cared for as if it were {:?} later (--clock-offset), which is for tests only",
+            args.clock_offset
+        )?;
+    }
     let mut gateway = match Gateway::start(args, &handover, on_certificate)? {
         Ok(gateway) => gateway,
         Err(message) => return refuse(&message),
@@ -65,6 +76,7 @@ pub fn serve(
     if let Err(message) = gateway.start_admin(args) {
         return refuse(&message);
     }
+    gateway.announce();
     gateway.ready();
     writeln!(io::stderr(), "ready")?;
     started(&gateway)?;
@@ -82,10 +94,10 @@ fn wait(
     mut shown: Vec<Diagnostic>,
 ) -> anyhow::Result<()> {
     loop {
-        let event = match events.receiver.recv_timeout(until(gateway.renew_at())) {
+        let event = match events.receiver.recv_timeout(gateway.patience()) {
             Ok(event) => event,
-            // A certificate is due: applying once more renews it.
-            Err(RecvTimeoutError::Timeout) => Event::Resources(Box::new(resources.clone())),
+            Err(RecvTimeoutError::Timeout) if gateway.certificates_are_due() => Event::Certificates,
+            Err(RecvTimeoutError::Timeout) => Event::Announce,
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         };
         match event {
@@ -95,6 +107,7 @@ fn wait(
                 shown = tell(outcome, &shown)?;
             }
             Event::Certificates => shown = tell(gateway.apply_certificates(), &shown)?,
+            Event::Announce => {}
             Event::NotWatched(reason) => {
                 writeln!(
                     io::stderr(),
@@ -102,7 +115,10 @@ fn wait(
                      second, and at once on SIGHUP"
                 )?;
             }
-            Event::Reload => events.reload(),
+            Event::Reload => {
+                gateway.reload_certificates();
+                events.reload();
+            }
             Event::Upgrade => match upgrade::hand_over(gateway) {
                 Ok(()) => return Ok(()),
                 Err(error) => writeln!(
@@ -112,6 +128,7 @@ fn wait(
             },
             Event::Stop => return Ok(()),
         }
+        gateway.announce();
     }
 }
 
@@ -130,18 +147,6 @@ fn tell(outcome: Outcome, shown: &[Diagnostic]) -> io::Result<Vec<Diagnostic>> {
         outcome.version
     )?;
     Ok(found)
-}
-
-/// How long to wait when something is due then; a day when nothing is.
-fn until(due: Option<SystemTime>) -> Duration {
-    const LONG: Duration = Duration::from_secs(24 * 3600);
-    // A certificate that could not be renewed is tried again, but not in a loop that does nothing else.
-    const SHORT: Duration = Duration::from_secs(60);
-    due.map_or(LONG, |due| {
-        due.duration_since(SystemTime::now())
-            .unwrap_or_default()
-            .clamp(SHORT, LONG)
-    })
 }
 
 fn report(diagnostics: &[Diagnostic]) -> io::Result<()> {

@@ -74,7 +74,7 @@ fn probes(example: &str) -> Vec<Probe> {
 }
 
 fn wrong_in(table: &RouteTable, probe: &Probe) -> Vec<String> {
-    let (method, url) = probe.method_and_url().expect("METHOD URL");
+    let (method, url) = probe.method_and_url();
     let request = ExplainRequest::parse(method, url, probe.header_pairs(), probe.port);
     let request = request.unwrap_or_else(|error| panic!("{}: {error}", probe.title()));
     let explanation = serde_json::to_value(explain(table, &request)).expect("JSON");

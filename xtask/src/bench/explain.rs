@@ -137,6 +137,7 @@ fn nanoseconds(table: &RouteTable, routes: u32) -> f64 {
             query: None,
             headers: &headers,
             server_name: None,
+            source: None,
         };
         matches!(black_box(listener.decide(black_box(&head))), Decision::Route(_))
     });

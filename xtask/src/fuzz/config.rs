@@ -90,6 +90,7 @@ fn decide_one(table: &RouteTable, listener: &ListenerTable, request: &Request) -
         query: request.query.as_deref(),
         headers: &headers(request),
         server_name: None,
+        source: None,
     };
     let decision = listener.decide(&head);
     let linear = listener.decide_linear(&head);
@@ -135,7 +136,7 @@ fn explained(table: &RouteTable, listener: &ListenerTable, request: &Request, de
     let refused = explanation
         .respond
         .is_some_and(|answer| matches!(answer.reason, "bad_request" | "connect_refused"));
-    let said = explanation.route.map(|route| (&route.0.origin, route.0.rule));
+    let said = explanation.route.map(|route| (route.origin, route.rule));
     let decided = match decision {
         Decision::Route(matched) => Some((&matched.route.route.origin, matched.route.route.rule)),
         _ => None,

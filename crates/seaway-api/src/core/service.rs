@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{PROTOCOL, Text, TransportProtocol};
-use crate::decode::{Cx, Int, LabelMap, List, OneOf, Shape, TEXT, TRUE_FALSE, at, obj, object};
+use crate::decode::{Cx, Int, LabelMap, List, OneOf, Shape, TEXT, TRUE_FALSE, Uint, at, obj, object};
 use crate::node::{Node, Value};
 use crate::{ProblemKind, Spanned};
 
@@ -17,6 +17,8 @@ pub struct Service {
     pub headless: bool,
     /// `spec.clusterIP` and `clusterIPs`, without `None`.
     pub cluster_ips: Vec<Text>,
+    /// `spec.externalIPs`
+    pub external_ips: Vec<Text>,
     /// `spec.externalName`
     pub external_name: Option<Text>,
     /// `spec.ports`
@@ -55,6 +57,8 @@ object! {
         cluster_ip: Option<Text> = "clusterIP", optional, TEXT;
         /// Its addresses.
         cluster_ips: Vec<Text> = "clusterIPs", default(Vec::new(), "none"), List(TEXT);
+        /// Addresses of its own, for which somebody else sends traffic to the nodes.
+        external_ips: Vec<Text> = "externalIPs", default(Vec::new(), "none"), List(TEXT);
         /// The name that it stands for.
         external_name: Option<Text> = "externalName", optional, TEXT;
         /// Its ports.
@@ -65,7 +69,7 @@ object! {
         publish_not_ready_addresses: bool = "publishNotReadyAddresses", default(false, "`false`"), TRUE_FALSE;
     }
     known [
-        "allocateLoadBalancerNodePorts", "externalIPs", "externalTrafficPolicy", "healthCheckNodePort",
+        "allocateLoadBalancerNodePorts", "externalTrafficPolicy", "healthCheckNodePort",
         "internalTrafficPolicy", "ipFamilies", "ipFamilyPolicy", "loadBalancerClass", "loadBalancerIP",
         "loadBalancerSourceRanges", "sessionAffinity", "sessionAffinityConfig", "topologyKeys",
         "trafficDistribution",
@@ -115,6 +119,7 @@ impl crate::decode::Decode for Service {
             kind: fields.kind,
             headless,
             cluster_ips,
+            external_ips: fields.external_ips,
             external_name: fields.external_name,
             ports: fields.ports,
             selector: fields.selector,
@@ -140,8 +145,17 @@ object! {
         protocol: TransportProtocol = "protocol", default(TransportProtocol::Tcp, "`TCP`"), PROTOCOL;
         /// `kubernetes.io/h2c`, `http`, `https`, `grpc`, ...
         app_protocol: Option<Text> = "appProtocol", optional, TEXT;
+        /// The port of every node, for the types `NodePort` and `LoadBalancer`.
+        node_port: Option<Spanned<u16>> = "nodePort", optional, at(Uint(0, 65535));
     }
-    known ["nodePort"];
+    finish no_port_zero;
+}
+
+/// 0 counts as none, as for the API server.
+#[expect(clippy::unnecessary_wraps, reason = "the shape of every `finish`")]
+fn no_port_zero(mut port: ServicePort, _: &mut Cx, _: &Node<'_>) -> Option<ServicePort> {
+    port.node_port = port.node_port.filter(|number| number.value != 0);
+    Some(port)
 }
 
 /// A port by number or by the name that a container gives it.

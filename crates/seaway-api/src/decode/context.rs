@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
-use super::{Group, Shape, suggest};
+use super::{Group, Shape, suggest, syntax};
 use crate::node::{Entry, Node, Value};
 use crate::{Pos, Problem, ProblemKind};
 
@@ -107,7 +107,36 @@ impl Cx {
             pos,
             message: message.into(),
             help: help.into(),
+            is_contained: false,
         });
+    }
+
+    /// Reads a part of an object that stands for itself: a mistake in it does not leave the object out. Gives the part,
+    /// or why it cannot be used.
+    pub fn contained<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Result<T, Arc<str>> {
+        let (fatal, known) = (self.fatal, self.problems.len());
+        let part = read(self);
+        self.fatal = fatal;
+        let mut reason = None;
+        for problem in self.problems.iter_mut().skip(known) {
+            if problem.kind.is_fatal() {
+                problem.is_contained = true;
+                reason.get_or_insert_with(|| format!("{}: {}", problem.field, problem.message).into());
+            }
+        }
+        match (reason, part) {
+            (None, Some(part)) => Ok(part),
+            (reason, _) => Err(reason.unwrap_or_else(|| "it cannot be read".into())),
+        }
+    }
+
+    /// Reads something again of which all problems are reported already.
+    pub fn silently<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        let (fatal, known) = (self.fatal, self.problems.len());
+        let value = read(self);
+        self.fatal = fatal;
+        self.problems.truncate(known);
+        value
     }
 
     /// Reports a problem with a field of the value at hand.
@@ -205,7 +234,8 @@ impl Cx {
     /// Warns of keys that are none of `known`.
     pub fn warn_unknown(&mut self, entries: &[Entry<'_>], known: &[&[&str]]) {
         for entry in entries {
-            if known.iter().any(|names| names.contains(&&*entry.key)) {
+            let mut all = known.iter().flat_map(|names| names.iter());
+            if all.any(|name| self.is_named(entry, name)) {
                 continue;
             }
             let all = known.iter().flat_map(|names| names.iter().copied());
@@ -221,9 +251,39 @@ impl Cx {
         }
     }
 
+    /// Warns of fields that mean something elsewhere and nothing here.
+    pub fn warn_unimplemented(&mut self, node: &Node<'_>, names: &[&str]) {
+        for name in names {
+            if let Some(entry) = self.entry(node, name) {
+                let message = format!("\"{}\" is not implemented, and does nothing", entry.key);
+                let help = "remove it, if what it does can be done without";
+                self.report_in(&entry.key, ProblemKind::IgnoredField, entry.pos, message, help);
+            }
+        }
+    }
+
+    /// Whether a key is a field's name. Istio's fields have a second one, that of the field in protobuf.
+    fn is_named(&self, entry: &Entry<'_>, name: &str) -> bool {
+        entry.key == name || (self.group == Group::Istio && syntax::is_proto_name(&entry.key, name))
+    }
+
+    /// The entry of a field, if it has a value other than null.
+    pub fn entry<'n>(&self, node: &'n Node<'_>, name: &str) -> Option<&'n Entry<'n>> {
+        node.entry(name).or_else(|| self.proto_entry(node, name))
+    }
+
+    fn proto_entry<'n>(&self, node: &'n Node<'_>, name: &str) -> Option<&'n Entry<'n>> {
+        if self.group != Group::Istio {
+            return None;
+        }
+        let mut entries = node.entries().iter();
+        entries.find(|entry| !entry.value.is_null() && syntax::is_proto_name(&entry.key, name))
+    }
+
     /// Reads a field under the first of its names that is written.
     pub fn field<S: Shape>(&mut self, node: &Node<'_>, names: &[&str], shape: &S) -> Field<S::Out> {
-        let mut written = names.iter().filter_map(|name| node.entry(name));
+        let plain = names.iter().filter_map(|name| node.entry(name));
+        let mut written = plain.chain(names.iter().filter_map(|name| self.proto_entry(node, name)));
         let Some(entry) = written.next() else {
             return Field::Absent;
         };
@@ -295,7 +355,7 @@ impl Cx {
 
     /// Reports a field that excludes another, if both are written.
     pub fn refuse_both(&mut self, node: &Node<'_>, one: &str, other: &str, help: &str) {
-        if let (Some(one), Some(other)) = (node.entry(one), node.entry(other)) {
+        if let (Some(one), Some(other)) = (self.entry(node, one), self.entry(node, other)) {
             let message = format!("\"{}\" and \"{}\" exclude each other", one.key, other.key);
             self.report_in(
                 &other.key,
@@ -309,7 +369,7 @@ impl Cx {
 
     /// Warns of a field that does nothing here, if it is written.
     pub fn ignored(&mut self, node: &Node<'_>, name: &str, because: &str) {
-        if let Some(entry) = node.entry(name) {
+        if let Some(entry) = self.entry(node, name) {
             let message = format!("\"{name}\" does nothing {because}");
             self.report_in(name, ProblemKind::IgnoredField, entry.pos, message, "remove it");
         }

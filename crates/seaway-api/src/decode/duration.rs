@@ -91,6 +91,79 @@ fn scaled(number: &str, scale: u64) -> Option<u64> {
         .checked_add(part / divisor)
 }
 
+/// A duration of protobuf as Istio reads it, in Go's notation, into milliseconds: `5s`, `0.5s`, `1.5h`.
+pub(crate) struct ProtoDuration {
+    /// Whether nothing is a duration too.
+    pub or_zero: bool,
+}
+
+impl Shape for ProtoDuration {
+    type Out = u64;
+    fn decode(&self, cx: &mut Cx, node: &Node<'_>) -> Option<u64> {
+        let (message, help) = match &node.value {
+            Value::String(text) => match parse_go(text) {
+                Some(0) if !self.or_zero => (
+                    "a duration of nothing".to_owned(),
+                    "write a duration of at least 1ms, or leave the field out",
+                ),
+                Some(millis) => return Some(millis),
+                None => (
+                    format!("{text:?} is not a duration"),
+                    "write for example 15s, 1.5s, 200ms, 1m30s or 1h, no finer than a millisecond",
+                ),
+            },
+            Value::Int(number) => (
+                format!("{number} is a number without a unit"),
+                "write for example 15s",
+            ),
+            _ => {
+                cx.wrong_type(node, "a duration");
+                return None;
+            }
+        };
+        cx.report(ProblemKind::InvalidValue, node.pos, message, help);
+        None
+    }
+    fn words(&self) -> String {
+        let least = if self.or_zero { "" } else { " above zero" };
+        format!("duration{least} (`15s`, `1.5s`, `200ms`, `1m30s`, `1h`)")
+    }
+}
+
+/// Milliseconds of a text in Go's notation, which knows smaller units and a leading point. `0` needs no unit.
+fn parse_go(text: &str) -> Option<u64> {
+    let text = text.strip_prefix('+').unwrap_or(text);
+    if text == "0" {
+        return Some(0);
+    }
+    let mut rest = text;
+    let mut nanos = 0u64;
+    while !rest.is_empty() {
+        let (number, after) = rest.split_at_checked(rest.find(|c: char| !is_decimal(c))?)?;
+        let (unit, next) = after.split_at_checked(after.find(is_decimal).unwrap_or(after.len()))?;
+        let scale = match unit {
+            "ns" => 1,
+            "us" | "µs" | "μs" => 1_000,
+            "ms" => 1_000_000,
+            "s" => 1_000_000_000,
+            "m" => 60_000_000_000,
+            "h" => 3_600_000_000_000,
+            _ => return None,
+        };
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        if whole.is_empty() && fraction.is_empty() {
+            return None;
+        }
+        nanos = nanos.checked_add(scaled(&format!("0{number}"), scale)?)?;
+        rest = next;
+    }
+    (!text.is_empty() && nanos.is_multiple_of(1_000_000)).then_some(nanos / 1_000_000)
+}
+
+fn is_decimal(c: char) -> bool {
+    c.is_ascii_digit() || c == '.'
+}
+
 /// A percentage, read into millionths of the whole: `10`, `0.1` or `"10%"`.
 pub(crate) struct Percent;
 
@@ -151,6 +224,33 @@ mod tests {
             ("0s", 0),
         ] {
             assert_eq!(parse(text), Some(millis), "{text}");
+        }
+    }
+
+    #[test]
+    fn go_durations_are_read_to_the_millisecond() {
+        for (text, millis) in [
+            ("5s", Some(5_000)),
+            ("0.5s", Some(500)),
+            (".5s", Some(500)),
+            ("5.s", Some(5_000)),
+            ("1.5h", Some(5_400_000)),
+            ("1h2m3s4ms", Some(3_723_004)),
+            ("1500us", None),
+            ("2000us", Some(2)),
+            ("3000000ns", Some(3)),
+            ("0", Some(0)),
+            ("0s", Some(0)),
+            ("+1s", Some(1_000)),
+            ("-1s", None),
+            ("", None),
+            ("1", None),
+            (".s", None),
+            ("1..5s", None),
+            ("1d", None),
+            ("99999999h", None),
+        ] {
+            assert_eq!(parse_go(text), millis, "{text}");
         }
     }
 

@@ -65,6 +65,7 @@ pub(crate) fn optional_of<S: Shape>(shape: S, _: PhantomData<Option<S::Out>>) ->
 ///         note: Option<Text> = "note", optional, TEXT;
 ///     }
 ///     known ["fields", "that", "exist", "and", "are", "not", "used"];   // or `unknown fine;`
+///     unimplemented ["fields", "that", "are", "warned", "of"];
 ///     check look_at_the_node;     // fn(&mut Cx, &Node), always called
 ///     finish settle;              // fn(Self, &mut Cx, &Node) -> Option<Self>, called if every field could be read
 /// }
@@ -81,6 +82,7 @@ macro_rules! object {
             )*
         }
         $(known [$($known:literal),* $(,)?];)?
+        $(unimplemented [$($missing:literal),* $(,)?];)?
         $(unknown $open:ident;)?
         $(check $check:path;)?
         $(finish $finish:path;)?
@@ -95,7 +97,9 @@ macro_rules! object {
             fn decode(cx: &mut $crate::decode::Cx, node: &$crate::node::Node<'_>) -> Option<Self> {
                 const FIELDS: &[&str] = &[$($key, $($also,)*)*];
                 let _entries = cx.mapping(node)?;
-                $crate::decode::object!(@unknown cx, _entries, FIELDS $(, known $($known)*)? $(, $open)?);
+                const UNIMPLEMENTED: &[&str] = &[$($($missing,)*)?];
+                $crate::decode::object!(@unknown cx, _entries, FIELDS, UNIMPLEMENTED $(, known $($known)*)? $(, $open)?);
+                cx.warn_unimplemented(node, UNIMPLEMENTED);
                 $($check(cx, node);)?
                 $(
                     let $field = $crate::decode::object!(
@@ -127,11 +131,13 @@ macro_rules! object {
         }
     };
 
-    (@unknown $cx:ident, $entries:ident, $fields:ident) => { $cx.warn_unknown($entries, &[$fields]) };
-    (@unknown $cx:ident, $entries:ident, $fields:ident, known $($known:literal)*) => {
-        $cx.warn_unknown($entries, &[$fields, &[$($known),*]])
+    (@unknown $cx:ident, $entries:ident, $fields:ident, $missing:ident) => {
+        $cx.warn_unknown($entries, &[$fields, $missing])
     };
-    (@unknown $cx:ident, $entries:ident, $fields:ident, fine) => { let _ = $fields; };
+    (@unknown $cx:ident, $entries:ident, $fields:ident, $missing:ident, known $($known:literal)*) => {
+        $cx.warn_unknown($entries, &[$fields, $missing, &[$($known),*]])
+    };
+    (@unknown $cx:ident, $entries:ident, $fields:ident, $missing:ident, fine) => { let _ = $fields; };
 
     (@field $cx:ident, $node:ident, $names:expr, $shape:expr, required) => { $cx.required($node, $names, $shape) };
     (@field $cx:ident, $node:ident, $names:expr, $shape:expr, optional) => { $cx.optional($node, $names, $shape) };

@@ -172,7 +172,7 @@ impl<T: TryFrom<i64>> Shape for Int<T> {
         None
     }
     fn words(&self) -> String {
-        if self.most == i64::MAX || self.most == i64::from(u32::MAX) {
+        if [i64::MAX, i64::from(u32::MAX), i64::from(i32::MAX)].contains(&self.most) {
             format!("a whole number from {}", self.least)
         } else {
             format!("a whole number from {} to {}", self.least, self.most)
@@ -218,6 +218,30 @@ impl<S: Shape> Shape for List<S> {
         let mut read = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
             read.extend(cx.within_item(index, |cx| self.0.decode(cx, item)));
+        }
+        Some(read)
+    }
+    fn words(&self) -> String {
+        format!("list of: {}", self.0.words())
+    }
+    fn nested(&self) -> Option<Nested> {
+        self.0.nested().map(|(_, object)| ("[]", object))
+    }
+}
+
+/// A list of parts that stand for themselves: one that is wrong is reported and left out, and the object is used.
+pub(crate) struct SoundOnes<S>(pub S);
+
+impl<S: Shape> Shape for SoundOnes<S> {
+    type Out = Vec<S::Out>;
+    fn decode(&self, cx: &mut Cx, node: &Node<'_>) -> Option<Self::Out> {
+        let Value::Seq(items) = &node.value else {
+            cx.wrong_type(node, "a list");
+            return None;
+        };
+        let mut read = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            read.extend(cx.within_item(index, |cx| cx.contained(|cx| self.0.decode(cx, item))));
         }
         Some(read)
     }

@@ -239,6 +239,19 @@ pub(crate) fn object_name(text: &str) -> Result<Arc<str>, Invalid> {
     ))
 }
 
+/// Whether a key is the name that a field has in protobuf, `max_age` for `maxAge`. protobuf's JSON takes both.
+pub(crate) fn is_proto_name(key: &str, field: &str) -> bool {
+    if !key.contains('_') || key.len() < field.len() {
+        return false;
+    }
+    let mut after_underscore = false;
+    let camel = key.chars().filter_map(|c| {
+        let upper = std::mem::replace(&mut after_underscore, c == '_');
+        (c != '_').then(|| if upper { c.to_ascii_uppercase() } else { c })
+    });
+    camel.eq(field.chars())
+}
+
 /// Any key.
 #[expect(clippy::unnecessary_wraps, reason = "a checker like the others")]
 pub(crate) fn any_key(_: &str) -> Result<(), Invalid> {

@@ -59,7 +59,7 @@ impl Shape for PathShape {
         }
         let path = PATH.decode(cx, node)?;
         Some(match cx.group {
-            Group::Plain => PathSpec::Prefix(path),
+            Group::Plain | Group::Istio => PathSpec::Prefix(path),
             Group::Kalm => PathSpec::StringPrefix(path),
         })
     }

@@ -7,6 +7,7 @@ use crate::decode::{Cx, Group, Shape, nearest, obj};
 use crate::http_route::HttpRoute;
 use crate::https_cert::{self, HttpsCert};
 use crate::ingress::{Ingress, IngressClass};
+use crate::istio::{DestinationRule, Gateway, ServiceEntry, VirtualService, WorkloadEntry};
 use crate::node::Node;
 use crate::{Meta, Object, Resource};
 
@@ -23,9 +24,17 @@ pub(super) struct Known {
 pub(crate) const SEAWAY: &str = "seaway.dev/v1alpha1";
 pub(crate) const KALM: &str = "core.kalm.dev/v1alpha1";
 const NETWORKING: &str = "networking.k8s.io/v1";
+/// The one that stands for all in [`KINDS`].
+pub(crate) const ISTIO: &str = "networking.istio.io/v1";
+/// With the same fields each.
+pub(crate) const ISTIO_VERSIONS: [&str; 3] = [
+    ISTIO,
+    "networking.istio.io/v1beta1",
+    "networking.istio.io/v1alpha3",
+];
 
 macro_rules! known {
-    ($($api_version:expr, $kind:ident, $scope:ident, $group:ident, $place:ident($shape:expr);)*) => {
+    ($($api_version:expr, $kind:ident $(as $variant:ident)?, $scope:ident, $group:ident, $place:ident($shape:expr);)*) => {
         &[$(Known {
             api_version: $api_version,
             kind: stringify!($kind),
@@ -33,10 +42,12 @@ macro_rules! known {
             group: Group::$group,
             read: |cx, node, meta| {
                 let spec = $place(cx, node, &$shape)?;
-                Some(Resource::$kind(Arc::new(Object { meta, spec })))
+                Some(known!(@resource $kind $($variant)?)(Arc::new(Object { meta, spec })))
             },
         }),*]
     };
+    (@resource $kind:ident) => { Resource::$kind };
+    (@resource $kind:ident $variant:ident) => { Resource::$variant };
     (@ namespaced) => { true };
     (@ cluster) => { false };
 }
@@ -50,6 +61,11 @@ const KINDS: &[Known] = known! {
     KALM, HttpsCertIssuer, cluster, Kalm, in_spec(https_cert::ISSUER);
     NETWORKING, Ingress, namespaced, Plain, in_spec(obj::<Ingress>());
     NETWORKING, IngressClass, cluster, Plain, in_spec(obj::<IngressClass>());
+    ISTIO, Gateway as IstioGateway, namespaced, Istio, in_spec(obj::<Gateway>());
+    ISTIO, VirtualService, namespaced, Istio, in_spec(obj::<VirtualService>());
+    ISTIO, DestinationRule, namespaced, Istio, in_spec(obj::<DestinationRule>());
+    ISTIO, ServiceEntry, namespaced, Istio, in_spec(obj::<ServiceEntry>());
+    ISTIO, WorkloadEntry, namespaced, Istio, in_spec(obj::<WorkloadEntry>());
     "v1", Service, namespaced, Plain, in_spec(obj::<Service>());
     "discovery.k8s.io/v1", EndpointSlice, namespaced, Plain, at_root(obj::<EndpointSlice>());
     "v1", Endpoints, namespaced, Plain, at_root(obj::<Endpoints>());
@@ -60,6 +76,10 @@ const KINDS: &[Known] = known! {
 
 /// The kind of that group, version and name.
 pub(super) fn find(api_version: &str, kind: &str) -> Option<&'static Known> {
+    let api_version = match ISTIO_VERSIONS.contains(&api_version) {
+        true => ISTIO,
+        false => api_version,
+    };
     KINDS
         .iter()
         .find(|known| known.kind == kind && known.api_version == api_version)
@@ -86,6 +106,10 @@ pub(super) fn hint(api_version: &str, kind: &str) -> (&'static str, String) {
         let help = "write apiVersion: networking.k8s.io/v1, a pathType for every path, and backends as \
                     \"service: {name: NAME, port: {number: PORT}}\"";
         return ("apiVersion", help.to_owned());
+    }
+    // It has kinds of the same names, and they are others.
+    if api_version.starts_with("gateway.networking.k8s.io/") {
+        return ("kind", "it is passed over".to_owned());
     }
     let is_ours = |known: &&Known| known.api_version == SEAWAY || known.api_version == KALM;
     let group = api_version.split('/').next().unwrap_or_default();

@@ -29,6 +29,15 @@ use crate::CertError;
 /// The time, passed in so that tests can move it.
 pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
+/// What a manager tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// [`Manager::current`] may answer something new.
+    Certificate,
+    /// Something failed, or a failure is over: [`Manager::status`] tells which.
+    Trouble,
+}
+
 /// What a manager may be told besides.
 #[derive(Clone, Debug, Default)]
 pub struct ManagerOptions {
@@ -52,7 +61,7 @@ struct Shared {
     storage: Storage,
     challenges: Arc<Challenges>,
     worker: Arc<Worker>,
-    on_change: Box<dyn Fn() + Send + Sync>,
+    on_change: Box<dyn Fn(Change) + Send + Sync>,
     state: Mutex<State>,
     wake: Notify,
     stop: Notify,
@@ -66,14 +75,14 @@ impl Shared {
 
 impl Manager {
     /// Starts the thread. Without wanted certificates it touches no disk and no network. `on_change` is called from that
-    /// thread whenever [`Self::current`] may answer something new; it must not block.
+    /// thread whenever there is something new to ask; it must not block.
     ///
     /// # Errors
     /// When the system gives no thread.
     pub fn start(
         data: &Path,
         clock: Clock,
-        on_change: impl Fn() + Send + Sync + 'static,
+        on_change: impl Fn(Change) + Send + Sync + 'static,
     ) -> Result<Self, CertError> {
         Self::start_with(data, clock, &ManagerOptions::default(), on_change)
     }
@@ -86,7 +95,7 @@ impl Manager {
         data: &Path,
         clock: Clock,
         options: &ManagerOptions,
-        on_change: impl Fn() + Send + Sync + 'static,
+        on_change: impl Fn(Change) + Send + Sync + 'static,
     ) -> Result<Self, CertError> {
         let storage = Storage::new(data);
         let challenges = Arc::new(Challenges::default());
@@ -167,6 +176,12 @@ impl Manager {
     /// asked for.
     pub fn retry(&self, name: &SecretName) {
         self.shared.lock().retry(name);
+        self.shared.wake.notify_one();
+    }
+
+    /// The same for every certificate.
+    pub fn retry_all(&self) {
+        self.shared.lock().retry_all();
         self.shared.wake.notify_one();
     }
 

@@ -1,4 +1,4 @@
-//! What `seaway certs` and `/certs` show, and the counters of metrics.
+//! What `seaway certs` and `/certs` show of a certificate, wherever it comes from, and the counters of metrics.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use super::core::{FailureKind, Limit, Next, Phase, Record, Step, Timestamp, Waiting};
 
-/// One wanted certificate.
+/// One certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CertStatus {
@@ -17,10 +17,11 @@ pub struct CertStatus {
     pub name: SecretName,
     /// What it is for.
     pub domains: Vec<String>,
-    /// Name of the issuer.
+    /// Name of the issuer; for what no issuer makes, where it is kept.
     pub issuer: String,
-    /// URL of the authority's directory.
-    pub directory: String,
+    /// URL of the authority's directory, if it speaks ACME.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
     /// How it is.
     pub state: CertState,
     /// In plain words, what happens next.
@@ -84,6 +85,26 @@ pub struct Counters {
     pub failures: BTreeMap<FailureKind, u64>,
 }
 
+impl CertStatus {
+    /// One that nothing else is known of.
+    #[must_use]
+    pub fn new(name: SecretName, domains: Vec<String>, issuer: impl Into<String>) -> Self {
+        Self {
+            name,
+            domains,
+            issuer: issuer.into(),
+            directory: None,
+            state: CertState::Missing,
+            next_step: "none, until the configuration changes".to_owned(),
+            next_at: None,
+            expires: None,
+            last_error: None,
+            last_error_kind: None,
+            aliases: Vec::new(),
+        }
+    }
+}
+
 pub(super) fn state(record: &Record, now: Timestamp) -> CertState {
     match &record.issued {
         None => CertState::Missing,
@@ -136,17 +157,21 @@ fn doing(step: Step) -> &'static str {
 fn rfc3339<S: serde::Serializer>(time: &Option<SystemTime>, serializer: S) -> Result<S::Ok, S::Error> {
     match time {
         None => serializer.serialize_none(),
-        Some(time) => {
-            let t = OffsetDateTime::from(*time);
-            serializer.collect_str(&format_args!(
-                "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
-                t.year(),
-                u8::from(t.month()),
-                t.day(),
-                t.hour(),
-                t.minute(),
-                t.second()
-            ))
-        }
+        Some(time) => serializer.serialize_str(&utc(*time)),
     }
+}
+
+/// `2026-11-22T10:00:00Z`
+#[must_use]
+pub fn utc(time: SystemTime) -> String {
+    let t = OffsetDateTime::from(time);
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+        t.year(),
+        u8::from(t.month()),
+        t.day(),
+        t.hour(),
+        t.minute(),
+        t.second()
+    )
 }

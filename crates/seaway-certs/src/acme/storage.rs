@@ -2,14 +2,17 @@
 //!
 //! ```text
 //! acme/.lock                     held by the process that orders
-//! acme/accounts/NAME.json        one for each directory, e-mail address and external account
-//! acme/certificates/NAME.json    the state of a certificate
+//! acme/accounts/NAME.state       one for each directory, e-mail address and external account
+//! acme/certificates/NAME.state   the state of a certificate
 //! acme/certificates/NAME.pem     chain and key that serve
 //! acme/certificates/NAME.key     the key of an order in progress
-//! acme/ledgers/NAME.json         what was asked of a directory within a week
-//! acme/challenges/NAME.json      answers that are published
-//! acme/acme-dns/NAME.json        accounts registered there
+//! acme/ledgers/NAME.state        what was asked of a directory within a week
+//! acme/challenges/NAME.state     answers that are published
+//! acme/acme-dns/NAME.state       accounts registered there
 //! ```
+//!
+//! The states are JSON, and are not called so: `seaway run .` reads every `*.json` below its folder as a manifest, and the
+//! data folder is there unless another is named.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -67,19 +70,19 @@ impl Storage {
 
     /// A file that cannot be understood is as good as none: all it holds can be made again.
     pub(crate) fn read<T: DeserializeOwned>(&self, shelf: Shelf, name: &str) -> Result<Option<T>, CertError> {
-        let text = disk::read(&self.path(shelf, &format!("{name}.json")))?;
+        let text = disk::read(&self.path(shelf, &format!("{name}.state")))?;
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
     pub(crate) fn write<T: Serialize>(&self, shelf: Shelf, name: &str, what: &T) -> Result<(), CertError> {
         let text = serde_json::to_string_pretty(what)
             .map_err(|error| CertError::io("write", &self.folder)(std::io::Error::other(error)))?;
-        self.put(shelf, &format!("{name}.json"), &text)
+        self.put(shelf, &format!("{name}.state"), &text)
     }
 
     pub(crate) fn remove(&self, shelf: Shelf, name: &str) {
         // If it stays, it is read again and found wanting again.
-        let _ = std::fs::remove_file(self.path(shelf, &format!("{name}.json")));
+        let _ = std::fs::remove_file(self.path(shelf, &format!("{name}.state")));
     }
 
     pub(crate) fn ledger(&self, directory: &str) -> Result<Ledger, CertError> {

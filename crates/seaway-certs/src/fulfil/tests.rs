@@ -3,6 +3,7 @@ use std::path::Path;
 use seaway_model::{AcmeIssuer, HostMatch, ListenerTls, Protocol, ServerCertificate};
 
 use super::*;
+use crate::TestCa;
 
 fn awaited(name: &str, issuer: IssuerKind, domains: &[&str]) -> (SecretName, Arc<Secret>) {
     let name = SecretName(name.into());
@@ -139,7 +140,7 @@ fn listening(mut model: Model) -> Model {
 }
 
 fn fulfilled_by_manager(model: &Model, data: &Path) -> (Model, Vec<Problem>) {
-    let manager = Manager::start(data, Arc::new(now), || ()).expect("a thread");
+    let manager = Manager::start(data, Arc::new(now), |_| ()).expect("a thread");
     // Not told what is wanted, it has nothing and asks nobody.
     fulfil(model, &CertStore::ephemeral(), Some(&manager), now())
 }
@@ -187,4 +188,59 @@ fn what_is_wanted_are_the_certificates_of_acme_only() {
     let wanted = crate::acme::wanted(&model);
     assert_eq!(wanted.len(), 1);
     assert_eq!((&wanted[0].name, &*wanted[0].issuer.name), (&name, "letsencrypt"));
+}
+
+/// A secret as the compiler leaves one that is not in a Secret or an HttpsCert.
+fn of(name: &str, material: Material) -> (SecretName, Arc<Secret>) {
+    let (name, secret) = awaited(name, IssuerKind::TestCa, &[]);
+    let secret = Secret {
+        material,
+        ..Secret::clone(&secret)
+    };
+    (name, Arc::new(secret))
+}
+
+#[test]
+fn authorities_of_a_secret_stay_as_they_are_and_open_no_listener_alone() {
+    let authorities = Material::Authorities(TestCa::ephemeral(now()).unwrap().certificate().into());
+    let model = listening(model([of("ca", authorities)]));
+    let (same, problems) = fulfil(&model, &CertStore::ephemeral(), None, now());
+    assert_eq!((same.secrets, problems), (model.secrets, vec![]));
+    assert_eq!(same.listeners, []);
+}
+
+#[test]
+fn files_are_filled_in_and_one_that_is_missing_is_told_at_its_object() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| Arc::from(folder.path().join(name).to_str().unwrap());
+    let authority = TestCa::ephemeral(now()).unwrap();
+    let pair = authority.issue(&["a.example.com".into()], now()).unwrap();
+    std::fs::write(&*path("tls.crt"), &*pair.certificate_chain).unwrap();
+    std::fs::write(&*path("tls.key"), pair.private_key.reveal()).unwrap();
+    let files = |certificate: &str| Material::KeyPairFiles {
+        certificate: path(certificate),
+        private_key: path("tls.key"),
+    };
+    let model = listening(model([
+        of("good", files("tls.crt")),
+        of("missing", files("other.crt")),
+        of("ca", Material::AuthoritiesFile(path("tls.crt"))),
+    ]));
+    let store = CertStore::ephemeral();
+    let (fulfilled, problems) = fulfil(&model, &store, None, now());
+    let material = |name: &str| &fulfilled.secrets[&SecretName(name.into())].material;
+    assert_eq!(*material("good"), Material::KeyPair(pair.clone()));
+    assert_eq!(*material("ca"), Material::Authorities(pair.certificate_chain));
+    assert_eq!(*material("missing"), files("other.crt"));
+    assert_eq!(problems.len(), 1);
+    assert_eq!(
+        (problems[0].kind, &*problems[0].secret.0),
+        (ProblemKind::File, "missing")
+    );
+    assert!(problems[0].message.contains("other.crt"), "{}", problems[0]);
+    assert_eq!(fulfilled.listeners, model.listeners);
+    assert!(store.has_files() && !store.files_changed());
+    std::fs::copy(&*path("tls.crt"), &*path("other.crt")).unwrap();
+    assert!(store.files_changed());
+    assert_eq!(fulfil(&model, &store, None, now()).1, []);
 }

@@ -84,7 +84,7 @@ impl Bench {
             nameserver: Some(self.dns.addr()),
             seed: 1,
         };
-        let on_change = move || changes.send_modify(|count| *count += 1);
+        let on_change = move |_| changes.send_modify(|count| *count += 1);
         let manager = Manager::start_with(self.data.path(), clock, &options, on_change).expect("a manager");
         manager.want(wanted.to_vec());
         self.answers.send_replace(manager.challenges());

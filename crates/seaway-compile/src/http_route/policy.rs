@@ -87,7 +87,7 @@ pub(super) fn fault(route: &HttpRoute) -> Option<Fault> {
 pub(super) fn cors(spec: &ApiCors) -> Cors {
     let texts = |list: &[Spanned<Arc<str>>]| list.iter().map(|text| text.value.clone()).collect();
     Cors {
-        forward_unmatched_preflights: false,
+        forward_unmatched_preflights: true,
         allow_origins: spec.allow_origins.iter().map(|text| origin(text)).collect(),
         allow_methods: texts(&spec.allow_methods),
         allow_headers: texts(&spec.allow_headers),

@@ -38,25 +38,45 @@ pub(super) fn issuer_kind(
             authority,
             server,
             configs,
+            root_secret_name,
         } => {
-            let method = AcmeMethod::Dns01AcmeDns(AcmeDns {
-                server: server.value.clone(),
-                accounts: configs.iter().map(account).collect(),
+            let roots = secrets.roots(root_secret_name.as_ref(), "spec.dns01.apiRootSecretName");
+            let method = roots.ok().map(|roots| {
+                AcmeMethod::Dns01AcmeDns(AcmeDns {
+                    server: server.value.clone(),
+                    accounts: configs.iter().map(account).collect(),
+                    roots,
+                })
             });
-            (authority, "dns01", Some(method))
+            (authority, "dns01", method)
         }
         HttpsCertIssuer::AcmeCloudFlare {
             authority,
             api_token_secret_name,
-        } => (
-            authority,
-            "acmeCloudFlare",
-            secrets.cloudflare(api_token_secret_name),
-        ),
+            api,
+            root_secret_name,
+        } => {
+            let token = secrets.cloudflare(api_token_secret_name);
+            let roots = secrets.roots(root_secret_name.as_ref(), "spec.acmeCloudFlare.apiRootSecretName");
+            let method = token.zip(roots.ok()).map(|(api_token, roots)| {
+                let api = api
+                    .as_ref()
+                    .map_or(CLOUDFLARE_API.into(), |api| api.value.clone());
+                AcmeMethod::Dns01Cloudflare(Cloudflare {
+                    api_token,
+                    api,
+                    roots,
+                })
+            });
+            (authority, "acmeCloudFlare", method)
+        }
     };
     // All Secrets are looked at before giving up, so that all that is missing is told at once.
     let account = secrets.external_account(authority, field);
-    let roots = secrets.roots(authority, field);
+    let roots = secrets.roots(
+        authority.root_secret_name.as_ref(),
+        &format!("spec.{field}.rootSecretName"),
+    );
     let mut issuer = AcmeIssuer::new(object.meta.name.value.clone(), method?);
     if let Some(server) = &authority.server {
         issuer.directory = server.value.clone();
@@ -93,13 +113,10 @@ struct Secrets<'s> {
 }
 
 impl Secrets<'_> {
-    fn cloudflare(&mut self, name: &Spanned<Arc<str>>) -> Option<AcmeMethod> {
+    fn cloudflare(&mut self, name: &Spanned<Arc<str>>) -> Option<Hidden> {
         let keys = ["api-token", "apiToken"];
         let token = self.text(name, "spec.acmeCloudFlare.apiTokenSecretName", &keys, true)?;
-        Some(AcmeMethod::Dns01Cloudflare(Cloudflare {
-            api_token: Hidden::new(token),
-            api: CLOUDFLARE_API.into(),
-        }))
+        Some(Hidden::new(token))
     }
 
     fn external_account(
@@ -118,16 +135,15 @@ impl Secrets<'_> {
         }))
     }
 
-    fn roots(&mut self, authority: &AcmeAuthority, kind: &str) -> Result<Option<Arc<str>>, Reported> {
-        let Some(name) = &authority.root_secret_name else {
+    fn roots(&mut self, name: Option<&Spanned<Arc<str>>>, field: &str) -> Result<Option<Arc<str>>, Reported> {
+        let Some(name) = name else {
             return Ok(None);
         };
-        let field = format!("spec.{kind}.rootSecretName");
-        let pem = self.text(name, &field, &["ca.crt"], false).ok_or(Reported)?;
+        let pem = self.text(name, field, &["ca.crt"], false).ok_or(Reported)?;
         if !pem.contains("-----BEGIN CERTIFICATE-----") {
             self.reporter.report(
                 Code::InvalidValue,
-                &field,
+                field,
                 name.pos,
                 format!("ca.crt in Secret \"{}\" is not a certificate in PEM", name.value),
                 "put the certificate of the authority's own root there, beginning with -----BEGIN CERTIFICATE-----",

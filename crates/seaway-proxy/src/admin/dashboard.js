@@ -180,6 +180,22 @@ function showClusters(list) {
   }, "no clusters");
 }
 
+const DAY = 86400000;
+
+function showCertificates(list) {
+  rows($("certificate-rows"), list.slice(0, MOST_ROWS), (c) => {
+    const state = { valid: "good", renewing: "good", missing: c.lastError ? "bad" : "warn" }[c.state] ?? "bad";
+    const days = c.expires ? Math.floor((Date.parse(c.expires) - Date.now()) / DAY) : null;
+    const next = document.createElement("span"), alias = document.createElement("span");
+    next.textContent = c.nextAt ? `${c.nextStep} (${c.nextAt})` : c.nextStep;
+    alias.textContent = (c.aliases ?? []).filter((a) => !a.there).map((a) => `create ${a.name} CNAME ${a.target}`).join("; ");
+    alias.className = "help";
+    next.append(alias);
+    return [cell(c.domains.join(", ")), cell(c.issuer), cell(c.state, state),
+      cell(days ?? "–", days !== null && days < 7 ? "n bad" : "n"), cell(next), cell(c.lastError, "bad")];
+  }, "no certificates");
+}
+
 function showDiagnostics(list) {
   rows($("diagnostic-rows"), list.slice(0, MOST_ROWS), (d) => {
     const what = document.createElement("span"), help = document.createElement("span");
@@ -249,6 +265,7 @@ async function refresh() {
     version = newest;
     showRoutes();
   }
+  showCertificates((await (await get("/certs")).json()).certs);
   showDiagnostics((await (await get("/diagnostics")).json()).diagnostics);
 }
 

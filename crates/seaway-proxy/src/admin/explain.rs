@@ -1,4 +1,6 @@
-//! `/explain?method=&url=&header=Name: value&port=`: the command line's `explain`, of the configuration that serves.
+//! `/explain?method=&url=&header=Name: value&port=&source=`: the command line's `explain`, of the configuration that serves.
+
+use std::net::IpAddr;
 
 use percent_encoding::percent_decode_str;
 use seaway_route::{ExplainRequest, RouteTable};
@@ -10,6 +12,7 @@ struct Question {
     url: Option<String>,
     headers: Vec<(String, String)>,
     port: Option<u16>,
+    source: Option<IpAddr>,
 }
 
 /// The explanation as JSON, or what is wrong with the question.
@@ -21,6 +24,7 @@ pub(super) fn explain(table: &RouteTable, query: &str) -> Result<Vec<u8>, String
     let method = question.method.as_deref().unwrap_or("GET");
     let request =
         ExplainRequest::parse(method, &url, question.headers, question.port).map_err(|e| e.to_string())?;
+    let request = request.from_source(question.source);
     serde_json::to_vec(&seaway_route::explain(table, &request)).map_err(|e| e.to_string())
 }
 
@@ -36,6 +40,11 @@ impl Question {
                     let port = value.parse().map_err(|_| format!("\"{value}\" is not a port"))?;
                     question.port = Some(port);
                 }
+                "source" if value.is_empty() => {}
+                "source" => {
+                    let source = value.parse();
+                    question.source = Some(source.map_err(|_| format!("\"{value}\" is not an address"))?);
+                }
                 "header" if value.trim().is_empty() => {}
                 "header" => {
                     let (name, value) = value
@@ -45,7 +54,7 @@ impl Question {
                 }
                 other => {
                     return Err(format!(
-                        "there is no parameter \"{other}\"; there are method, url, header and port"
+                        "there is no parameter \"{other}\"; there are method, url, header, port and source"
                     ));
                 }
             }
@@ -74,7 +83,7 @@ mod tests {
     #[test]
     fn a_query_is_decoded_as_a_form_is() {
         let question = Question::parse(
-            "method=POST&url=http%3A%2F%2Fa%2Fb%3Fc%3D1&header=X-A:+1%2B1&header=x-b:2&port=8080",
+            "method=POST&url=http%3A%2F%2Fa%2Fb%3Fc%3D1&header=X-A:+1%2B1&header=x-b:2&port=8080&source=10.0.0.7",
         )
         .unwrap();
         assert_eq!(
@@ -84,6 +93,7 @@ mod tests {
                 url: Some("http://a/b?c=1".into()),
                 headers: vec![("X-A".into(), "1+1".into()), ("x-b".into(), "2".into())],
                 port: Some(8080),
+                source: Some(IpAddr::from([10, 0, 0, 7])),
             }
         );
     }

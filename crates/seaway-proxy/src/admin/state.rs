@@ -39,7 +39,7 @@ pub trait AdminState: Send + Sync {
     /// For `/metrics`: in OpenMetrics, or in the Prometheus text format.
     fn metrics(&self, openmetrics: bool) -> String;
 
-    /// For `/certs`: an array, an object for each certificate that has to be had from an authority.
+    /// For `/certs`: an array, an object for each certificate.
     fn certs(&self) -> serde_json::Value {
         serde_json::Value::Array(Vec::new())
     }

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -13,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::closing::Closing;
 use super::handler::Handler;
-use super::site::Site;
+use super::site::{Came, Site};
 use super::stats::Counters;
 
 /// How long accepting rests when the system has no more file descriptors or memory.
@@ -26,10 +27,23 @@ pub(crate) struct Slot {
     pub(crate) protocol: Protocol,
 }
 
+/// Why a socket is not accepted on any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leaving {
+    /// The configuration has no such listener any more.
+    Removed,
+    /// Another protocol is spoken on the same socket from now on; whoever waits in its queue is for that.
+    Replaced,
+    /// The process ends.
+    Drained,
+}
+
 /// A socket that is accepted on.
 #[derive(Debug)]
 pub(crate) struct Acceptor {
     closing: watch::Sender<bool>,
+    /// Whether those in the kernel's queue are somebody else's.
+    leaves_queue: Arc<AtomicBool>,
     task: JoinHandle<()>,
 }
 
@@ -43,21 +57,31 @@ impl Acceptor {
         socket.set_nonblocking(true)?;
         let socket = TcpListener::from_std(socket)?;
         let (sender, closing) = Closing::channel();
-        let task = tokio::spawn(accept(socket, slot, site, closing));
+        let leaves_queue = Arc::new(AtomicBool::new(false));
+        let task = tokio::spawn(accept(socket, slot, site, closing, Arc::clone(&leaves_queue)));
         Ok(Self {
             closing: sender,
+            leaves_queue,
             task,
         })
     }
 
     /// Ends accepting and waits until the socket is closed. Connections hear of it, too.
-    pub(crate) async fn stop(self) {
+    pub(crate) async fn stop(self, leaving: Leaving) {
+        self.leaves_queue
+            .store(leaving == Leaving::Replaced, Ordering::Relaxed);
         self.closing.send_replace(true);
         let _: Result<(), tokio::task::JoinError> = self.task.await;
     }
 }
 
-async fn accept<H: Handler>(socket: TcpListener, slot: Arc<Slot>, site: Arc<Site<H>>, closing: Closing) {
+async fn accept<H: Handler>(
+    socket: TcpListener,
+    slot: Arc<Slot>,
+    site: Arc<Site<H>>,
+    closing: Closing,
+    leaves_queue: Arc<AtomicBool>,
+) {
     let mut stop = closing.clone();
     loop {
         let accepted = tokio::select! {
@@ -77,7 +101,9 @@ async fn accept<H: Handler>(socket: TcpListener, slot: Arc<Slot>, site: Arc<Site
             }
         }
     }
-    if let Ok(socket) = socket.into_std() {
+    if !leaves_queue.load(Ordering::Relaxed)
+        && let Ok(socket) = socket.into_std()
+    {
         empty(&socket, &slot, &site, &closing);
     }
 }
@@ -120,13 +146,14 @@ fn admit<H: Handler>(
     };
     Counters::count(&counters.accepted);
     let site = Arc::clone(site);
-    let name = Arc::clone(&**slot.name.load());
-    let closing = closing.clone();
-    match slot.protocol {
-        Protocol::Http => tokio::spawn(site.serve_clear(stream, peer, name, closing, permit)),
-        Protocol::Https => tokio::spawn(site.serve_tls(stream, peer, name, closing, permit)),
-        Protocol::Tcp | Protocol::Udp => return,
+    let came = Came {
+        peer,
+        listener: Arc::clone(&**slot.name.load()),
+        protocol: slot.protocol,
+        closing: closing.clone(),
+        permit,
     };
+    tokio::spawn(site.serve(stream, came));
 }
 
 /// Errors that say something about a connection that is gone, not about accepting.

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hyper_util::rt::TokioExecutor;
+use seaway_model::Protocol;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
 
 use super::clock::Timeouts;
 use super::closing::Closing;
@@ -15,11 +15,13 @@ use super::guard::{Guard, HeadLimits};
 use super::guarded::Guarded;
 use super::handler::Handler;
 use super::http1::Http1;
+use super::proxy_protocol::{self, Ends};
 use super::stats::Counters;
 use super::wire::Wire;
 use super::{http1, http2};
 use crate::context::{Connection, Made, Shared, TlsConnection};
-use crate::tls::{self, HandshakeError};
+use crate::l4::{Relayed, tcp};
+use crate::tls::{self, Arrived, HandshakeError, Opened};
 
 /// One per worker.
 #[derive(Debug)]
@@ -30,6 +32,16 @@ pub(crate) struct Site<H> {
     http1: hyper::server::conn::http1::Builder,
     http2: hyper::server::conn::http2::Builder<TokioExecutor>,
     timeouts: Timeouts,
+}
+
+/// A connection that was accepted.
+pub(crate) struct Came {
+    pub(crate) peer: SocketAddr,
+    /// The listener's name.
+    pub(crate) listener: Arc<str>,
+    pub(crate) protocol: Protocol,
+    pub(crate) closing: Closing,
+    pub(crate) permit: Permit,
 }
 
 /// What is spoken inside a connection, as far as that is settled.
@@ -54,51 +66,106 @@ impl<H: Handler> Site<H> {
         }
     }
 
-    /// Serves a clear-text connection until it ends.
-    pub(crate) async fn serve_clear(
-        self: Arc<Self>,
-        stream: TcpStream,
-        peer: SocketAddr,
-        listener: Arc<str>,
-        closing: Closing,
-        permit: Permit,
-    ) {
+    /// Serves a connection until it ends.
+    pub(crate) async fn serve(self: Arc<Self>, mut stream: TcpStream, came: Came) {
+        let Came {
+            peer,
+            listener,
+            protocol,
+            closing,
+            permit,
+        } = came;
         let Some(local) = prepare(&stream) else { return };
-        let connection = self.connection(peer, local, listener, None);
-        self.speak(stream, &connection, Spoken::Either, closing, permit)
-            .await;
+        let mut ends = Ends {
+            peer: canonical(peer),
+            local,
+        };
+        if self.expects_header(&listener) {
+            // Boxed, as everything is that few connections need.
+            match Box::pin(self.header(&mut stream, ends)).await {
+                Some(named) => ends = named,
+                None => return,
+            }
+        }
+        match protocol {
+            Protocol::Http => {
+                let connection = self.connection(ends, listener, None);
+                self.speak(stream, &connection, Spoken::Either, closing, permit)
+                    .await;
+            }
+            Protocol::Https => self.serve_tls(stream, ends, listener, closing, permit).await,
+            Protocol::Tcp => {
+                let Some(relayed) = self.route(&listener) else {
+                    return;
+                };
+                let connection = self.connection(ends, listener, None);
+                Box::pin(tcp::serve(stream, Vec::new(), relayed, connection, permit)).await;
+            }
+            // Has no connections.
+            Protocol::Udp => {}
+        }
     }
 
-    /// Serves a connection with TLS until it ends.
-    pub(crate) async fn serve_tls(
-        self: Arc<Self>,
+    async fn serve_tls(
+        &self,
         stream: TcpStream,
-        peer: SocketAddr,
+        ends: Ends,
         listener: Arc<str>,
         closing: Closing,
         permit: Permit,
     ) {
-        let Some(local) = prepare(&stream) else { return };
-        let Some((stream, tls, spoken)) = Box::pin(self.shake_hands(stream, &listener, local)).await else {
+        let Some(arrived) = Box::pin(self.shake_hands(stream, &listener, ends.local)).await else {
             return;
         };
-        let connection = self.connection(peer, local, listener, Some(tls));
-        self.speak(stream, &connection, spoken, closing, permit).await;
+        let connection = self.connection(ends, listener, Some(arrived.tls));
+        match arrived.stream {
+            Opened::Http { stream, is_http2, .. } => {
+                let spoken = if is_http2 { Spoken::Http2 } else { Spoken::Http1 };
+                self.speak(stream, &connection, spoken, closing, permit).await;
+            }
+            Opened::Terminated { stream, relayed, .. } => {
+                Box::pin(tcp::serve(stream, Vec::new(), relayed, connection, permit)).await;
+            }
+            Opened::Passthrough { io, read, relayed } => {
+                Box::pin(tcp::serve(io, read, relayed, connection, permit)).await;
+            }
+        }
     }
 
-    fn connection(
-        &self,
-        peer: SocketAddr,
-        local: SocketAddr,
-        listener: Arc<str>,
-        tls: Option<TlsConnection>,
-    ) -> Arc<Connection> {
+    fn expects_header(&self, listener: &str) -> bool {
+        let snapshot = self.shared.published.load();
+        let listener = snapshot.table.listener(listener);
+        listener.is_some_and(|l| l.listener().proxy_protocol)
+    }
+
+    async fn header(&self, stream: &mut TcpStream, socket: Ends) -> Option<Ends> {
+        let timeout = self.shared.options.limits.head_timeout;
+        match proxy_protocol::take(stream, socket, timeout).await {
+            Ok(ends) => Some(Ends {
+                peer: canonical(ends.peer),
+                local: canonical(ends.local),
+            }),
+            Err(_) => {
+                Counters::count(&self.shared.counters.proxy_headers_refused);
+                None
+            }
+        }
+    }
+
+    /// Where the connections of a listener go that is not read.
+    fn route(&self, listener: &str) -> Option<Relayed> {
+        let snapshot = self.shared.published.load();
+        let route = snapshot.table.listener(listener)?.listener().l4.clone()?;
+        Some(Relayed { snapshot, route })
+    }
+
+    fn connection(&self, ends: Ends, listener: Arc<str>, tls: Option<TlsConnection>) -> Arc<Connection> {
         Arc::new(Connection {
             shared: Arc::clone(&self.shared),
             worker: self.worker,
             listener,
-            peer: canonical(peer),
-            local,
+            peer: ends.peer,
+            local: ends.local,
             tls,
             made: Made::default(),
         })
@@ -109,22 +176,21 @@ impl<H: Handler> Site<H> {
         stream: TcpStream,
         listener: &str,
         local: SocketAddr,
-    ) -> Option<(Box<TlsStream<TcpStream>>, TlsConnection, Spoken)> {
+    ) -> Option<Arrived<TcpStream>> {
         let counters = &self.shared.counters;
         let timeout = self.shared.options.limits.handshake_timeout;
         match tls::accept(stream, &self.shared, listener, local.ip(), timeout).await {
-            Ok(done) => {
-                Counters::count(&counters.handshakes);
-                if done.is_resumed {
-                    Counters::count(&counters.handshakes_resumed);
+            Ok(arrived) => {
+                match &arrived.stream {
+                    Opened::Http { is_resumed, .. } | Opened::Terminated { is_resumed, .. } => {
+                        Counters::count(&counters.handshakes);
+                        if *is_resumed {
+                            Counters::count(&counters.handshakes_resumed);
+                        }
+                    }
+                    Opened::Passthrough { .. } => Counters::count(&counters.passed_through),
                 }
-                let spoken = if done.is_http2 {
-                    Spoken::Http2
-                } else {
-                    Spoken::Http1
-                };
-                // Boxed, since it is large and moves to hyper and back.
-                Some((Box::new(done.stream), done.tls, spoken))
+                Some(arrived)
             }
             Err(HandshakeError::Proven) => {
                 Counters::count(&counters.handshakes);
@@ -216,13 +282,14 @@ mod tests {
         let stream = TcpStream::connect(address).await.unwrap();
         let site = Arc::new(Site::new(Arc::clone(&shared), 0, nothing));
         let (_sender, closing) = Closing::channel();
-        let permit = || shared.connections.admit().unwrap();
-        let task = Arc::clone(&site).serve_clear(stream, address, "x".into(), closing.clone(), permit());
-        let size = size_of_val(&task);
-        assert!(size <= 2048, "{size} bytes");
-        let stream = TcpStream::connect(address).await.unwrap();
-        let task = site.serve_tls(stream, address, "x".into(), closing, permit());
-        let size = size_of_val(&task);
+        let came = Came {
+            peer: address,
+            listener: "x".into(),
+            protocol: Protocol::Https,
+            closing,
+            permit: shared.connections.admit().unwrap(),
+        };
+        let size = size_of_val(&site.serve(stream, came));
         assert!(size <= 2048, "{size} bytes");
     }
 }

@@ -17,7 +17,12 @@ pub struct Counters {
     pub(crate) handshakes_resumed: AtomicU64,
     pub(crate) handshakes_failed: AtomicU64,
     pub(crate) server_names_unknown: AtomicU64,
+    pub(crate) passed_through: AtomicU64,
+    pub(crate) proxy_headers_refused: AtomicU64,
     pub(crate) reset_floods: AtomicU64,
+    pub(crate) sessions: AtomicU64,
+    pub(crate) sessions_over_limit: AtomicU64,
+    pub(crate) datagrams_dropped: AtomicU64,
     /// What the guard let pass and hyper did not.
     pub(crate) unreadable: AtomicU64,
     refused: RefusedCounters,
@@ -38,6 +43,8 @@ impl Default for RefusedCounters {
 pub struct Stats {
     /// Open connections, upgraded ones included.
     pub connections: usize,
+    /// Sessions of datagrams under way.
+    pub open_sessions: usize,
     /// Connections accepted so far, those over the limit not included.
     pub accepted: u64,
     /// Connections closed at once because there were too many.
@@ -52,6 +59,16 @@ pub struct Stats {
     pub handshakes_failed: u64,
     /// TLS handshakes refused because no certificate is for that name.
     pub server_names_unknown: u64,
+    /// TLS connections that went through untouched, by their server name.
+    pub passed_through: u64,
+    /// Connections closed because the header of the PROXY protocol was wrong, missing or late.
+    pub proxy_headers_refused: u64,
+    /// Sessions of datagrams so far.
+    pub sessions: u64,
+    /// Sessions that were not begun because there were too many; their datagrams were dropped.
+    pub sessions_over_limit: u64,
+    /// Datagrams of clients that went nowhere for any other reason: no route, no endpoint, no room in a queue.
+    pub datagrams_dropped: u64,
     /// HTTP/2 connections closed because of too many resets (CVE-2023-44487).
     pub reset_floods: u64,
     /// Messages refused, by the word of the reason; only those above zero.
@@ -78,7 +95,7 @@ impl Counters {
 
     /// Reads them all.
     #[must_use]
-    pub fn stats(&self, connections: usize) -> Stats {
+    pub fn stats(&self, connections: usize, open_sessions: usize) -> Stats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let refused = Reason::ALL
             .iter()
@@ -86,6 +103,7 @@ impl Counters {
             .map(|(reason, counter)| (reason.word(), read(counter)));
         Stats {
             connections,
+            open_sessions,
             accepted: read(&self.accepted),
             over_limit: read(&self.over_limit),
             accept_errors: read(&self.accept_errors),
@@ -93,6 +111,11 @@ impl Counters {
             handshakes_resumed: read(&self.handshakes_resumed),
             handshakes_failed: read(&self.handshakes_failed),
             server_names_unknown: read(&self.server_names_unknown),
+            passed_through: read(&self.passed_through),
+            proxy_headers_refused: read(&self.proxy_headers_refused),
+            sessions: read(&self.sessions),
+            sessions_over_limit: read(&self.sessions_over_limit),
+            datagrams_dropped: read(&self.datagrams_dropped),
             reset_floods: read(&self.reset_floods),
             protocol_errors: refused
                 .chain([(UNREADABLE, read(&self.unreadable))])

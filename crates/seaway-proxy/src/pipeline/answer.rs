@@ -14,6 +14,8 @@ use super::finish::{Finish, name_server};
 use crate::body::Body;
 use crate::error::{self, Failure};
 
+const X_ENVOY_OVERLOADED: HeaderName = HeaderName::from_static("x-envoy-overloaded");
+
 /// What is answered.
 #[derive(Debug)]
 pub(crate) enum Answer<'a> {
@@ -37,6 +39,7 @@ pub(crate) fn answer(
         drop(exchange);
         return plain(StatusCode::BAD_REQUEST, Bytes::new());
     }
+    let is_overflow = matches!(answer, Answer::Failure(Failure::Overflow));
     let mut refused_connect = false;
     let is_head = exchange.method == Method::HEAD;
     let mut response = match answer {
@@ -82,6 +85,12 @@ pub(crate) fn answer(
             ALLOW,
             HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
         );
+    }
+    if is_overflow {
+        // Envoy's word to callers that they had better not try again soon.
+        response
+            .headers_mut()
+            .insert(X_ENVOY_OVERLOADED, HeaderValue::from_static("true"));
     }
     if is_head {
         *response.body_mut() = Body::Empty;

@@ -168,7 +168,7 @@ impl<'a> Tries<'a> {
         if self
             .plan
             .policy
-            .is_some_and(|policy| retry::covers_failure(policy, failure))
+            .is_some_and(|policy| retry::covers_failure(policy, failure, given_back))
         {
             return self.by_policy(exchange, given_back || outgoing.is_whole());
         }
@@ -195,7 +195,7 @@ impl<'a> Tries<'a> {
         if !repeatable {
             return Next::Stop;
         }
-        let attempts = self.plan.policy.map_or(0, |p| p.attempts);
+        let (attempts, base) = self.plan.policy.map_or((0, None), |p| (p.attempts, p.backoff));
         if self.by_policy == 0 {
             if attempts > 0 {
                 exchange.flag(Flag::UpstreamRetryLimitExceeded);
@@ -210,7 +210,7 @@ impl<'a> Tries<'a> {
             return Next::Stop;
         }
         self.by_policy -= 1;
-        Next::Again(retry::backoff(attempts - self.by_policy, chance::below))
+        Next::Again(retry::backoff(base, attempts - self.by_policy, chance::below))
     }
 }
 

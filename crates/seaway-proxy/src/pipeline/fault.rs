@@ -23,7 +23,10 @@ pub(crate) async fn inject(exchange: &mut Exchange, fault: &Fault) -> Result<(),
         exchange.clock.moved(tokio::time::Instant::now());
     }
     match &fault.abort {
-        Some(abort) if chance::roll(abort.fraction) => Err(Failure::FaultInjected(abort.status)),
+        Some(abort) if chance::roll(abort.fraction) => Err(Failure::FaultInjected {
+            status: abort.status,
+            grpc_status: abort.grpc_status,
+        }),
         _ => Ok(()),
     }
 }

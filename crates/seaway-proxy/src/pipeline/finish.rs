@@ -1,6 +1,6 @@
 //! What is done to the head of every response of a route, ours or the upstream's.
 
-use http::header::{ORIGIN, SERVER};
+use http::header::{ORIGIN, SERVER, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
 use seaway_route::{CompiledCors, CompiledRoute, HeaderEdit};
 
@@ -9,6 +9,7 @@ use seaway_route::{CompiledCors, CompiledRoute, HeaderEdit};
 pub(crate) struct Finish<'a> {
     destination: Option<&'a HeaderEdit>,
     route: &'a HeaderEdit,
+    cookie: Option<Box<HeaderValue>>,
     cors: Option<(&'a CompiledCors, Option<HeaderValue>)>,
 }
 
@@ -18,6 +19,7 @@ impl<'a> Finish<'a> {
         Self {
             destination: None,
             route: &route.response_headers,
+            cookie: None,
             cors: route
                 .cors
                 .as_deref()
@@ -31,6 +33,12 @@ impl<'a> Finish<'a> {
         self
     }
 
+    /// With a cookie that brings the client back to where this request goes.
+    pub(crate) fn with_cookie(mut self, cookie: Option<HeaderValue>) -> Self {
+        self.cookie = cookie.map(Box::new);
+        self
+    }
+
     /// Without CORS: a preflight answer has its own.
     pub(crate) fn without_cors(mut self) -> Self {
         self.cors = None;
@@ -38,13 +46,16 @@ impl<'a> Finish<'a> {
     }
 
     /// Changes the head: our name where nobody gave one, the destination's changes, then the route's (which may take the
-    /// name away), then CORS, which neither may break by accident.
+    /// name away), then our cookie and CORS, which neither may break by accident.
     pub(crate) fn apply(&self, headers: &mut HeaderMap) {
         name_server(headers);
         if let Some(edit) = self.destination {
             edit.apply(headers);
         }
         self.route.apply(headers);
+        if let Some(cookie) = &self.cookie {
+            headers.append(SET_COOKIE, HeaderValue::clone(cookie));
+        }
         if let Some((cors, origin)) = &self.cors {
             cors.apply(origin.as_ref(), headers);
         }

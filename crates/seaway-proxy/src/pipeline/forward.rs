@@ -8,8 +8,9 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use seaway_model::{Forward, Target, UpstreamProtocol};
-use seaway_route::{CompiledDestination, CompiledRoute, Matched, RequestHead, effect};
+use seaway_model::{Balancing, Forward, Target, UpstreamProtocol};
+use seaway_route::effect::{self, HashInput};
+use seaway_route::{CompiledDestination, CompiledRoute, Matched, RequestHead};
 
 use super::answer::{Answer, answer};
 use super::attempts::Plan;
@@ -18,7 +19,7 @@ use super::finish::Finish;
 use super::identity::Identity;
 use super::outgoing::Outgoing;
 use super::upgrade::Upgrade;
-use super::{forwarded, hop, mirror, shares};
+use super::{chance, forwarded, hop, mirror, shares};
 use crate::body::{Body, Transfer};
 use crate::error::Failure;
 use crate::snapshot::Snapshot;
@@ -87,7 +88,11 @@ pub(crate) fn prepare<'a>(
         }
         other => other,
     };
-    let hash = hash(exchange, forward, &request, identity, trusted);
+    let (hash, cookie) = match config.balancing {
+        Balancing::RingHash | Balancing::Maglev => hash(exchange, forward, &request, identity, trusted),
+        Balancing::LeastRequest | Balancing::RoundRobin | Balancing::Random => (None, None),
+    };
+    let finish = finish.with_cookie(cookie);
     let client = Client {
         trusted,
         upgrade: upgrade.is_some(),
@@ -135,19 +140,28 @@ fn choose<'a>(
     }
 }
 
+/// What a hashing balancer goes by, and the cookie that says it next time where it had to be made up.
 fn hash<B>(
     exchange: &Exchange,
     forward: &Forward,
     request: &Request<B>,
     identity: &Identity<'_>,
     trusted: bool,
-) -> Option<u64> {
+) -> (Option<u64>, Option<HeaderValue>) {
     if forward.hash_on.is_empty() {
-        return None;
+        return (None, None);
     }
-    let head = request_head(exchange, request, identity);
+    let head = request_head(exchange, request, identity, trusted);
     let client = forwarded::client(&exchange.connection, trusted, request.headers());
-    effect::hash_input(&forward.hash_on, &head, client).map(|input| upstream::hash_key(&input))
+    match effect::hash_input(&forward.hash_on, &head, client) {
+        None => (None, None),
+        Some(HashInput::Value(value)) => (Some(upstream::hash_key(&value)), None),
+        Some(HashInput::Make(made)) => {
+            let value = format!("{:016x}{:016x}", chance::next_u64(), chance::next_u64());
+            let cookie = effect::set_cookie(made, &value);
+            (Some(upstream::hash_key(value.as_bytes())), cookie)
+        }
+    }
 }
 
 /// What matching and hashing see of a request.
@@ -155,6 +169,7 @@ pub(crate) fn request_head<'a, B>(
     exchange: &'a Exchange,
     request: &'a Request<B>,
     identity: &'a Identity<'_>,
+    trusted: bool,
 ) -> RequestHead<'a> {
     RequestHead {
         method: request.method().as_str(),
@@ -167,6 +182,11 @@ pub(crate) fn request_head<'a, B>(
             .tls
             .as_ref()
             .and_then(|tls| tls.server_name.as_deref()),
+        source: Some(forwarded::client(
+            &exchange.connection,
+            trusted,
+            request.headers(),
+        )),
     }
 }
 

@@ -3,19 +3,21 @@
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
-use seaway_model::{RetryOn, RetryPolicy};
+use seaway_model::{Millis, RetryOn, RetryPolicy};
 
 use crate::error::Failure;
 
-/// Envoy's base interval and its cap of ten times that.
-const BASE: Duration = Duration::from_millis(25);
-const CAP: Duration = Duration::from_millis(250);
+/// Envoy's base interval.
+const BASE: Millis = Millis(25);
+/// Envoy's cap, in base intervals.
+const CAP: u32 = 10;
 
 /// Tries on other endpoints that are made without being asked for, for requests that no endpoint has touched.
 pub(crate) const MAX_UNTOUCHED: u32 = 2;
 
-/// Whether a policy covers a failure.
-pub(crate) fn covers_failure(policy: &RetryPolicy, failure: Failure) -> bool {
+/// Whether a policy covers a failure. `unsent`: nothing of the request was written anywhere. That there was no room
+/// ([`Failure::Overflow`]) is never covered: more of the same would not make any.
+pub(crate) fn covers_failure(policy: &RetryPolicy, failure: Failure, unsent: bool) -> bool {
     use Failure::{
         ConnectFailed, ConnectTimeout, PerTryTimeout, RefusedStream, UpstreamProtocol, UpstreamReset,
     };
@@ -32,6 +34,7 @@ pub(crate) fn covers_failure(policy: &RetryPolicy, failure: Failure) -> bool {
         RetryOn::ServerError => true,
         RetryOn::GatewayError => is_gateway_error(status),
         RetryOn::Reset => broken,
+        RetryOn::ResetBeforeRequest => broken && unsent,
         RetryOn::ConnectFailure => connect,
         RetryOn::RefusedStream => failure == RefusedStream,
         _ => false,
@@ -64,9 +67,9 @@ fn is_gateway_error(status: u16) -> bool {
 
 /// How long to wait before retry number `retry`, from 1: anything up to a limit that doubles, so that clients that
 /// failed together do not come back together.
-pub(crate) fn backoff(retry: u32, below: impl FnOnce(u64) -> u64) -> Duration {
-    let factor = 2_u32.saturating_pow(retry.min(16)).saturating_sub(1);
-    let limit = BASE.saturating_mul(factor).min(CAP);
+pub(crate) fn backoff(base: Option<Millis>, retry: u32, below: impl FnOnce(u64) -> u64) -> Duration {
+    let factor = 2_u32.saturating_pow(retry.saturating_sub(1)).min(CAP);
+    let limit = base.unwrap_or(BASE).duration().saturating_mul(factor);
     Duration::from_micros(below(u64::try_from(limit.as_micros()).unwrap_or(0) + 1))
 }
 
@@ -85,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_failed_connection_is_a_server_error_a_gateway_error_and_itself_but_no_reset() {
-        let covers = |word| covers_failure(&on(word), Failure::ConnectFailed);
+        let covers = |word| covers_failure(&on(word), Failure::ConnectFailed, true);
         assert!(
             covers(RetryOn::ServerError) && covers(RetryOn::GatewayError) && covers(RetryOn::ConnectFailure)
         );
@@ -94,13 +97,20 @@ mod tests {
 
     #[test]
     fn a_try_that_took_too_long_counts_as_reset() {
-        assert!(covers_failure(&on(RetryOn::Reset), Failure::PerTryTimeout));
+        assert!(covers_failure(&on(RetryOn::Reset), Failure::PerTryTimeout, false));
     }
 
     #[test]
     fn the_end_of_the_routes_time_is_never_retried() {
-        assert!(!covers_failure(&on(RetryOn::ServerError), Failure::Timeout));
-        assert!(!covers_failure(&on(RetryOn::ServerError), Failure::NoEndpoints));
+        let covers = |failure| covers_failure(&on(RetryOn::ServerError), failure, true);
+        assert!(!covers(Failure::Timeout) && !covers(Failure::NoEndpoints) && !covers(Failure::Overflow));
+    }
+
+    #[test]
+    fn a_reset_before_the_request_is_one_before_anything_was_written() {
+        let covers = |failure, unsent| covers_failure(&on(RetryOn::ResetBeforeRequest), failure, unsent);
+        assert!(covers(Failure::UpstreamReset, true) && covers(Failure::RefusedStream, true));
+        assert!(!covers(Failure::UpstreamReset, false) && !covers(Failure::ConnectFailed, true));
     }
 
     #[test]
@@ -132,11 +142,12 @@ mod tests {
 
     #[test]
     fn waiting_grows_up_to_a_cap() {
-        let most = |retry| backoff(retry, |bound| bound.saturating_sub(1)).as_millis();
+        let most = |base, retry| backoff(base, retry, |bound| bound.saturating_sub(1)).as_millis();
         assert_eq!(
-            (most(1), most(2), most(3), most(4), most(30)),
-            (25, 75, 175, 250, 250)
+            [1, 2, 3, 4, 5, 30].map(|n| most(None, n)),
+            [25, 50, 100, 200, 250, 250]
         );
-        assert_eq!(backoff(3, |_| 0), Duration::ZERO);
+        assert_eq!([1, 2, 5].map(|n| most(Some(Millis(100)), n)), [100, 200, 1000]);
+        assert_eq!(backoff(None, 3, |_| 0), Duration::ZERO);
     }
 }

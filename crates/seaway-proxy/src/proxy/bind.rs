@@ -1,12 +1,19 @@
 //! Making listening sockets.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 /// Connections that the kernel keeps for us while all workers are busy.
 const BACKLOG: i32 = 4096;
+
+/// What travels through a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Transport {
+    Tcp,
+    Udp,
+}
 
 /// Makes so many sockets that share an address. Port 0 picks a port once, for all of them.
 ///
@@ -15,34 +22,47 @@ const BACKLOG: i32 = 4096;
 ///
 /// # Errors
 /// When the address is taken, not ours, or forbidden.
-pub(super) fn bind(address: Option<IpAddr>, port: u16, count: usize) -> io::Result<Vec<TcpListener>> {
+pub(super) fn bind(
+    transport: Transport,
+    address: Option<IpAddr>,
+    port: u16,
+    count: usize,
+) -> io::Result<Vec<Socket>> {
     let address = match address {
         Some(address) => SocketAddr::new(address, port),
         None => every_address(port)?,
     };
     if port != 0 {
-        socket(address, false)?;
+        socket(transport, address, false)?;
     }
-    let first = listen(address)?;
-    let address = first.local_addr()?;
+    let first = listen(transport, address)?;
+    let address = local_address(&first)?;
     let mut sockets = vec![first];
     while sockets.len() < count {
-        sockets.push(listen(address)?);
+        sockets.push(listen(transport, address)?);
     }
     Ok(sockets)
 }
 
 /// One more socket on an address that is ours already.
-pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = socket(address, true)?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+pub(super) fn listen(transport: Transport, address: SocketAddr) -> io::Result<Socket> {
+    let socket = socket(transport, address, true)?;
+    if transport == Transport::Tcp {
+        socket.listen(BACKLOG)?;
+    }
+    Ok(socket)
 }
 
-/// IPv6 sockets take IPv4 connections too; where the system has no IPv6, IPv4 must do.
+/// Where a socket is bound.
+pub(super) fn local_address(socket: &Socket) -> io::Result<SocketAddr> {
+    let address = socket.local_addr()?.as_socket();
+    address.ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
+}
+
+/// IPv6 sockets take IPv4 traffic too; where the system has no IPv6, IPv4 must do.
 fn every_address(port: u16) -> io::Result<SocketAddr> {
     let six = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
-    match socket(six, true) {
+    match socket(Transport::Tcp, six, true) {
         Ok(_) => Ok(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))),
         Err(error) if is_without_ipv6(&error) => Ok(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))),
         Err(error) => Err(error),
@@ -58,10 +78,17 @@ fn is_without_ipv6(error: &io::Error) -> bool {
         )
 }
 
-fn socket(address: SocketAddr, is_shared: bool) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // Connections of a listener that was closed a moment ago may still be there.
-    socket.set_reuse_address(true)?;
+fn socket(transport: Transport, address: SocketAddr, is_shared: bool) -> io::Result<Socket> {
+    let (kind, protocol) = match transport {
+        Transport::Tcp => (Type::STREAM, Protocol::TCP),
+        Transport::Udp => (Type::DGRAM, Protocol::UDP),
+    };
+    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
+    if transport == Transport::Tcp {
+        // Connections of a listener that was closed a moment ago may still be there. For datagrams it would mean
+        // something else: to take the port over from whoever has it.
+        socket.set_reuse_address(true)?;
+    }
     if is_shared {
         socket.set_reuse_port(true)?;
     }
@@ -74,41 +101,53 @@ fn socket(address: SocketAddr, is_shared: bool) -> io::Result<Socket> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::Transport::{Tcp, Udp};
     use super::*;
 
     const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
+    fn port(socket: &Socket) -> u16 {
+        local_address(socket).unwrap().port()
+    }
+
     #[test]
     fn sockets_of_a_picked_port_share_it() {
-        let sockets = bind(Some(LOOPBACK), 0, 3).unwrap();
-        let ports: Vec<u16> = sockets.iter().map(|s| s.local_addr().unwrap().port()).collect();
-        assert_eq!(ports, [ports[0]; 3]);
+        for transport in [Tcp, Udp] {
+            let sockets = bind(transport, Some(LOOPBACK), 0, 3).unwrap();
+            let ports: Vec<u16> = sockets.iter().map(port).collect();
+            assert_eq!(ports, [ports[0]; 3]);
+        }
     }
 
     #[test]
     fn a_port_that_someone_else_shares_is_taken() {
-        let theirs = bind(Some(LOOPBACK), 0, 1).unwrap();
-        let port = theirs[0].local_addr().unwrap().port();
-        let error = bind(Some(LOOPBACK), port, 1).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
-        assert_eq!(bind(None, port, 1).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        for transport in [Tcp, Udp] {
+            let theirs = bind(transport, Some(LOOPBACK), 0, 1).unwrap();
+            let port = port(&theirs[0]);
+            for address in [Some(LOOPBACK), None] {
+                let error = bind(transport, address, port, 1).unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::AddrInUse, "{transport:?}");
+            }
+        }
     }
 
     #[test]
     fn a_port_can_be_bound_again_while_old_connections_live() {
-        let sockets = bind(Some(LOOPBACK), 0, 1).unwrap();
-        let address = sockets[0].local_addr().unwrap();
-        let client = std::net::TcpStream::connect(address).unwrap();
-        let (server, _) = sockets[0].accept().unwrap();
-        drop(sockets);
-        assert!(bind(Some(LOOPBACK), address.port(), 2).is_ok());
+        let sockets = bind(Tcp, Some(LOOPBACK), 0, 1).unwrap();
+        let port = port(&sockets[0]);
+        let client = TcpStream::connect((LOOPBACK, port)).unwrap();
+        let listeners: Vec<TcpListener> = sockets.into_iter().map(Into::into).collect();
+        let (server, _) = listeners[0].accept().unwrap();
+        drop(listeners);
+        assert!(bind(Tcp, Some(LOOPBACK), port, 2).is_ok());
         drop((client, server));
     }
 
     #[test]
     fn every_address_takes_ipv4() {
-        let sockets = bind(None, 0, 1).unwrap();
-        let port = sockets[0].local_addr().unwrap().port();
-        assert!(std::net::TcpStream::connect((LOOPBACK, port)).is_ok());
+        let sockets = bind(Tcp, None, 0, 1).unwrap();
+        assert!(TcpStream::connect((LOOPBACK, port(&sockets[0]))).is_ok());
     }
 }

@@ -1,23 +1,25 @@
 //! Bringing the bound sockets in line with a model's listeners.
 //!
-//! A listener's identity is its address, its configured port and its protocol. What stays the same by that is not
-//! touched, whatever else changes; what is gone is closed before anything new is bound.
+//! A listener's identity is its address, its configured port, and whether it is TCP or UDP. What stays the same by that
+//! keeps its sockets, whatever else changes; what is gone is closed before anything new is bound. Where another protocol
+//! is spoken from now on (HTTP to HTTPS), the same sockets go from one listener to the next, and no client is refused.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
+use std::sync::mpsc::RecvError;
 
 use arc_swap::ArcSwap;
-use seaway_model::{Listener, Model, Protocol, SecretName};
+use seaway_model::{Listener, Model, Protocol};
 use serde::Serialize;
+use socket2::Socket;
 
-use super::bind;
-use crate::downstream::Slot;
+use super::bind::{self, Transport};
+use crate::downstream::{Leaving, Slot};
 use crate::options::Options;
-use crate::tls::CertificateError;
+use crate::tls::Unusable;
 use crate::worker::Worker;
 
 /// What became of a listener.
@@ -45,22 +47,29 @@ pub struct ListenerStatus {
 struct Key {
     address: Option<IpAddr>,
     port: u16,
-    protocol: Protocol,
+    transport: Transport,
 }
 
-/// `http|*|80`
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let protocol = match self.protocol {
+impl Key {
+    /// `http|*|80`: what the sockets are called that are handed to a new process, which may be of another version.
+    fn text(&self, protocol: Protocol) -> String {
+        let protocol = match protocol {
             Protocol::Http => "http",
             Protocol::Https => "https",
             Protocol::Tcp => "tcp",
             Protocol::Udp => "udp",
         };
         match self.address {
-            Some(address) => write!(f, "{protocol}|{address}|{}", self.port),
-            None => write!(f, "{protocol}|*|{}", self.port),
+            Some(address) => format!("{protocol}|{address}|{}", self.port),
+            None => format!("{protocol}|*|{}", self.port),
         }
+    }
+
+    /// Whether a socket of that name is one of this listener, whatever was spoken on it.
+    fn is_called(&self, text: &str) -> bool {
+        let all = [Protocol::Http, Protocol::Https, Protocol::Tcp, Protocol::Udp];
+        all.into_iter()
+            .any(|protocol| transport(protocol) == self.transport && self.text(protocol) == text)
     }
 }
 
@@ -71,7 +80,7 @@ struct Bound {
     slot: Arc<Slot>,
     address: SocketAddr,
     /// Duplicates of the workers' sockets, for handing over.
-    sockets: Vec<TcpListener>,
+    sockets: Vec<Socket>,
 }
 
 /// All of them.
@@ -93,7 +102,10 @@ impl Listeners {
     pub(super) fn descriptors(&self) -> Vec<(String, RawFd)> {
         self.bound
             .iter()
-            .flat_map(|(key, bound)| bound.sockets.iter().map(|s| (key.to_string(), s.as_raw_fd())))
+            .flat_map(|(key, bound)| {
+                let name = key.text(bound.slot.protocol);
+                bound.sockets.iter().map(move |s| (name.clone(), s.as_raw_fd()))
+            })
             .collect()
     }
 
@@ -103,25 +115,26 @@ impl Listeners {
         model: &Model,
         options: &Options,
         workers: &[Worker],
-        unusable: &[(SecretName, CertificateError)],
+        unusable: &[Unusable],
     ) -> Vec<ListenerStatus> {
         let wanted: Vec<(Key, &Arc<Listener>)> =
             model.listeners.iter().map(|l| (key(l, options), l)).collect();
-        self.close(workers, |key| !wanted.iter().any(|(k, _)| k == key));
+        self.close(workers, Leaving::Removed, |key| {
+            !wanted.iter().any(|(k, _)| k == key)
+        });
         let mut statuses: Vec<ListenerStatus> = Vec::with_capacity(wanted.len());
         for (index, (key, listener)) in wanted.iter().enumerate() {
             let earlier = wanted.iter().take(index);
-            let twin = earlier.map(|(_, l)| l).zip(&statuses).find_map(|(l, status)| {
-                (l.port == listener.port && overlaps(l, listener, options) && status.bound.is_some())
-                    .then_some(l)
-            });
+            let twin = earlier
+                .zip(&statuses)
+                .find_map(|((k, l), status)| (k == key && status.bound.is_some()).then_some(l));
             let result = match twin {
                 Some(twin) => Err(format!(
                     "listener {} already takes this address and port; give one of them another port",
                     twin.name
                 )),
                 None => self
-                    .serve(*key, &listener.name, options, workers)
+                    .serve(*key, listener, options, workers)
                     .map_err(|e| explain(&e, port(listener.port, options), listener.port)),
             };
             statuses.push(status(listener, result, unusable));
@@ -132,32 +145,37 @@ impl Listeners {
     }
 
     pub(super) fn close_all(&mut self, workers: &[Worker]) {
-        self.close(workers, |_| true);
+        self.close(workers, Leaving::Drained, |_| true);
     }
 
-    fn close(&mut self, workers: &[Worker], is_gone: impl Fn(&Key) -> bool) {
+    fn close(&mut self, workers: &[Worker], leaving: Leaving, is_gone: impl Fn(&Key) -> bool) {
         let gone = self.bound.extract_if(.., |key, _| is_gone(key));
         let waits: Vec<_> = gone
             .flat_map(|(_, bound)| {
                 // A duplicate would keep the socket, and its queue, alive.
                 drop(bound.sockets);
-                workers.iter().map(move |worker| worker.unlisten(bound.id))
+                workers
+                    .iter()
+                    .map(move |worker| worker.unlisten(bound.id, leaving))
             })
             .collect();
         for wait in waits {
             // An error says that the worker is gone, and its sockets with it.
-            let _: Result<(), std::sync::mpsc::RecvError> = wait.recv();
+            let _: Result<(), RecvError> = wait.recv();
         }
     }
 
     fn serve(
         &mut self,
         key: Key,
-        name: &Arc<str>,
+        listener: &Listener,
         options: &Options,
         workers: &[Worker],
     ) -> io::Result<SocketAddr> {
-        if let Some(bound) = self.bound.get(&key) {
+        let name = &listener.name;
+        if let Some(bound) = self.bound.get(&key)
+            && bound.slot.protocol == listener.protocol
+        {
             if **bound.slot.name.load() != *name {
                 bound.slot.name.store(Arc::new(Arc::clone(name)));
             }
@@ -166,27 +184,36 @@ impl Listeners {
         if workers.is_empty() {
             return Err(io::Error::other("the proxy has been drained"));
         }
-        let sockets = self.sockets(key, options, workers.len())?;
+        let old = self.bound.remove(&key);
+        let sockets = match &old {
+            Some(old) => old
+                .sockets
+                .iter()
+                .map(Socket::try_clone)
+                .collect::<io::Result<_>>()?,
+            None => self.sockets(key, options, workers.len())?,
+        };
         let address = sockets
             .first()
-            .map_or_else(|| Err(io::ErrorKind::NotFound.into()), TcpListener::local_addr)?;
+            .map_or_else(|| Err(io::ErrorKind::NotFound.into()), bind::local_address)?;
         self.next_id += 1;
         let bound = Bound {
             id: self.next_id,
             slot: Arc::new(Slot {
                 name: ArcSwap::from_pointee(Arc::clone(name)),
-                protocol: key.protocol,
+                protocol: listener.protocol,
             }),
             address,
             sockets,
         };
         let result = hand_out(&bound, workers);
-        let id = bound.id;
+        if let Some(old) = old {
+            unlisten(workers, old.id, Leaving::Replaced);
+        }
         if let Err(error) = result {
+            let id = bound.id;
             drop(bound);
-            for worker in workers {
-                let _: Result<(), std::sync::mpsc::RecvError> = worker.unlisten(id).recv();
-            }
+            unlisten(workers, id, Leaving::Removed);
             return Err(error);
         }
         self.bound.insert(key, bound);
@@ -194,24 +221,29 @@ impl Listeners {
     }
 
     /// Inherited sockets where there are any, and as many new ones as there are workers without one.
-    fn sockets(&mut self, key: Key, options: &Options, workers: usize) -> io::Result<Vec<TcpListener>> {
-        let text = key.to_string();
+    fn sockets(&mut self, key: Key, options: &Options, workers: usize) -> io::Result<Vec<Socket>> {
         let mut sockets = Vec::new();
-        for (_, descriptor) in self.inherited.extract_if(.., |(k, _)| *k == text) {
+        for (_, descriptor) in self.inherited.extract_if(.., |(name, _)| key.is_called(name)) {
             let socket = match Arc::try_unwrap(descriptor) {
-                Ok(descriptor) => TcpListener::from(descriptor),
-                Err(shared) => TcpListener::from(shared.try_clone()?),
+                Ok(descriptor) => Socket::from(descriptor),
+                Err(shared) => Socket::from(shared.try_clone()?),
             };
             sockets.push(socket);
         }
         let Some(first) = sockets.first() else {
-            return bind::bind(key.address, port(key.port, options), workers);
+            return bind::bind(key.transport, key.address, port(key.port, options), workers);
         };
-        let address = first.local_addr()?;
+        let address = bind::local_address(first)?;
         while sockets.len() < workers {
-            sockets.push(bind::listen(address)?);
+            sockets.push(bind::listen(key.transport, address)?);
         }
         Ok(sockets)
+    }
+}
+
+fn unlisten(workers: &[Worker], id: u64, leaving: Leaving) {
+    for worker in workers {
+        let _: Result<(), RecvError> = worker.unlisten(id, leaving).recv();
     }
 }
 
@@ -227,7 +259,14 @@ fn key(listener: &Listener, options: &Options) -> Key {
     Key {
         address: options.address.or(listener.address),
         port: listener.port,
-        protocol: listener.protocol,
+        transport: transport(listener.protocol),
+    }
+}
+
+fn transport(protocol: Protocol) -> Transport {
+    match protocol {
+        Protocol::Http | Protocol::Https | Protocol::Tcp => Transport::Tcp,
+        Protocol::Udp => Transport::Udp,
     }
 }
 
@@ -235,25 +274,21 @@ fn port(configured: u16, options: &Options) -> u16 {
     options.port_map.get(&configured).copied().unwrap_or(configured)
 }
 
-/// Whether two listeners of the same port would take each other's connections.
-fn overlaps(one: &Listener, other: &Listener, options: &Options) -> bool {
-    let (one, other) = (key(one, options).address, key(other, options).address);
-    one == other
-}
-
-fn status(
-    listener: &Listener,
-    result: Result<SocketAddr, String>,
-    unusable: &[(SecretName, CertificateError)],
-) -> ListenerStatus {
+fn status(listener: &Listener, result: Result<SocketAddr, String>, unusable: &[Unusable]) -> ListenerStatus {
     let certificates = listener.tls.iter().flat_map(|tls| &tls.certificates);
     let warnings = certificates
-        .filter_map(|c| {
-            let (_, error) = unusable.iter().find(|(name, _)| *name == c.secret)?;
-            Some(format!(
-                "handshakes for {} are refused, since secret {} cannot be used: {error}",
-                c.host, c.secret
-            ))
+        .flat_map(|c| {
+            let of_it = unusable.iter().filter(move |u| u.profile.is_of(c));
+            of_it.map(move |u| match u.is_fatal {
+                true => format!(
+                    "handshakes for {} are refused, since secret {} cannot be used: {}",
+                    c.host, u.secret, u.error
+                ),
+                false => format!(
+                    "handshakes for {} do without secret {}, which cannot be used: {}",
+                    c.host, u.secret, u.error
+                ),
+            })
         })
         .collect();
     let (bound, error) = match result {

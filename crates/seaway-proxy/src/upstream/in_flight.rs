@@ -1,5 +1,6 @@
 //! The guard of a request that is under way: counts it, and owns its place on a connection.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use super::cluster::Live;
@@ -37,6 +38,12 @@ impl InFlight {
             endpoint,
             lease: Lease::None,
         }
+    }
+
+    /// Waits until no cluster lists the endpoint any more.
+    pub(crate) fn endpoint_gone(&self) -> impl Future<Output = ()> + Send + 'static {
+        let place = Arc::clone(&self.endpoint.place);
+        async move { place.gone().await }
     }
 
     pub(super) fn endpoint(&self) -> &Arc<EndpointState> {

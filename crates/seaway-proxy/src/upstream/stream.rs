@@ -35,6 +35,13 @@ impl Stream {
             _counted: Counted::new(place),
         }
     }
+
+    /// The socket under it.
+    pub(crate) fn tcp(&self) -> &TcpStream {
+        match &self.transport {
+            Transport::Plain(tcp) => tcp,
+        }
+    }
 }
 
 /// Counts a connection among the open ones of its address.

@@ -112,6 +112,56 @@ async fn a_preflight_is_answered_without_the_upstream() {
 }
 
 #[tokio::test]
+async fn a_preflight_from_elsewhere_is_forwarded_only_where_the_route_says_so() {
+    let address = upstream(|_| async { text(204, "") }).await;
+    for (forwarded, status) in [(true, 204), (false, 200)] {
+        let mut route = with_cors(forward("c"));
+        if let Some(cors) = &mut route.cors {
+            cors.forward_unmatched_preflights = forwarded;
+        }
+        let gateway = Gateway::start(vec![route], vec![cluster("c", &[address])]).await;
+        let request = Request::builder()
+            .method("OPTIONS")
+            .uri("/")
+            .header("host", "example.com")
+            .header("origin", "https://evil.example.com")
+            .header("access-control-request-method", "GET")
+            .body(empty())
+            .unwrap();
+        let response = send(gateway.http1, request).await;
+        assert_eq!(response.status(), status);
+        assert!(!response.headers().contains_key("access-control-allow-origin"));
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_rule_is_in_the_record_and_not_in_the_answer() {
+    let wrong = || Failure {
+        status: 500,
+        reason: FailureReason::InvalidRule,
+        message: "http[2].rewrite.uri: must begin with a slash".into(),
+    };
+    let split = Forward {
+        destinations: vec![Destination {
+            target: Target::Fail(wrong()),
+            ..destination("", 1)
+        }],
+        ..Forward::default()
+    };
+    for action in [Action::Fail(wrong()), Action::Forward(split)] {
+        let mut gateway = Gateway::start(vec![route(action)], vec![]).await;
+        let (status, body) = fetch(gateway.http1, get("/")).await;
+        assert_eq!(status.as_u16(), 500);
+        assert!(
+            body.contains("invalid_rule") && !body.contains("rewrite"),
+            "{body}"
+        );
+        let seen = gateway.record().await;
+        assert_eq!(seen.message.as_deref(), Some(&*wrong().message));
+    }
+}
+
+#[tokio::test]
 async fn a_cross_origin_request_is_forwarded_and_its_answer_opened() {
     let address = upstream(|_| async { text(200, "data") }).await;
     let gateway = Gateway::start(vec![with_cors(forward("c"))], vec![cluster("c", &[address])]).await;

@@ -40,6 +40,33 @@ async fn listening() -> (SocketAddr, UnboundedReceiver<(String, usize)>) {
 }
 
 #[tokio::test]
+async fn every_mirror_gets_a_whole_copy() {
+    let main = upstream(|request| async move {
+        let _read = request.into_body().collect().await;
+        text(200, "main")
+    })
+    .await;
+    let (copy, mut got) = listening().await;
+    let (other, mut got_too) = listening().await;
+    let mut route = mirrored(1_000_000);
+    route.mirrors.push(Mirror {
+        cluster: ClusterName("other".into()),
+        fraction: Fraction::ALL,
+    });
+    let clusters = vec![
+        cluster("main", &[main]),
+        cluster("copy", &[copy]),
+        cluster("other", &[other]),
+    ];
+    let gateway = Gateway::start(vec![route], clusters).await;
+    let body = vec![b'x'; 40_000];
+    assert_eq!(fetch(gateway.http1, post("/", full(body))).await.1, "main");
+    let expected = ("POST example.com/".to_owned(), 40_000);
+    assert_eq!(within(got.recv()).await.unwrap(), expected);
+    assert_eq!(within(got_too.recv()).await.unwrap(), expected);
+}
+
+#[tokio::test]
 async fn a_copy_has_method_host_path_and_body_of_its_original() {
     let main = upstream(|request| async move {
         let _read = request.into_body().collect().await;

@@ -96,6 +96,31 @@ async fn about_the_configured_share_of_requests_fails_on_purpose() {
 }
 
 #[tokio::test]
+async fn a_grpc_client_gets_the_faults_grpc_status_and_others_its_status() {
+    let (mut routes, clusters) = two_versions([1, 1]).await;
+    routes[0].fault = Some(Fault {
+        delay: None,
+        abort: Some(Abort {
+            fraction: Fraction::ALL,
+            status: 503,
+            grpc_status: Some(8),
+        }),
+    });
+    let mut gateway = Gateway::start(routes, clusters).await;
+    let mut call = post("/shop.Cart/Add", empty());
+    call.headers_mut()
+        .insert("content-type", "application/grpc".parse().unwrap());
+    let response = send(gateway.http1, call).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["grpc-status"], "8");
+    assert_eq!(gateway.record().await.grpc_status, Some(8));
+    assert_eq!(
+        fetch(gateway.http1, get("/")).await.0,
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+}
+
+#[tokio::test]
 async fn a_fault_is_marked_in_the_record() {
     let (mut routes, clusters) = two_versions([1, 1]).await;
     routes[0].fault = abort(1_000_000);

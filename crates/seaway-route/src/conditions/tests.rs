@@ -32,6 +32,7 @@ fn evaluate(conditions: Conditions, target: &str, headers: &[(&str, &[u8])]) -> 
         query,
         headers: &map,
         server_name: None,
+        source: None,
     };
     let matches = Match::When(conditions);
     Ready::new(&matches, &mut Expressions::default()).evaluate(&request)
@@ -146,6 +147,65 @@ fn one_of_the_methods_must_be_the_requests() {
 }
 
 #[test]
+fn letters_may_match_in_either_case() {
+    let exact = || PathMatch::ExactIgnoringCase(text("/a-b"));
+    assert_eq!(path(exact(), "/A-b"), Some(4));
+    assert_eq!(path(exact(), "/a-b"), Some(4));
+    for other in ["/a-b/", "/a_b", "/a-", "/%61-b"] {
+        assert_eq!(path(exact(), other), None, "{other}");
+    }
+    let prefix = || PathMatch::PrefixIgnoringCase(text("/shop"));
+    assert_eq!(path(prefix(), "/SHOPping"), Some(5));
+    assert_eq!(path(prefix(), "/Shop"), Some(5));
+    assert_eq!(path(prefix(), "/sho"), None);
+    // Only of ASCII, as in Envoy: the Kelvin sign is no k.
+    assert_eq!(path(PathMatch::PrefixIgnoringCase(text("/k")), "/\u{212a}"), None);
+}
+
+#[test]
+fn method_and_authority_are_conditions_as_headers_are() {
+    let prefix = |p: &str| ValueMatch::Is(StringMatch::Prefix(text(p)));
+    assert!(header(":method", prefix("G"), &[]));
+    assert!(!header(":method", prefix("P"), &[]));
+    assert!(header(":method", ValueMatch::IsNot(regex("POST|PUT")), &[]));
+    assert!(header(":authority", prefix("shop."), &[]));
+    assert!(header(
+        ":authority",
+        ValueMatch::Is(regex("a:[0-9]+")),
+        &[("host", b"a:8080")]
+    ));
+    assert!(!header(":authority", prefix("shop."), &[("host", b"a:8080")]));
+}
+
+#[test]
+fn a_route_for_certain_clients_takes_only_theirs() {
+    let pods: Arc<[IpAddr]> = ["10.0.0.1", "10.0.0.3", "2001:db8::1"]
+        .map(|pod| pod.parse().unwrap())
+        .into();
+    let matches = Match::When(Conditions {
+        sources: Some(pods),
+        ..Conditions::default()
+    });
+    let ready = Ready::new(&matches, &mut Expressions::default());
+    let from = |source: Option<&str>| {
+        ready.evaluate(&RequestHead {
+            method: "GET",
+            host: "",
+            path: "/",
+            query: None,
+            headers: &HeaderMap::new(),
+            server_name: None,
+            source: source.map(|s| s.parse().unwrap()),
+        })
+    };
+    for pod in ["10.0.0.1", "10.0.0.3", "2001:db8::1"] {
+        assert_eq!(from(Some(pod)), Ok(0), "{pod}");
+    }
+    assert_eq!(from(Some("10.0.0.2")), Err(Miss::Source));
+    assert_eq!(from(None), Err(Miss::Source));
+}
+
+#[test]
 fn a_route_that_can_never_match_does_not() {
     let matches = Match::Never { because: text("why") };
     let headers = HeaderMap::new();
@@ -156,6 +216,7 @@ fn a_route_that_can_never_match_does_not() {
         query: None,
         headers: &headers,
         server_name: None,
+        source: None,
     };
     assert_eq!(
         Ready::new(&matches, &mut Expressions::default()).evaluate(&request),

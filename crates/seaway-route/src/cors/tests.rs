@@ -78,8 +78,19 @@ fn a_preflight_request_is_answered() {
 }
 
 #[test]
+fn a_preflight_from_elsewhere_is_answered_without_a_permission() {
+    let asked = asking("https://evil.example.com");
+    let answer = compiled(&app()).preflight("OPTIONS", &asked).unwrap();
+    assert_eq!(lines(&answer.headers), ["vary: origin"]);
+    assert!(!answer.is_allowed);
+}
+
+#[test]
 fn what_is_no_preflight_or_comes_from_elsewhere_goes_on() {
-    let cors = compiled(&app());
+    let cors = compiled(&Cors {
+        forward_unmatched_preflights: true,
+        ..app()
+    });
     let good = asking("https://app.example.com");
     assert!(cors.preflight("GET", &good).is_none());
     assert!(

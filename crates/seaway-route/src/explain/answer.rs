@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use seaway_model::{
-    EndpointSource, Failure, Fault, Fraction, HeaderMutation, HostMatch, Mirror, NamedEndpoint, RetryOn,
-    RetryPolicy, Route,
+    EndpointSource, Failure, Fault, Fraction, HashOn, HeaderMutation, HostMatch, Mirror, NamedEndpoint,
+    Origin, RetryOn, RetryPolicy, Route,
 };
 use serde::ser::{SerializeSeq, SerializeStruct};
 use serde::{Serialize, Serializer};
+
+use super::policies::Policies;
 
 /// What becomes of a request, and why.
 #[derive(Clone, Debug, Serialize)]
@@ -24,6 +26,8 @@ pub struct Explanation<'a> {
     pub route: Option<RouteRef<'a>>,
     /// What is done with it.
     pub action: ActionKind,
+    /// How, where nobody reads requests on the connection.
+    pub mode: Option<Mode>,
     /// All destinations of a forward, in the route's order.
     pub destinations: Vec<DestinationShare<'a>>,
     /// What the upstream gets, for a forward.
@@ -36,8 +40,12 @@ pub struct Explanation<'a> {
     pub mirrors: Vec<MirrorShare<'a>>,
     /// For the whole request.
     pub timeout_ms: Option<u64>,
+    /// For a relayed connection on which nothing moves.
+    pub idle_timeout_ms: Option<u64>,
     /// When a forward is tried again.
     pub retries: Option<Retries<'a>>,
+    /// What destinations that balance by a hash go by, the first that the request has.
+    pub hash_on: &'a [HashOn],
     /// Faults on purpose, which come before the action.
     pub fault: Option<FaultShares>,
     /// The routes that came into question by their path, in order, the one that took the request last. Where dozens share
@@ -65,9 +73,40 @@ pub enum ActionKind {
     None,
 }
 
+/// What is done with a connection that is relayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Bytes.
+    Tcp,
+    /// Datagrams.
+    Udp,
+    /// TLS that is not ended here.
+    Passthrough,
+    /// TLS that ends here, and what is inside is relayed.
+    Terminate,
+}
+
 /// A route, as the person who wrote it knows it.
 #[derive(Clone, Copy, Debug)]
-pub struct RouteRef<'a>(pub &'a Route);
+pub struct RouteRef<'a> {
+    /// The object.
+    pub origin: &'a Origin,
+    /// The rule's index in it.
+    pub rule: u32,
+    /// All of it, where it is one of requests.
+    pub of_requests: Option<&'a Route>,
+}
+
+impl<'a> From<&'a Route> for RouteRef<'a> {
+    fn from(route: &'a Route) -> Self {
+        Self {
+            origin: &route.origin,
+            rule: route.rule,
+            of_requests: Some(route),
+        }
+    }
+}
 
 /// A destination and its share.
 #[derive(Clone, Debug, Serialize)]
@@ -89,6 +128,8 @@ pub struct DestinationShare<'a> {
     pub share: f64,
     /// Where it may lead.
     pub endpoints: Endpoints<'a>,
+    /// What it does besides, where it does not fail.
+    pub policies: Option<Policies<'a>>,
     /// Why it fails instead.
     pub fail: Option<&'a Failure>,
     /// Header changes of this destination alone, where they are not in the upstream request already.
@@ -162,6 +203,9 @@ pub struct Retries<'a> {
     pub attempts: u32,
     /// For each try.
     pub per_try_timeout_ms: Option<u64>,
+    /// The longest first pause, where the route says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backoff_ms: Option<u64>,
     /// On which outcomes, as words.
     #[serde(serialize_with = "words")]
     pub retry_on: &'a [RetryOn],
@@ -188,11 +232,15 @@ pub struct DelayShare {
 
 /// An error and its share.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct AbortShare {
     /// Of the requests, 0 to 100.
     pub percentage: f64,
     /// Status.
     pub status: u16,
+    /// Of gRPC requests, where the route says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grpc_status: Option<u8>,
 }
 
 /// A route that came into question.
@@ -213,13 +261,16 @@ impl<'a> Explanation<'a> {
             virtual_host: None,
             route: None,
             action,
+            mode: None,
             destinations: Vec::new(),
             upstream_request: None,
             redirect: None,
             respond: None,
             mirrors: Vec::new(),
             timeout_ms: None,
+            idle_timeout_ms: None,
             retries: None,
+            hash_on: &[],
             fault: None,
             considered: Vec::new(),
             considered_more: 0,
@@ -286,6 +337,7 @@ impl FaultShares {
             abort: fault.abort.as_ref().map(|abort| AbortShare {
                 percentage: percentage(abort.fraction),
                 status: abort.status,
+                grpc_status: abort.grpc_status,
             }),
         }
     }
@@ -305,6 +357,7 @@ impl<'a> Retries<'a> {
         Self {
             attempts: policy.attempts,
             per_try_timeout_ms: policy.per_try_timeout.map(|t| t.0),
+            backoff_ms: policy.backoff.map(|b| b.0),
             retry_on: &policy.on,
         }
     }
@@ -340,14 +393,14 @@ impl Serialize for Endpoints<'_> {
 
 impl Serialize for RouteRef<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let origin = &self.0.origin;
+        let origin = self.origin;
         let position = origin.position.as_ref();
         let mut route = serializer.serialize_struct("Route", 7)?;
         route.serialize_field("apiVersion", &*origin.api_version)?;
         route.serialize_field("kind", &*origin.kind)?;
         route.serialize_field("namespace", &*origin.namespace)?;
         route.serialize_field("name", &*origin.name)?;
-        route.serialize_field("rule", &self.0.rule)?;
+        route.serialize_field("rule", &self.rule)?;
         route.serialize_field("file", &position.map(|p| &*p.file))?;
         route.serialize_field("line", &position.map(|p| p.line))?;
         route.end()

@@ -26,6 +26,10 @@ pub(super) fn because(
             request.method,
             route.conditions.methods.join(" or ")
         )),
+        (Some(Miss::Source), _) => Cow::Owned(match request.source {
+            Some(source) => format!("client {source} is none of the pods that it is for"),
+            None => "it is for certain pods, and the client's address is not given".to_owned(),
+        }),
         (Some(Miss::Check(number)), _) => match route.conditions.checks.get(number) {
             Some(failed) => Cow::Owned(check(failed, request)),
             None => Cow::Borrowed("a condition does not hold"),
@@ -50,7 +54,7 @@ fn path(expected: &PathMatch, path: &str) -> String {
 
 fn check(check: &Check, request: &RequestHead<'_>) -> String {
     let kind = match check.source {
-        Source::Header(_) | Source::Host | Source::Nowhere => "header",
+        Source::Header(_) | Source::Method | Source::Host | Source::Nowhere => "header",
         Source::Query(_) => "query parameter",
         Source::Cookie(_) => "cookie",
     };

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::net::IpAddr;
 
 use http::HeaderMap;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -12,7 +13,7 @@ use super::explain;
 use super::request::{ExplainRequest, field};
 use crate::RouteTable;
 
-/// `{"method","url","headers":{},"port"}`; only the URL is needed. A header is a text or a list of texts.
+/// `{"method","url","headers":{},"port","source"}`; only the URL is needed. A header is a text or a list of texts.
 #[derive(serde::Deserialize)]
 struct Line<'a> {
     #[serde(borrow, default = "get")]
@@ -23,6 +24,9 @@ struct Line<'a> {
     headers: Fields,
     #[serde(default)]
     port: Option<u16>,
+    /// The client's address.
+    #[serde(default)]
+    source: Option<IpAddr>,
 }
 
 fn get() -> Cow<'static, str> {
@@ -51,6 +55,7 @@ fn answer(table: &RouteTable, line: &str, out: &mut Vec<u8>) -> Result<(), Strin
     let line: Line<'_> = serde_json::from_str(line).map_err(|e| format!("not a request: {e}"))?;
     let request =
         ExplainRequest::new(&line.method, &line.url, line.headers.0, line.port).map_err(|e| e.to_string())?;
+    let request = request.from_source(line.source);
     serde_json::to_writer(out, &explain(table, &request)).map_err(|e| e.to_string())
 }
 

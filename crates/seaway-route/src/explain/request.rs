@@ -23,6 +23,8 @@ pub struct ExplainRequest<'a> {
     pub(super) headers: HeaderMap,
     /// The configured port of the listener.
     pub(super) port: u16,
+    /// Canonical.
+    pub(super) source: Option<IpAddr>,
 }
 
 /// What the URL says is spoken.
@@ -32,14 +34,23 @@ pub enum Scheme {
     Http,
     /// `https`, `wss`
     Https,
+    /// `tls`: TLS with the URL's host as server name, and nobody says what is inside.
+    Tls,
+    /// `tcp`
+    Tcp,
+    /// `udp`
+    Udp,
 }
 
 /// Why a request cannot be explained.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnusableRequest {
     /// The URL has no scheme that we speak.
-    #[error("the URL must begin with http:// or https://")]
+    #[error("the URL must begin with http://, https://, tls://, tcp:// or udp://")]
     Scheme,
+    /// Nothing says which port it goes to.
+    #[error("a tcp:// or udp:// URL needs a port, as in tcp://host:5432")]
+    Port,
     /// The URL has no host, or a bad one.
     #[error("the URL's host: {0}")]
     Host(BadHost),
@@ -55,32 +66,53 @@ pub enum UnusableRequest {
 }
 
 impl Scheme {
-    /// `http` or `https`.
+    /// As URLs have it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http",
             Self::Https => "https",
+            Self::Tls => "tls",
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
         }
     }
 
-    fn own_port(self) -> u16 {
+    fn parse(text: &str) -> Option<Self> {
+        let known = [
+            ("http", Self::Http),
+            ("https", Self::Https),
+            ("ws", Self::Http),
+            ("wss", Self::Https),
+            ("tls", Self::Tls),
+            ("tcp", Self::Tcp),
+            ("udp", Self::Udp),
+        ];
+        let same = |(name, _): &(&str, Self)| text.eq_ignore_ascii_case(name);
+        known.into_iter().find(same).map(|(_, scheme)| scheme)
+    }
+
+    fn own_port(self) -> Option<u16> {
         match self {
-            Self::Http => 80,
-            Self::Https => 443,
+            Self::Http => Some(80),
+            Self::Https | Self::Tls => Some(443),
+            Self::Tcp | Self::Udp => None,
         }
     }
 
     pub(super) fn protocol(self) -> Protocol {
         match self {
             Self::Http => Protocol::Http,
-            Self::Https => Protocol::Https,
+            Self::Https | Self::Tls => Protocol::Https,
+            Self::Tcp => Protocol::Tcp,
+            Self::Udp => Protocol::Udp,
         }
     }
 }
 
 impl<'a> ExplainRequest<'a> {
-    /// A request by its URL (`scheme://host[:port]/path?query`) and headers. `port` is the configured port of the
+    /// A request by its URL (`scheme://host[:port]/path?query`) and headers, or a connection by `tcp://host:port`,
+    /// `udp://host:port` or `tls://name[:port]`. `port` is the configured port of the
     /// listener, by default the URL's. A Host header replaces the URL's host. The client is one that the gateway does not
     /// trust, so what it says of the way it came ([`normalize::distrust`]) is passed over, as the proxy does.
     ///
@@ -101,11 +133,7 @@ impl<'a> ExplainRequest<'a> {
             return Err(UnusableRequest::Method(method.to_owned()));
         }
         let (scheme, rest) = url.split_once("://").ok_or(UnusableRequest::Scheme)?;
-        let scheme = match scheme {
-            s if s.eq_ignore_ascii_case("http") || s.eq_ignore_ascii_case("ws") => Scheme::Http,
-            s if s.eq_ignore_ascii_case("https") || s.eq_ignore_ascii_case("wss") => Scheme::Https,
-            _ => return Err(UnusableRequest::Scheme),
-        };
+        let scheme = Scheme::parse(scheme).ok_or(UnusableRequest::Scheme)?;
         let (written, target) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         let target = target.split_once('#').map_or(target, |(target, _)| target);
         let (path, query) = target
@@ -119,11 +147,15 @@ impl<'a> ExplainRequest<'a> {
         let mut request = Self {
             method,
             scheme,
-            port: port.or(authority.port).unwrap_or(scheme.own_port()),
+            port: port
+                .or(authority.port)
+                .or(scheme.own_port())
+                .ok_or(UnusableRequest::Port)?,
             url_host: authority.host,
             path,
             query,
             headers,
+            source: None,
         };
         request.add_host(authority.port);
         Ok(request)
@@ -147,12 +179,19 @@ impl<'a> ExplainRequest<'a> {
         Self::new(method, url, map, port)
     }
 
+    /// The same request from this address. Without one, it is from nobody that a rule could name.
+    #[must_use]
+    pub fn from_source(mut self, source: Option<IpAddr>) -> Self {
+        self.source = source.map(|source| source.to_canonical());
+        self
+    }
+
     /// A client writes the URL's host into the Host header, with the port where it is not the scheme's own.
     fn add_host(&mut self, port: Option<u16>) {
         if self.headers.contains_key(HOST) {
             return;
         }
-        let port = port.filter(|p| *p != self.scheme.own_port());
+        let port = port.filter(|p| Some(*p) != self.scheme.own_port());
         let value = match port {
             Some(port) => HeaderValue::try_from(format!("{}:{port}", self.bracketed())),
             None => HeaderValue::from_str(&self.bracketed()),

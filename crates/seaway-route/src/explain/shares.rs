@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
-use seaway_model::{EndpointSource, Forward, Target};
+use seaway_model::{Balancing, Cluster, ClusterName, EndpointSource, Failure, Forward, Target};
 
 use super::answer::{
     ActionKind, DestinationShare, Endpoints, Explanation, HeaderChanges, MirrorShare, Retries,
     UpstreamRequest,
 };
+use super::policies::Policies;
 use super::request::ExplainRequest;
 use crate::effect::upstream_target;
 use crate::{CompiledDestination, Matched, RequestHead};
@@ -21,7 +22,7 @@ pub(super) fn forward<'a>(
     let mut used = forward.destinations.iter().filter(|d| d.weight > 0);
     let only = used.next().filter(|_| used.next().is_none());
     let destinations = shares(matched, forward, only.is_some());
-    if let Some(failure) = all_fail(forward) {
+    if let Some(failure) = all_fail(forward.destinations.iter().map(|d| (&d.target, d.weight))) {
         return Explanation {
             destinations,
             ..Explanation::fail(failure)
@@ -38,6 +39,11 @@ pub(super) fn forward<'a>(
     let path = target.path_and_query.into_owned();
     let host = Cow::Owned(target.host.to_owned());
     Explanation {
+        hash_on: if hashes(&destinations) {
+            &forward.hash_on
+        } else {
+            &[]
+        },
         destinations,
         upstream_request: Some(UpstreamRequest {
             method: request.method,
@@ -57,27 +63,49 @@ fn shares<'a>(matched: &Matched<'a>, forward: &'a Forward, single: bool) -> Vec<
     let compiled = matched.route.destinations.iter();
     let all = forward.destinations.iter().zip(compiled);
     all.map(|(destination, compiled): (_, &'a CompiledDestination)| {
-        let cluster = compiled.cluster.as_deref();
-        let service = cluster.and_then(|c| c.service.as_ref());
-        let (name, fail) = match &destination.target {
-            Target::Cluster(name) => (Some(&*name.0), None),
-            Target::Fail(failure) => (None, Some(failure)),
-        };
         let own_headers = !single && !destination.request_headers.is_empty();
         DestinationShare {
-            cluster: name,
-            service: service.map(|s| &*s.name),
-            namespace: service.map(|s| &*s.namespace),
-            port: service.map(|s| s.port).or_else(|| port(&cluster?.endpoints)),
-            subset: cluster.and_then(|c| c.subset.as_deref()),
-            weight: destination.weight,
-            share: share(destination.weight, total),
-            endpoints: Endpoints(cluster.map(|c| &c.endpoints)),
-            fail,
             request_headers: own_headers.then_some(&destination.request_headers),
+            ..destination_share(&destination.target, destination.weight, total, |_| {
+                compiled.cluster.as_deref()
+            })
         }
     })
     .collect()
+}
+
+/// Where a destination leads and what part of all goes there.
+pub(super) fn destination_share<'a>(
+    target: &'a Target,
+    weight: u32,
+    total: u64,
+    find: impl FnOnce(&ClusterName) -> Option<&'a Cluster>,
+) -> DestinationShare<'a> {
+    let (name, cluster, fail) = match target {
+        Target::Cluster(name) => (Some(&*name.0), find(name), None),
+        Target::Fail(failure) => (None, None, Some(failure)),
+    };
+    let service = cluster.and_then(|c| c.service.as_ref());
+    DestinationShare {
+        cluster: name,
+        service: service.map(|s| &*s.name),
+        namespace: service.map(|s| &*s.namespace),
+        port: service.map(|s| s.port).or_else(|| port(&cluster?.endpoints)),
+        subset: cluster.and_then(|c| c.subset.as_deref()),
+        weight,
+        share: share(weight, total),
+        endpoints: Endpoints(cluster.map(|c| &c.endpoints)),
+        policies: cluster.map(Policies),
+        fail,
+        request_headers: None,
+    }
+}
+
+/// Whether any of them balances by a hash.
+pub(super) fn hashes(destinations: &[DestinationShare<'_>]) -> bool {
+    let by_hash =
+        |policies: Policies<'_>| matches!(policies.0.balancing, Balancing::RingHash | Balancing::Maglev);
+    destinations.iter().filter_map(|d| d.policies).any(by_hash)
 }
 
 #[expect(
@@ -97,11 +125,11 @@ fn port(endpoints: &EndpointSource) -> Option<u16> {
     }
 }
 
-/// The first failure, if no request can go anywhere else.
-fn all_fail(forward: &Forward) -> Option<&seaway_model::Failure> {
+/// The first failure, if nothing can go anywhere else.
+pub(super) fn all_fail<'a>(destinations: impl Iterator<Item = (&'a Target, u32)>) -> Option<&'a Failure> {
     let mut first = None;
-    for destination in forward.destinations.iter().filter(|d| d.weight > 0) {
-        match &destination.target {
+    for (target, _) in destinations.filter(|(_, weight)| *weight > 0) {
+        match target {
             Target::Cluster(_) => return None,
             Target::Fail(failure) => first = first.or(Some(failure)),
         }

@@ -2,6 +2,7 @@
 
 mod actions;
 mod arrival;
+mod connections;
 mod forms;
 
 use std::sync::Arc;

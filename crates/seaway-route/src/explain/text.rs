@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use seaway_model::EndpointSource;
+use seaway_model::{EndpointSource, HashOn};
 
-use super::answer::{ActionKind, DestinationShare, Explanation, RouteRef, UpstreamRequest};
+use super::answer::{ActionKind, DestinationShare, Explanation, Mode, RouteRef, UpstreamRequest};
 
 /// Several lines, the last without its end.
 impl fmt::Display for Explanation<'_> {
@@ -36,7 +36,14 @@ impl Explanation<'_> {
     fn action_line(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:<14}", "action")?;
         match (self.action, &self.respond, &self.redirect) {
-            (ActionKind::Forward, ..) => f.write_str("forward"),
+            (ActionKind::Forward, ..) => match self.mode {
+                None => f.write_str("forward"),
+                Some(Mode::Tcp) => f.write_str("forward, as bytes"),
+                Some(Mode::Udp) => f.write_str("forward, as datagrams"),
+                Some(Mode::Passthrough) => f.write_str("forward, TLS untouched"),
+                Some(Mode::Terminate) => f.write_str("forward, what is inside TLS as bytes"),
+            },
+            (ActionKind::Fail, None, _) => f.write_str("fail, the connection is closed"),
             (ActionKind::None, ..) => f.write_str("none"),
             (ActionKind::Redirect, _, Some(to)) => write!(f, "redirect, {} to {}", to.status, to.location),
             (ActionKind::Fail, Some(answer), _) => write!(f, "fail, {} ({})", answer.status, answer.reason),
@@ -48,6 +55,16 @@ impl Explanation<'_> {
     fn forward_lines(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for destination in &self.destinations {
             line(f, "destination", format_args!("{destination}"))?;
+            if let Some(policies) = destination
+                .policies
+                .map(|p| p.to_string())
+                .filter(|p| !p.is_empty())
+            {
+                line(f, "  with", format_args!("{policies}"))?;
+            }
+        }
+        for on in self.hash_on {
+            line(f, "hash on", format_args!("{}", Hashed(on)))?;
         }
         if let Some(upstream) = &self.upstream_request {
             line(f, "upstream gets", format_args!("{upstream}"))?;
@@ -61,6 +78,9 @@ impl Explanation<'_> {
         }
         if let Some(timeout) = self.timeout_ms {
             line(f, "timeout", format_args!("{timeout} ms"))?;
+        }
+        if let Some(timeout) = self.idle_timeout_ms {
+            line(f, "idle timeout", format_args!("{timeout} ms"))?;
         }
         if let Some(retries) = &self.retries {
             line(f, "retries", format_args!("{}", retries.attempts))?;
@@ -106,11 +126,26 @@ impl Explanation<'_> {
     }
 }
 
+/// `header x-user`
+struct Hashed<'a>(&'a HashOn);
+
+impl fmt::Display for Hashed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            HashOn::Header(name) => write!(f, "header {name}"),
+            HashOn::Cookie(name) => write!(f, "cookie {name}"),
+            HashOn::GeneratedCookie(made) => write!(f, "cookie {}, made where it is missing", made.name),
+            HashOn::Query(name) => write!(f, "query parameter {name}"),
+            HashOn::SourceIp => f.write_str("the client's address"),
+        }
+    }
+}
+
 /// `HttpRoute shop/shop, rule 0 (shop.yaml:7)`
 impl fmt::Display for RouteRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, rule {}", self.0.origin, self.0.rule)?;
-        match &self.0.origin.position {
+        write!(f, "{}, rule {}", self.origin, self.rule)?;
+        match &self.origin.position {
             Some(position) => write!(f, " ({}:{})", position.file, position.line),
             None => Ok(()),
         }

@@ -103,6 +103,7 @@ fn decide(table: &RouteTable, host: &str, server_name: Option<&str>, path: &str)
         query: None,
         headers: &headers,
         server_name,
+        source: None,
     };
     outcome(&table.listeners()[0].decide(&request))
 }
@@ -271,6 +272,7 @@ fn considered(table: &RouteTable, method: &str, path: &str, header: Option<(&'st
         query: None,
         headers: &headers,
         server_name: None,
+        source: None,
     };
     let mut counter = Counter::default();
     let decision = table.listeners()[0].decide_watched(&request, &mut counter);

@@ -9,11 +9,16 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING};
 use http::{Request, Response};
 use http_body_util::Full;
 use serde_json::json;
 
+mod renewal;
+
+pub use renewal::SuggestedRenewal;
+
+use self::renewal::Renewals;
 use super::Pebble;
 use super::calls::Calls;
 use super::web::{self, Reply, Scheme, Site, Web};
@@ -52,6 +57,8 @@ pub enum Place {
     Certificate,
     /// revokeCert.
     Revoke,
+    /// Renewal information, once there is some.
+    RenewalInfo,
 }
 
 /// What happens instead.
@@ -93,6 +100,7 @@ struct Proxy {
     pebble: SocketAddr,
     tls: ClientTls,
     orders: Mutex<VecDeque<Order>>,
+    renewals: Renewals,
 }
 
 #[derive(Debug)]
@@ -119,6 +127,7 @@ impl Place {
             Self::Challenge => "/chalZ/",
             Self::Certificate => "/certZ/",
             Self::Revoke => "/revoke-cert",
+            Self::RenewalInfo => renewal::PATH,
         }
     }
 
@@ -137,6 +146,7 @@ impl Flaky {
             pebble: pebble.addr(),
             tls: ClientTls::trusting(&pebble.tls_root_pem())?,
             orders: Mutex::default(),
+            renewals: Renewals::default(),
         };
         let web = Web::start(Scheme::Https, proxy)?;
         Ok(Self { web })
@@ -157,6 +167,17 @@ impl Flaky {
     /// The next `times` requests to `place` get this instead. Orders are used up in turn, the oldest that fits first.
     pub fn inject(&self, place: Place, times: usize, fault: Fault) {
         self.web.site().orders().push_back(Order { place, times, fault });
+    }
+
+    /// From now on it has renewal information (RFC 9773), and says this of every certificate.
+    pub fn suggest_renewal(&self, renewal: SuggestedRenewal) {
+        self.web.site().renewals.suggest(renewal);
+    }
+
+    /// Which certificate each new order said that it replaces, in turn.
+    #[must_use]
+    pub fn replaced(&self) -> Vec<Option<String>> {
+        self.web.site().renewals.replaced()
     }
 
     /// Forgets what was injected and not used up.
@@ -195,11 +216,7 @@ impl Flaky {
 impl Site for Proxy {
     async fn answer(&self, request: Request<Bytes>) -> Reply {
         let Some(fault) = self.next(request.uri().path()) else {
-            return match self.pass_on(request).await {
-                Ok(answer) => Reply::Answer(forwarded(answer)),
-                // As a load balancer whose server is gone.
-                Err(_) => Reply::Answer(web::respond(502, "text/plain", "Bad Gateway\n")),
-            };
+            return Reply::Answer(self.well(request).await);
         };
         match fault {
             Fault::Reset => Reply::Reset,
@@ -230,6 +247,25 @@ impl Site for Proxy {
 }
 
 impl Proxy {
+    /// As on a good day.
+    async fn well(&self, request: Request<Bytes>) -> Response<Full<Bytes>> {
+        let path = request.uri().path().to_owned();
+        if let Some(answer) = self.renewals.answer(&path) {
+            return answer;
+        }
+        let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+        let base = format!("https://{}", host.unwrap_or_default());
+        let replaces = self.renewals.read_order(&path, request.body());
+        match self.pass_on(request).await {
+            Ok(mut answer) => {
+                self.renewals.complete(&base, &path, replaces, &mut answer);
+                forwarded(answer)
+            }
+            // As a load balancer whose server is gone.
+            Err(_) => web::respond(502, "text/plain", "Bad Gateway\n"),
+        }
+    }
+
     fn next(&self, path: &str) -> Option<Fault> {
         let mut orders = self.orders();
         let place = orders

@@ -5,8 +5,10 @@
 //!   request: GET https://shop.example.com/cart?x=1
 //!   headers: {cookie: tester=1}                              # a value or a list of values; `host` replaces the URL's
 //!   port: 8443                                               # optional, else the URL's
+//!   source: 10.0.0.7                                         # optional, the client's address; such a probe is only explained
 //!   expect:                                                  # only what is written is compared
 //!     action: forward                                        # forward, redirect, respond, fail, none
+//!     mode: passthrough                                      # of a connection that is relayed: tcp, udp, passthrough, terminate
 //!     route: shop/shop                                       # namespace/name, or the name of a cluster-scoped object
 //!     cluster: shop/shop:8080/v2                             # the only destination
 //!     destinations: {shop/shop:8080/v1: 0.95, fail:service_not_found: 0.05}
@@ -18,8 +20,11 @@
 //!     headersRemoved: [x-b]
 //!     location: https://shop.example.com/
 //! ```
+//!
+//! `request` may also be a connection: `tcp://host:5432`, `udp://host:53`, `tls://name`.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -31,7 +36,7 @@ pub struct Probe {
     /// For messages.
     #[serde(default)]
     pub name: Option<String>,
-    /// `GET https://host/path`
+    /// `GET https://host/path`, or a URL alone.
     pub request: String,
     /// Headers of the request.
     #[serde(default)]
@@ -39,6 +44,9 @@ pub struct Probe {
     /// The listener's port, instead of the URL's.
     #[serde(default)]
     pub port: Option<u16>,
+    /// The client's address.
+    #[serde(default)]
+    pub source: Option<IpAddr>,
     /// What must become of it.
     pub expect: Expect,
 }
@@ -70,6 +78,8 @@ impl OneOrMany {
 pub struct Expect {
     /// `forward`, `redirect`, `respond`, `fail`, `none`
     pub action: Option<String>,
+    /// `tcp`, `udp`, `passthrough`, `terminate`
+    pub mode: Option<String>,
     /// `http-80`
     pub listener: Option<String>,
     /// `shop.example.com`
@@ -115,10 +125,10 @@ impl Probe {
         self.name.as_deref().unwrap_or(&self.request)
     }
 
-    /// Method and URL. `None` if the text is not of that form.
+    /// Method and URL; GET where there is only a URL.
     #[must_use]
-    pub fn method_and_url(&self) -> Option<(&str, &str)> {
-        self.request.split_once(' ')
+    pub fn method_and_url(&self) -> (&str, &str) {
+        self.request.split_once(' ').unwrap_or(("GET", &self.request))
     }
 
     /// Every header, one pair for each value.
@@ -171,6 +181,7 @@ impl Expect {
         // Destructured, so that a new expectation cannot be forgotten here.
         let Self {
             action,
+            mode,
             listener,
             virtual_host,
             route,
@@ -192,6 +203,7 @@ impl Expect {
         } = self;
         for (what, expected, pointer) in [
             ("action", action, "/action"),
+            ("mode", mode, "/mode"),
             ("listener", listener, "/listener"),
             ("virtualHost", virtual_host, "/virtualHost"),
             ("reason", reason, "/respond/reason"),

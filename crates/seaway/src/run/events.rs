@@ -14,6 +14,8 @@ pub enum Event {
     Resources(Box<Resources>),
     /// A certificate came, or changed.
     Certificates,
+    /// There may be something to say of certificates.
+    Announce,
     /// Changes cannot be watched, for this reason.
     NotWatched(String),
     /// SIGHUP.

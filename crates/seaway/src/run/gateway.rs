@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use seaway_api::Resources;
+use seaway_certs::ProblemKind;
+use seaway_certs::acme::Change;
 use seaway_model::{Code, Diagnostic, Model, Report};
 use seaway_proxy::admin::Admin;
 use seaway_proxy::{ListenerStatus, Proxy};
@@ -54,11 +56,12 @@ pub struct Outcome {
 
 impl Gateway {
     /// Starts everything that needs no configuration. The inner error is the user's to mend.
-    /// `on_certificate` is called, from another thread, when [`Self::apply_certificates`] has something to do.
+    /// `on_certificate` is called, from another thread, when [`Self::apply_certificates`] has something to do, or
+    /// [`Self::announce`] something to say.
     pub fn start(
         args: &ServeArgs,
         handover: &Inherited,
-        on_certificate: impl Fn() + Send + Sync + 'static,
+        on_certificate: impl Fn(Change) + Send + Sync + 'static,
     ) -> anyhow::Result<Result<Self, String>> {
         let access_log = match settings::access_log(&args.access_log) {
             Ok(log) => log,
@@ -70,7 +73,7 @@ impl Gateway {
             ..Config::default()
         });
         let sinks: Arc<dyn Sinks> = telemetry.clone();
-        let certificates = Certificates::start(&args.data, on_certificate)?;
+        let certificates = Certificates::start(args, on_certificate)?;
         let options = settings::proxy(args, handover.sockets(), certificates.challenges());
         let proxy = Arc::new(Proxy::start(options, sinks)?);
         certificates.register(&telemetry);
@@ -94,7 +97,7 @@ impl Gateway {
     /// `before` is what was applied the last time.
     pub fn apply(&mut self, resources: &Resources, before: &Resources) -> Outcome {
         let (model, report) = self.last_good.compile(resources, before, load::compile);
-        self.certificates.want(&model);
+        self.certificates.want(&model, &report, resources);
         self.compiled = Compiled {
             model,
             report,
@@ -144,9 +147,26 @@ impl Gateway {
         }
     }
 
-    /// When a certificate is due for renewal; applying again does it.
-    pub fn renew_at(&self) -> Option<SystemTime> {
-        self.certificates.renew_at()
+    /// Whether [`Self::apply_certificates`] has something to do although nobody told.
+    pub fn certificates_are_due(&self) -> bool {
+        self.certificates.are_due()
+    }
+
+    /// How long until that may be so, or until there is something for [`Self::announce`].
+    pub fn patience(&self) -> Duration {
+        self.certificates.patience()
+    }
+
+    /// Says aloud what has happened to certificates since the last time.
+    pub fn announce(&mut self) {
+        for line in self.certificates.news() {
+            eprint_line(&line);
+        }
+    }
+
+    /// Somebody asked for a reload: certificates that could not be had are tried again.
+    pub fn reload_certificates(&self) {
+        self.certificates.reload();
     }
 
     /// Closes the admin port.
@@ -209,14 +229,26 @@ impl Gateway {
 
 /// Adds the certificates that could not be had.
 fn not_issued(report: &mut Report, problems: Vec<seaway_certs::Problem>) {
-    report
-        .diagnostics
-        .extend(problems.into_iter().map(|problem| Diagnostic {
+    let diagnostic = |problem: seaway_certs::Problem| {
+        let (code, help) = match problem.kind {
+            ProblemKind::NotIssued => (
+                Code::CertificateNotIssued,
+                "handshakes for its domains are refused until it works; everything else serves",
+            ),
+            ProblemKind::File => (
+                Code::CertificateFile,
+                "what the file held before keeps serving, if it held anything that could be used; otherwise handshakes that \
+                 need it are refused; everything else serves",
+            ),
+        };
+        Diagnostic {
             origin: problem.origin,
-            code: Code::CertificateNotIssued,
+            code,
             message: problem.message,
-            help: "handshakes for its domains are refused until it works; everything else serves".to_owned(),
-        }));
+            help: help.to_owned(),
+        }
+    };
+    report.diagnostics.extend(problems.into_iter().map(diagnostic));
 }
 
 /// `http-80 on 0.0.0.0:8080 (configured 80)`

@@ -9,6 +9,8 @@
     reason = "helpers of tests"
 )]
 
+mod dns;
+mod hand_over;
 mod refused;
 mod renewed;
 mod served;

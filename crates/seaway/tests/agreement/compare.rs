@@ -31,9 +31,7 @@ pub fn disagreements(
         (_, Outcome::Answered(answered)) => (&answered.0, &answered.1),
     };
     wrong.equal("noted status", noted.status, reply.status);
-    let route = explanation
-        .route
-        .map(|route| (route.0.origin.clone(), route.0.rule));
+    let route = explanation.route.map(|route| (route.origin.clone(), route.rule));
     wrong.equal("route", &route, &noted.route);
     wrong.response_headers(explanation, reply);
     if let Some(status) = aborted(explanation) {
@@ -161,8 +159,10 @@ impl Wrong {
 
     /// The route's changes to responses are the same for every answer that it gives, so they need no explanation.
     fn response_headers(&mut self, explanation: &Explanation<'_>, reply: &Reply) {
-        let Some(route) = explanation.route else { return };
-        let changes = &route.0.response_headers;
+        let Some(route) = explanation.route.and_then(|route| route.of_requests) else {
+            return;
+        };
+        let changes = &route.response_headers;
         for (name, value) in &changes.set {
             self.equal(name, Some(&**value), reply.header(name));
         }

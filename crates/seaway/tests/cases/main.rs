@@ -56,10 +56,10 @@ fn headers(probe: &Probe) -> HeaderMap {
 
 /// What `explain` says, as its JSON has it.
 fn explained(table: &RouteTable, probe: &Probe) -> Value {
-    let (method, url) = probe.method_and_url().expect("METHOD URL");
+    let (method, url) = probe.method_and_url();
     let request = ExplainRequest::new(method, url, headers(probe), probe.port);
     let request = request.unwrap_or_else(|error| panic!("{}: {error}", probe.title()));
-    serde_json::to_value(explain(table, &request)).expect("JSON")
+    serde_json::to_value(explain(table, &request.from_source(probe.source))).expect("JSON")
 }
 
 /// Fails with everything that is wrong, not only the first.
@@ -111,7 +111,7 @@ async fn every_probe_is_served_as_it_is_explained() {
 #[test]
 fn there_are_cases_for_every_diagnostic_that_manifests_can_cause() {
     // These are about files on a disk, and have tests where they are said.
-    let elsewhere = [Code::Unreadable, Code::NotWatched];
+    let elsewhere = [Code::Unreadable, Code::NotWatched, Code::CertificateFile];
     // A code never changes its meaning, so one that has lost its cause stays in the table.
     let retired = [Code::IssuerUnsupported];
     let said: BTreeSet<Code> = cases()

@@ -1,30 +1,33 @@
 //! A case, served: the real proxy on ports that the system picks, an echo backend for every cluster, and the probes'
 //! requests over real connections. What comes back is compared with what `explain` says, field by field.
 
+mod backends;
+mod relayed;
+mod url;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use seaway_model::{
-    Cluster, ClusterName, EndpointHealth, EndpointSource, Fault, KeyPair, Listener, Material, Millis, Model,
-    PrivateKey, Protocol, Route, Secret,
-};
+use seaway_model::{Model, Protocol};
 use seaway_proxy::{ListenerStatus, Options, Proxy};
 use seaway_route::RouteTable;
 use seaway_telemetry::{RequestRecord, RequestSink, Sinks};
 use seaway_testkit::cases::Probe;
-use seaway_testkit::certs::Ca;
 use seaway_testkit::client::{ClientTls, Raw, RawAnswer, Wire};
 use seaway_testkit::echo::{Backend, Received};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use self::backends::with_backends;
+use self::url::Url;
+
 /// Serves a model and sends the probes; one line for each thing that is not as explained.
 pub async fn run(id: &str, model: Model, probes: &[Probe]) -> Vec<String> {
     let served = Served::start(model);
     let mut wrong = Vec::new();
-    for probe in probes {
+    for probe in probes.iter().filter(|probe| probe.source.is_none()) {
         let explanation = super::explained(&served.table, probe);
         let differences = match served.check(probe, &explanation).await {
             Ok(differences) => differences,
@@ -66,6 +69,9 @@ impl Served {
     }
 
     async fn check(&self, probe: &Probe, explanation: &Value) -> io::Result<Vec<String>> {
+        if let Some(mode) = explanation["mode"].as_str() {
+            return self.relayed(mode, probe, explanation).await;
+        }
         let before = self.counts();
         let answer = self.send(probe).await;
         if explanation["action"] == "none" {
@@ -179,10 +185,10 @@ impl Served {
     }
 
     async fn send(&self, probe: &Probe) -> io::Result<RawAnswer> {
-        let (method, url) = probe.method_and_url().ok_or(io::ErrorKind::InvalidInput)?;
+        let (method, url) = probe.method_and_url();
         let url = Url::parse(url).ok_or(io::ErrorKind::InvalidInput)?;
         let port = probe.port.unwrap_or(url.port);
-        let bound = self.bound(port, url.tls)?;
+        let bound = self.bound(port, if url.tls { Protocol::Https } else { Protocol::Http })?;
         let host = probe
             .header_pairs()
             .find(|(name, _)| name.eq_ignore_ascii_case("host"));
@@ -204,8 +210,7 @@ impl Served {
         }
     }
 
-    fn bound(&self, port: u16, tls: bool) -> io::Result<SocketAddr> {
-        let protocol = if tls { Protocol::Https } else { Protocol::Http };
+    fn bound(&self, port: u16, protocol: Protocol) -> io::Result<SocketAddr> {
         self.listeners
             .iter()
             .find(|l| l.configured_port == port && l.protocol == protocol)
@@ -223,49 +228,6 @@ where
     tokio::time::timeout(std::time::Duration::from_secs(30), answer)
         .await
         .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no answer in half a minute"))?
-}
-
-/// `scheme://host:port/path?query`
-struct Url<'a> {
-    tls: bool,
-    /// An IPv6 address in brackets.
-    host: &'a str,
-    port: u16,
-    path: &'a str,
-}
-
-impl<'a> Url<'a> {
-    fn parse(url: &'a str) -> Option<Self> {
-        let (scheme, rest) = url.split_once("://")?;
-        let tls = scheme == "https";
-        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !port.contains(']') => (host, port.parse().ok()?),
-            _ => (authority, if tls { 443 } else { 80 }),
-        };
-        Some(Self {
-            tls,
-            host,
-            port,
-            path: if path.is_empty() { "/" } else { path },
-        })
-    }
-
-    /// What clients make of a URL: lower case, no trailing dot, the port only where it is not the scheme's own.
-    fn host_header(&self) -> String {
-        let host = self.host.trim_end_matches('.').to_ascii_lowercase();
-        match (self.tls, self.port) {
-            (false, 80) | (true, 443) => host,
-            (_, port) => format!("{host}:{port}"),
-        }
-    }
-
-    fn server_name(&self) -> &'a str {
-        self.host
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .trim_end_matches('.')
-    }
 }
 
 fn differs<T: serde::Serialize>(what: &str, expected: &Value, got: T) -> Option<String> {
@@ -304,71 +266,6 @@ fn as_received(upstream: &Value, received: &Received) -> Vec<String> {
         }
     }
     wrong
-}
-
-/// Replaces endpoints by backends, awaited certificates by real ones, and long delays by short ones.
-fn with_backends(mut model: Model) -> (Model, BTreeMap<String, Backend>) {
-    let mut backends = BTreeMap::new();
-    for (name, cluster) in &mut model.clusters {
-        let cluster = Arc::make_mut(cluster);
-        if let Some(backend) = backend_for(name, cluster) {
-            backends.insert(name.0.to_string(), backend);
-        }
-    }
-    let ca = Ca::new("cases");
-    for secret in model.secrets.values_mut() {
-        issue(&ca, Arc::make_mut(secret));
-    }
-    for listener in &mut model.listeners {
-        shorten(Arc::make_mut(listener));
-    }
-    (model, backends)
-}
-
-fn backend_for(name: &ClusterName, cluster: &mut Cluster) -> Option<Backend> {
-    let endpoint = match &cluster.endpoints {
-        EndpointSource::Static(endpoints) => endpoints.first()?.clone(),
-        EndpointSource::Dns(_) | EndpointSource::LogicalDns(_) => seaway_model::Endpoint {
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            weight: 1,
-            health: EndpointHealth::Healthy,
-            locality: None,
-            priority: 0,
-        },
-    };
-    let backend = Backend::start(&*name.0).expect("a port");
-    cluster.endpoints = EndpointSource::Static(vec![seaway_model::Endpoint {
-        address: backend.addr(),
-        ..endpoint
-    }]);
-    Some(backend)
-}
-
-fn issue(ca: &Ca, secret: &mut Secret) {
-    if let Material::Awaited { domains, .. } = &secret.material {
-        let domains: Vec<&str> = domains.iter().map(|domain| &**domain).collect();
-        let leaf = ca.leaf(&domains);
-        secret.material = Material::KeyPair(KeyPair {
-            certificate_chain: leaf.certificate.into(),
-            private_key: PrivateKey::new(leaf.key),
-        });
-    }
-}
-
-fn shorten(listener: &mut Listener) {
-    let routes = listener
-        .virtual_hosts
-        .iter_mut()
-        .flat_map(|host| &mut host.routes);
-    for route in routes {
-        let Some(Fault { delay: Some(_), .. }) = &route.fault else {
-            continue;
-        };
-        let route: &mut Route = Arc::make_mut(route);
-        if let Some(delay) = route.fault.as_mut().and_then(|fault| fault.delay.as_mut()) {
-            delay.duration = Millis(1);
-        }
-    }
 }
 
 /// Nobody reads what happened.

@@ -94,7 +94,8 @@ fn a_request_that_is_forwarded_has_every_key_of_the_contract() {
     assert_eq!(answer["action"], "forward");
     let expected = |subset, weight, share, endpoint| {
         json!({"cluster": format!("shop/shop:8080/{subset}"), "service": "shop", "namespace": "shop", "port": 8080,
-            "subset": subset, "weight": weight, "share": share, "endpoints": [endpoint], "fail": null})
+            "subset": subset, "weight": weight, "share": share, "endpoints": [endpoint], "fail": null,
+            "policies": {"balancing": "leastRequest", "connectTimeoutMs": 5000}})
     };
     assert_eq!(
         answer["destinations"],

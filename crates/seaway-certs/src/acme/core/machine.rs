@@ -304,6 +304,7 @@ fn failed(record: &mut Record, ledger: &mut Ledger, step: Step, failure: Failure
         kind: failure.kind,
         message: failure.message,
         at: cx.now,
+        patience_asked: failure.retry_after.is_some(),
     });
 }
 

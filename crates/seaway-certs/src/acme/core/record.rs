@@ -75,6 +75,9 @@ pub(crate) struct LastError {
     /// In plain words, with what to do.
     pub(crate) message: String,
     pub(crate) at: Timestamp,
+    /// The authority said how long to wait, which nobody here may shorten.
+    #[serde(default)]
+    pub(crate) patience_asked: bool,
 }
 
 /// A kind of failure: decides how long to wait, and labels the counter.

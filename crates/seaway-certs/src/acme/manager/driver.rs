@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::Shared;
 use super::state::State;
+use super::{Change, Shared};
 use crate::CertError;
 use crate::acme::core::{Context, Failure, FailureKind, Next, Outcome, Step, Timestamp, apply, begin};
 use crate::acme::worker::{Done, Job};
@@ -61,7 +61,8 @@ async fn work(shared: &Arc<Shared>) {
 fn take_right(shared: &Shared) -> Option<File> {
     let right = shared.storage.try_lock();
     let mut state = shared.lock();
-    state.folder_trouble = right.as_ref().err().map(ToString::to_string);
+    let trouble = right.as_ref().err().map(ToString::to_string);
+    let troubled = std::mem::replace(&mut state.folder_trouble, trouble) != state.folder_trouble;
     let right = right.ok().flatten();
     let changed = state.reload(&shared.storage);
     state.orders_here = right.is_some();
@@ -70,7 +71,10 @@ fn take_right(shared: &Shared) -> Option<File> {
     // One that cannot be made is made by the step that wants it, which tells why.
     let _ = shared.challenges.replace(&proofs);
     if changed {
-        (shared.on_change)();
+        (shared.on_change)(Change::Certificate);
+    }
+    if troubled {
+        (shared.on_change)(Change::Trouble);
     }
     right
 }
@@ -81,9 +85,14 @@ fn start_due(shared: &Arc<Shared>, steps: &mut Steps) -> Duration {
     let mut sleep = LONGEST_SLEEP;
     let mut state = shared.lock();
     if let Err(error) = load_ledgers(&mut state, shared) {
-        state.folder_trouble = Some(error.to_string());
+        let trouble = Some(error.to_string());
+        if std::mem::replace(&mut state.folder_trouble, trouble) != state.folder_trouble {
+            drop(state);
+            (shared.on_change)(Change::Trouble);
+        }
         return LOOK * 10;
     }
+    let mut troubled = false;
     let idle: Vec<Names> = state
         .certificates
         .iter()
@@ -98,8 +107,8 @@ fn start_due(shared: &Arc<Shared>, steps: &mut Steps) -> Duration {
             None => {}
             Some(Next::Wait(at, _)) => sleep = sleep.min(at.since(now)),
             Some(Next::Do(_)) if steps.len() >= AT_ONCE => {}
-            Some(Next::Do(step)) => {
-                if let Some(job) = begin_step(&mut state, shared, &names, step, now) {
+            Some(Next::Do(step)) => match begin_step(&mut state, shared, &names, step, now) {
+                Some(job) => {
                     let worker = Arc::clone(&shared.worker);
                     let job = Arc::new(job);
                     steps.spawn(async move {
@@ -107,8 +116,13 @@ fn start_due(shared: &Arc<Shared>, steps: &mut Steps) -> Duration {
                         (names, job, done)
                     });
                 }
-            }
+                None => troubled = true,
+            },
         }
+    }
+    drop(state);
+    if troubled {
+        (shared.on_change)(Change::Trouble);
     }
     // Rounded up, so that it is due when the sleep is over.
     sleep + Duration::from_millis(1)
@@ -191,6 +205,7 @@ fn finish(shared: &Shared, names: &Names, job: &Job, done: Done) {
         now,
     };
     let issued = matches!(done.outcome, Outcome::Issued(..));
+    let failed = matches!(done.outcome, Outcome::Failed(_));
     apply(&mut certificate.record, ledger, job.step, done.outcome, cx);
     let written = shared
         .storage
@@ -204,10 +219,14 @@ fn finish(shared: &Shared, names: &Names, job: &Job, done: Done) {
         certificate.pair = done.pair;
     }
     // In memory all is well; a restart would do this step again, which every step allows.
-    state.folder_trouble = written.err().map(|error| error.to_string());
+    let trouble = written.err().map(|error| error.to_string());
+    let troubled = std::mem::replace(&mut state.folder_trouble, trouble) != state.folder_trouble;
     drop(state);
     if changed {
-        (shared.on_change)();
+        (shared.on_change)(Change::Certificate);
+    }
+    if failed || troubled {
+        (shared.on_change)(Change::Trouble);
     }
 }
 

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use seaway_model::{AcmeIssuer, KeyPair, SecretName};
 
 use crate::acme::challenges::Proof;
-use crate::acme::core::{Context, FailureKind, Ledger, Next, Policy, Record, Step, Timestamp, next, resume};
+use crate::acme::core::{
+    Context, FailureKind, LastError, Ledger, Next, Policy, Record, Step, Timestamp, next, resume,
+};
 use crate::acme::dns::Dns;
 use crate::acme::status::{self, AliasStatus, CertState, CertStatus, Counters};
 use crate::acme::storage::Storage;
 use crate::acme::wanted::Wanted;
-use crate::leaf::Names;
+use crate::leaf::{self, Names};
 
 #[derive(Default)]
 pub(super) struct State {
@@ -41,6 +43,17 @@ pub(super) struct Certificate {
     /// `None`: not wanted any more.
     pub(super) issuer: Option<Arc<AcmeIssuer>>,
     pub(super) working: Option<Step>,
+}
+
+impl Certificate {
+    /// Ends the pause after a failure, but not one that an authority asked for.
+    fn retry(&mut self) {
+        let failed = self.record.last_error.as_ref();
+        let ours = |error: &LastError| error.kind != FailureKind::RateLimited && !error.patience_asked;
+        if failed.is_some_and(ours) {
+            self.record.not_before = None;
+        }
+    }
 }
 
 impl State {
@@ -143,14 +156,13 @@ impl State {
         let entry = self.wanted.iter().find(|entry| entry.wanted.name == *name);
         if let Some(Ok(names)) = entry.map(|entry| &entry.names)
             && let Some(certificate) = self.certificates.get_mut(names)
-            && certificate
-                .record
-                .last_error
-                .as_ref()
-                .is_some_and(|error| error.kind != FailureKind::RateLimited)
         {
-            certificate.record.not_before = None;
+            certificate.retry();
         }
+    }
+
+    pub(super) fn retry_all(&mut self) {
+        self.certificates.values_mut().for_each(Certificate::retry);
     }
 
     /// What is to be done for a certificate.
@@ -179,19 +191,10 @@ impl State {
             domains,
             issuer,
         } = &entry.wanted;
-        let mut status = CertStatus {
-            name: name.clone(),
-            domains: domains.iter().map(ToString::to_string).collect(),
-            issuer: issuer.name.to_string(),
-            directory: issuer.directory.to_string(),
-            state: CertState::Refused,
-            next_step: "none, until the configuration changes".to_owned(),
-            next_at: None,
-            expires: None,
-            last_error: None,
-            last_error_kind: None,
-            aliases: Vec::new(),
-        };
+        let domains = domains.iter().map(ToString::to_string).collect();
+        let mut status = CertStatus::new(name.clone(), domains, &*issuer.name);
+        status.directory = Some(issuer.directory.to_string());
+        status.state = CertState::Refused;
         let certificate = match &entry.names {
             Ok(names) => self.certificates.get(names),
             Err(why) => {
@@ -206,6 +209,18 @@ impl State {
         let record = &certificate.record;
         status.state = status::state(record, now);
         status.expires = record.issued.as_ref().map(|issued| issued.not_after.into());
+        // While names change, one that covers some of them serves.
+        if record.issued.is_none()
+            && let Ok(names) = &entry.names
+            && let Some(pair) = self.best_for(names)
+            && let Some((_, end)) = leaf::validity_of(&pair.certificate_chain)
+        {
+            status.expires = Some(end);
+            status.state = match Timestamp::from(end) <= now {
+                true => CertState::Expired,
+                false => CertState::Renewing,
+            };
+        }
         status.last_error = record.last_error.as_ref().map(|error| error.message.clone());
         status.last_error_kind = record.last_error.as_ref().map(|error| error.kind);
         status.aliases = aliases(record, dns);

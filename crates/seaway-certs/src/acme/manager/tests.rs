@@ -29,7 +29,7 @@ fn wanted(domain: &str, directory: &str) -> Wanted {
 fn manager(data: &Path) -> (Manager, mpsc::Receiver<()>) {
     let (sender, changes) = mpsc::channel();
     let clock: Clock = Arc::new(SystemTime::now);
-    let manager = Manager::start(data, clock, move || sender.send(()).unwrap_or_default()).unwrap();
+    let manager = Manager::start(data, clock, move |_| sender.send(()).unwrap_or_default()).unwrap();
     (manager, changes)
 }
 
@@ -153,4 +153,7 @@ fn while_names_change_a_certificate_that_covers_some_of_them_serves() {
     let name = more.name.clone();
     manager.want(vec![more]);
     assert!(manager.current(&name).is_some());
+    let status = manager.status().remove(0);
+    assert_eq!(status.state, CertState::Renewing);
+    assert!(status.expires.is_some());
 }

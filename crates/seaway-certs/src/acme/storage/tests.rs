@@ -92,7 +92,7 @@ fn a_broken_state_is_as_good_as_none() {
     let data = tempfile::tempdir().unwrap();
     let storage = Storage::new(data.path());
     storage
-        .put(Shelf::Certificates, &format!("{}.json", stem(&names())), "{")
+        .put(Shelf::Certificates, &format!("{}.state", stem(&names())), "{")
         .unwrap();
     let (record, pair) = storage.certificate(&names()).unwrap();
     assert_eq!((record.names, pair), (vec!["a.example.com".to_owned()], None));

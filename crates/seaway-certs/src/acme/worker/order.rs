@@ -101,7 +101,7 @@ impl Worker {
                 tokio::time::sleep(OTHERS_LOOK).await;
             }
             AcmeMethod::Dns01AcmeDns(_) | AcmeMethod::Dns01Cloudflare(_) => {
-                let transport = api_transport()?;
+                let transport = api_transport(&job.issuer.method)?;
                 for (host, values) in by_host(proofs) {
                     self.dns.publish(&job.issuer, &host, &values, &transport).await?;
                 }
@@ -165,7 +165,9 @@ impl Worker {
         let hosts: Vec<String> = proofs.iter().map(|proof| proof.host.clone()).collect();
         self.challenges.remove(&tokens, &hosts);
         self.storage.remove_proofs(&session.job.names);
-        if let (AcmeMethod::Dns01Cloudflare(_), Ok(transport)) = (&issuer.method, api_transport()) {
+        if let (AcmeMethod::Dns01Cloudflare(_), Ok(transport)) =
+            (&issuer.method, api_transport(&issuer.method))
+        {
             for (host, values) in by_host(&proofs) {
                 // A record that stays proves nothing any more.
                 let _ = self.dns.clean(issuer, &host, &values, &transport).await;
@@ -310,9 +312,14 @@ fn challenge_type(method: &AcmeMethod) -> ChallengeType {
     }
 }
 
-/// DNS services are checked against the system's roots: the issuer's own are for its directory.
-fn api_transport() -> Result<super::Transport, Failure> {
-    super::Transport::new(None).map_err(|error| Failure::new(FailureKind::Dns, error))
+/// DNS services are checked against roots of their own: those of the issuer are for its directory.
+fn api_transport(method: &AcmeMethod) -> Result<super::Transport, Failure> {
+    let roots = match method {
+        AcmeMethod::Dns01AcmeDns(server) => server.roots.as_deref(),
+        AcmeMethod::Dns01Cloudflare(cloudflare) => cloudflare.roots.as_deref(),
+        AcmeMethod::Http01 | AcmeMethod::TlsAlpn01 => None,
+    };
+    super::Transport::new(roots).map_err(|error| Failure::new(FailureKind::Dns, error))
 }
 
 fn request(names: &leaf::Names, key: &rcgen::KeyPair) -> Result<Vec<u8>, Failure> {

@@ -55,6 +55,7 @@ fn target(path_match: PathMatch, rewrite: Rewrite, path: &str, query: Option<&st
         query,
         headers: &headers,
         server_name: None,
+        source: None,
     };
     let Decision::Route(matched) = table.listeners()[0].decide(&request) else {
         panic!("the route does not take {path}");
@@ -121,6 +122,17 @@ fn a_prefix_by_text_is_replaced_as_text() {
         "/newbar"
     );
     assert_eq!(prefix(PathMatch::Prefix("/api/".into()), "/", "/api/x"), "/x");
+}
+
+#[test]
+fn a_prefix_in_another_case_is_replaced_by_its_length() {
+    let shop = || PathMatch::PrefixIgnoringCase("/shop".into());
+    assert_eq!(prefix(shop(), "/new", "/SHOP/Cart"), "/new/Cart");
+    assert_eq!(prefix(shop(), "/", "/Shopping"), "/ping");
+    assert_eq!(
+        prefix(PathMatch::ExactIgnoringCase("/shop".into()), "/new", "/Shop"),
+        "/new"
+    );
 }
 
 #[test]

@@ -14,16 +14,18 @@ fn a_forward_is_told_as_the_contract_says() {
         "rule": 0, "file": "shop.yaml", "line": 7});
     let mut iphone = shop.clone();
     iphone["name"] = json!("iphone");
+    let ordinary = json!({"balancing": "leastRequest", "connectTimeoutMs": 5000, "outlierDetection": null});
     let expected = json!({
         "listener": "http-80",
         "virtualHost": "shop.example.com",
         "route": shop,
         "action": "forward",
+        "mode": null,
         "destinations": [
             {"cluster": "shop/shop:8080/v1", "service": "shop", "namespace": "shop", "port": 8080, "subset": "v1",
-             "weight": 95, "share": 0.95, "endpoints": ["10.0.0.1:8080", "10.0.0.2:8080"], "fail": null},
+             "weight": 95, "share": 0.95, "endpoints": ["10.0.0.1:8080", "10.0.0.2:8080"], "policies": ordinary, "fail": null},
             {"cluster": "shop/shop:8080/v2", "service": "shop", "namespace": "shop", "port": 8080, "subset": "v2",
-             "weight": 5, "share": 0.05, "endpoints": [], "fail": null},
+             "weight": 5, "share": 0.05, "endpoints": [], "policies": ordinary, "fail": null},
         ],
         "upstreamRequest": {"method": "GET", "host": "shop.example.com", "path": "/cart?a=1",
             "headersSet": {}, "headersAdded": {}, "headersRemoved": []},
@@ -31,7 +33,9 @@ fn a_forward_is_told_as_the_contract_says() {
         "respond": null,
         "mirrors": [],
         "timeoutMs": 15000,
+        "idleTimeoutMs": null,
         "retries": null,
+        "hashOn": [],
         "fault": null,
         "considered": [
             {"route": iphone, "matched": false, "because": "header user-agent is \"curl\", not like \".*iPhone.*\""},
@@ -105,7 +109,8 @@ fn what_a_route_does_besides_is_told() {
     assert_eq!(
         told["destinations"],
         json!([{"cluster": "api.example.org:443", "service": null, "namespace": null,
-        "port": 443, "subset": null, "weight": 1, "share": 1.0, "endpoints": ["api.example.org:443"], "fail": null}])
+        "port": 443, "subset": null, "weight": 1, "share": 1.0, "endpoints": ["api.example.org:443"], "fail": null,
+        "policies": {"balancing": "leastRequest", "connectTimeoutMs": 5000, "outlierDetection": null}}])
     );
     assert_eq!(
         told["mirrors"],
@@ -230,14 +235,26 @@ fn a_preflight_request_is_answered_here() {
         allow_origins: vec![OriginMatch::Exact("https://a.com".into())],
         ..Cors::default()
     });
-    let table = table(vec![cors]);
-    let asked = |origin| {
+    let mut forwarding = cors.clone();
+    if let Some(cors) = &mut forwarding.cors {
+        cors.forward_unmatched_preflights = true;
+    }
+    let asked = |route: &Route, origin| {
         let headers = [("origin", origin), ("access-control-request-method", "GET")];
-        ask(&table, "OPTIONS", "http://shop.example.com/", &headers)
+        ask(
+            &table(vec![route.clone()]),
+            "OPTIONS",
+            "http://shop.example.com/",
+            &headers,
+        )
     };
-    assert_eq!(
-        asked("https://a.com")["respond"],
-        json!({"status": 200, "reason": "cors_preflight"})
+    let answered = json!({"status": 200, "reason": "cors_preflight"});
+    assert_eq!(asked(&cors, "https://a.com")["respond"], answered);
+    let elsewhere = asked(&cors, "https://b.com");
+    assert_eq!(elsewhere["respond"], answered);
+    assert!(
+        elsewhere["because"].as_str().unwrap().contains("not allowed"),
+        "{elsewhere}"
     );
-    assert_eq!(asked("https://b.com")["action"], "forward");
+    assert_eq!(asked(&forwarding, "https://b.com")["action"], "forward");
 }

@@ -3,6 +3,48 @@
 use super::*;
 
 #[test]
+fn why_a_condition_on_method_case_or_client_does_not_hold_is_told() {
+    let with = |conditions| {
+        route(
+            "a",
+            conditions,
+            Action::Forward(forward(vec![to("shop/shop:8080/v1", 1)])),
+        )
+    };
+    let method = Conditions {
+        headers: vec![HeaderMatch {
+            name: ":method".into(),
+            value: ValueMatch::Is(StringMatch::Prefix("P".into())),
+        }],
+        ..Conditions::default()
+    };
+    let path = Conditions {
+        path: PathMatch::PrefixIgnoringCase("/shop".into()),
+        ..Conditions::default()
+    };
+    let pods = Conditions {
+        sources: Some(vec!["10.0.0.7".parse().unwrap()].into()),
+        ..Conditions::default()
+    };
+    let table = table(vec![with(method), with(path), with(pods)]);
+    let url = "http://shop.example.com/cart";
+    let told = |source: Option<&str>| {
+        let request = ExplainRequest::parse("GET", url, [("", ""); 0], None).unwrap();
+        let request = request.from_source(source.map(|s| s.parse().unwrap()));
+        let explanation = explain(&table, &request);
+        let because = explanation.considered.iter().map(|c| c.because.to_string());
+        (explanation.action, because.collect::<Vec<_>>())
+    };
+    let method = "header :method is \"GET\", not starting with \"P\"";
+    let path = "path is \"/cart\", which does not start with \"/shop\" in any case";
+    let nobody = "it is for certain pods, and the client's address is not given";
+    let other = "client 10.0.0.8 is none of the pods that it is for";
+    assert_eq!(told(None).1, [method, path, nobody]);
+    assert_eq!(told(Some("10.0.0.8")).1, [method, path, other]);
+    assert_eq!(told(Some("::ffff:10.0.0.7")).0, ActionKind::Forward);
+}
+
+#[test]
 fn no_route_is_404() {
     let told = get(&responding(), "http://unknown.example.com/");
     assert_eq!(told["action"], "respond");

@@ -1,8 +1,10 @@
 //! The indexes are held against a scan over all routes, with random tables and requests over so small an alphabet that
 //! they often meet.
 
+use std::net::IpAddr;
+
 use proptest::prelude::*;
-use seaway_model::{CookieMatch, QueryMatch};
+use seaway_model::{ClientValidation, CookieMatch, L4Route, QueryMatch, TlsMode};
 
 use super::*;
 
@@ -21,6 +23,8 @@ fn path_match() -> impl Strategy<Value = PathMatch> {
         3 => path.prop_map(|p| PathMatch::Exact(p.into())),
         3 => path.prop_map(|p| PathMatch::Elements(p.into())),
         3 => path.prop_map(|p| PathMatch::Prefix(p.into())),
+        1 => path.prop_map(|p| PathMatch::ExactIgnoringCase(p.into())),
+        2 => path.prop_map(|p| PathMatch::PrefixIgnoringCase(p.into())),
         1 => pattern(&["/a.*", "/(a|b)/.*", ".*b", "/aa?/b", "(?i)/AB?.*", "/a|/b|", "/[ab]+(/.*)?"]).prop_map(PathMatch::Regex),
     ]
 }
@@ -44,30 +48,55 @@ fn name() -> impl Strategy<Value = Arc<str>> {
     prop::sample::select(&["a", "b"][..]).prop_map(Into::into)
 }
 
+/// Conditions on headers, also on what only looks like one.
+fn header_match() -> impl Strategy<Value = HeaderMatch> {
+    let method = prop::sample::select(&["GET", "PUT", "P"][..]);
+    let method = method.prop_flat_map(|text| {
+        prop::sample::select(vec![
+            ValueMatch::Is(StringMatch::Exact(text.into())),
+            ValueMatch::Is(StringMatch::Prefix(text.into())),
+            ValueMatch::IsNot(StringMatch::Exact(text.into())),
+        ])
+    });
+    let authority = prop::sample::select(&["a.b", "b", "b:80"][..]);
+    let authority = authority.prop_map(|text| ValueMatch::Is(StringMatch::Suffix(text.into())));
+    prop_oneof![
+        6 => (name(), value_match()).prop_map(|(name, value)| HeaderMatch { name, value }),
+        1 => method.prop_map(|value| HeaderMatch { name: ":method".into(), value }),
+        1 => authority.prop_map(|value| HeaderMatch { name: ":authority".into(), value }),
+    ]
+}
+
+fn address() -> impl Strategy<Value = IpAddr> {
+    (1_u8..4).prop_map(|last| IpAddr::from([10, 0, 0, last]))
+}
+
+fn sources() -> impl Strategy<Value = Option<Arc<[IpAddr]>>> {
+    let some = prop::collection::btree_set(address(), 0..3).prop_map(|all| all.into_iter().collect());
+    prop_oneof![8 => Just(None), 1 => some.prop_map(Some)]
+}
+
 fn conditions() -> impl Strategy<Value = Conditions> {
     let few = || prop::collection::vec((name(), value_match()), 0..2);
     let methods = prop::collection::vec(
         prop::sample::select(&["GET", "PUT"][..]).prop_map(Arc::from),
         0..2,
     );
-    (path_match(), methods, few(), few(), few()).prop_map(|(path, methods, headers, query, cookies)| {
-        Conditions {
-            sources: None,
-            path,
-            methods,
-            headers: headers
-                .into_iter()
-                .map(|(name, value)| HeaderMatch { name, value })
-                .collect(),
-            query: query
-                .into_iter()
-                .map(|(name, value)| QueryMatch { name, value })
-                .collect(),
-            cookies: cookies
-                .into_iter()
-                .map(|(name, value)| CookieMatch { name, value })
-                .collect(),
-        }
+    let headers = prop::collection::vec(header_match(), 0..2);
+    let all = (path_match(), methods, headers, few(), few(), sources());
+    all.prop_map(|(path, methods, headers, query, cookies, sources)| Conditions {
+        sources,
+        path,
+        methods,
+        headers,
+        query: query
+            .into_iter()
+            .map(|(name, value)| QueryMatch { name, value })
+            .collect(),
+        cookies: cookies
+            .into_iter()
+            .map(|(name, value)| CookieMatch { name, value })
+            .collect(),
     })
 }
 
@@ -86,27 +115,55 @@ fn host() -> impl Strategy<Value = HostMatch> {
     ]
 }
 
+/// A certificate, and who is believed to say who a client is.
+fn proven(host: HostMatch, secret: &str, authorities: Option<Arc<str>>) -> ServerCertificate {
+    let mut certificate = ServerCertificate::new(host, SecretName(secret.into()));
+    certificate.parameters.client = authorities.map(|authorities| ClientValidation {
+        authorities: SecretName(authorities),
+        required: true,
+        subject_alt_names: Vec::new(),
+    });
+    certificate
+}
+
+fn relay(host: HostMatch) -> ServerNameRoute {
+    let route = L4Route {
+        origin: Origin::default(),
+        rule: 0,
+        destinations: Vec::new(),
+        idle_timeout: None,
+        hash_source_ip: false,
+    };
+    ServerNameRoute {
+        host,
+        mode: TlsMode::Passthrough,
+        route: Arc::new(route),
+    }
+}
+
 /// A listener as `compile` makes it: hosts and certificates sorted, each once.
 fn random_table(longest: usize) -> impl Strategy<Value = RouteTable> {
     let routes = prop::collection::vec(matches().prop_map(route), 0..longest);
     let hosts = prop::collection::btree_map(host(), routes, 0..5);
-    let certificates = prop::collection::btree_map(host(), name(), 0..4);
-    (hosts, prop::option::of(certificates)).prop_map(|(hosts, certificates)| {
-        let certificates = certificates.map(|all| {
-            all.into_iter()
-                .map(|(host, secret)| ServerCertificate {
-                    host,
-                    secret: SecretName(secret),
-                    alternative: None,
-                    parameters: Default::default(),
-                })
-                .collect()
+    let secret = (name(), prop::option::weighted(0.2, name()));
+    let certificates = prop::collection::btree_map(host(), secret, 0..4);
+    let relayed = prop::collection::btree_set(host(), 0..2);
+    let tls = prop::option::of((certificates, relayed));
+    (hosts, tls).prop_map(|(hosts, tls)| {
+        let tls = tls.map(|(certificates, relayed)| ListenerTls {
+            certificates: certificates
+                .into_iter()
+                .map(|(host, (secret, authorities))| proven(host, &secret, authorities))
+                .collect(),
+            routes: relayed.into_iter().map(relay).collect(),
         });
         let hosts = hosts
             .into_iter()
             .map(|(host, routes)| VirtualHost { host, routes })
             .collect();
-        table(vec![listener("any", certificates, hosts)])
+        let mut listener = listener("any", tls.as_ref().map(|_| Vec::new()), hosts);
+        Arc::make_mut(&mut listener).tls = tls;
+        table(vec![listener])
     })
 }
 
@@ -118,6 +175,7 @@ struct Request {
     query: Option<String>,
     headers: HeaderMap,
     server_name: Option<String>,
+    source: Option<IpAddr>,
 }
 
 fn request() -> impl Strategy<Value = Request> {
@@ -130,22 +188,26 @@ fn request() -> impl Strategy<Value = Request> {
     (
         prop::sample::select(&["GET", "PUT", "POST"][..]),
         host(),
-        prop_oneof![20 => "(/[ab]{0,2}){1,3}", 1 => Just("*".to_owned())],
+        prop_oneof![20 => "(/[ab]{0,2}){1,3}", 5 => "(/[abAB]{0,2}){1,3}", 1 => Just("*".to_owned())],
         prop::option::of("([ab](=[ab]{0,2})?&?){0,2}"),
         headers,
         prop::option::of(host()),
+        prop::option::of(address()),
     )
-        .prop_map(|(method, host, path, query, headers, server_name)| Request {
-            method,
-            host,
-            path,
-            query,
-            headers: headers
-                .into_iter()
-                .map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_str(&v).unwrap()))
-                .collect(),
-            server_name,
-        })
+        .prop_map(
+            |(method, host, path, query, headers, server_name, source)| Request {
+                method,
+                host,
+                path,
+                query,
+                headers: headers
+                    .into_iter()
+                    .map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_str(&v).unwrap()))
+                    .collect(),
+                server_name,
+                source,
+            },
+        )
 }
 
 impl Request {
@@ -157,6 +219,7 @@ impl Request {
             query: self.query.as_deref(),
             headers: &self.headers,
             server_name: self.server_name.as_deref(),
+            source: self.source,
         }
     }
 }

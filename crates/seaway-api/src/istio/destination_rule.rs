@@ -1,0 +1,183 @@
+//! `DestinationRule`: what happens to traffic after it was routed to a host.
+
+mod balancing;
+mod hashing;
+mod locality;
+mod outlier;
+mod pool;
+mod tls;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::reach::VISIBILITY;
+use super::shapes::{COUNT, LABEL, PORT_SELECTOR, SERVICE_HOST};
+use super::{Percentage, Text, Visibility, WorkloadSelector};
+use crate::decode::{Cx, LabelMap, List, OneOf, Percent, at, obj, object};
+use crate::node::Node;
+use crate::{ProblemKind, Spanned};
+
+pub use balancing::{LoadBalancer, SimpleBalancing, Warmup};
+pub use hashing::{ConsistentHash, CookieAttribute, HashAlgorithm, HashKey, HttpCookie};
+pub use locality::{Distribute, Failover, LocalityBalancing};
+pub use outlier::OutlierDetection;
+pub use pool::{ConnectionPool, Http2Keepalive, HttpPool, TcpKeepalive, TcpPool, UpgradePolicy};
+pub use tls::{ClientTls, ClientTlsMode};
+
+object! {
+    /// What happens to traffic after it was routed to a host: balancing, limits, TLS, and the subsets of the host.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct DestinationRule {
+        /// The host: a Service (`reviews`, `reviews.prod.svc.cluster.local`), the host of a ServiceEntry, or a wildcard.
+        host: Text = "host", required, SERVICE_HOST;
+        /// For the whole host.
+        traffic_policy: Option<Spanned<TrafficPolicy>> = "trafficPolicy", optional, at(obj());
+        /// Parts of the host that rules can name.
+        subsets: Vec<Spanned<Subset>> = "subsets", default(Vec::new(), "none"), List(at(obj()));
+        /// The namespaces that it holds for.
+        export_to: Vec<Spanned<Visibility>> = "exportTo", default(Vec::new(), "`[\"*\"]`"), List(VISIBILITY);
+        /// The workloads of the same namespace whose traffic it is for.
+        workload_selector: Option<Spanned<WorkloadSelector>> = "workloadSelector", optional, at(super::service_entry::MATCH_LABELS);
+    }
+    finish check_subsets;
+}
+
+fn check_subsets(rule: DestinationRule, cx: &mut Cx, _: &Node<'_>) -> Option<DestinationRule> {
+    cx.within("subsets", |cx| {
+        for (index, subset) in rule.subsets.iter().enumerate() {
+            let twin = rule
+                .subsets
+                .iter()
+                .take(index)
+                .any(|known| known.name.value == subset.name.value);
+            if twin {
+                cx.within_item(index, |cx| {
+                    let message = format!("the subset {:?} is there twice", &*subset.name.value);
+                    let help = "give each subset a name of its own";
+                    cx.report_in("name", ProblemKind::InvalidValue, subset.name.pos, message, help);
+                });
+            }
+        }
+    });
+    Some(rule)
+}
+
+object! {
+    /// A part of a host.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Subset {
+        /// Its name.
+        name: Text = "name", required, LABEL;
+        /// Labels of its endpoints.
+        labels: BTreeMap<Arc<str>, Arc<str>> = "labels", default(BTreeMap::new(), "every endpoint"), LabelMap;
+        /// For this subset; what is left out is as for the whole host.
+        traffic_policy: Option<Spanned<TrafficPolicy>> = "trafficPolicy", optional, at(obj());
+    }
+}
+
+object! {
+    /// How traffic is sent.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct TrafficPolicy {
+        /// How an endpoint is chosen.
+        load_balancer: Option<Spanned<LoadBalancer>> = "loadBalancer", optional, at(obj());
+        /// Connections, and what may be under way at once.
+        connection_pool: Option<Spanned<ConnectionPool>> = "connectionPool", optional, at(obj());
+        /// When an endpoint is left out for a while.
+        outlier_detection: Option<Spanned<OutlierDetection>> = "outlierDetection", optional, at(obj());
+        /// TLS to the endpoints.
+        tls: Option<Spanned<ClientTls>> = "tls", optional, at(obj());
+        /// For one port each, instead of all of the above.
+        port_level_settings: Vec<Spanned<PortTrafficPolicy>> = "portLevelSettings", default(Vec::new(), "none"), List(at(obj()));
+        /// Begin each connection with a PROXY protocol header that says who the client is.
+        proxy_protocol: Option<Spanned<ProxyProtocolVersion>> = "proxyProtocol", optional, at(PROXY_PROTOCOL);
+        /// How many retries may be under way.
+        retry_budget: Option<Spanned<RetryBudget>> = "retryBudget", optional, at(obj());
+    }
+    unimplemented ["tunnel"];
+    finish check_policy;
+}
+
+fn check_policy(policy: TrafficPolicy, cx: &mut Cx, node: &Node<'_>) -> Option<TrafficPolicy> {
+    if policy == TrafficPolicy::default() && cx.entry(node, "tunnel").is_none() {
+        let message = "a traffic policy that says nothing";
+        let help = "add loadBalancer, connectionPool, outlierDetection or tls, or remove it";
+        cx.report(ProblemKind::MissingField, node.pos, message, help);
+    }
+    cx.within("portLevelSettings", |cx| {
+        let all = &policy.port_level_settings;
+        for (index, settings) in all.iter().enumerate() {
+            if all
+                .iter()
+                .take(index)
+                .any(|known| known.port.value == settings.port.value)
+            {
+                cx.within_item(index, |cx| {
+                    let message = format!("the port {} has settings already", settings.port.value);
+                    let help = "write all settings of a port into one item";
+                    cx.report_in(
+                        "port",
+                        ProblemKind::InvalidValue,
+                        settings.port.pos,
+                        message,
+                        help,
+                    );
+                });
+            }
+        }
+    });
+    Some(policy)
+}
+
+object! {
+    /// How traffic to one port is sent. It replaces what is said for the whole host, and takes nothing over from there.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct PortTrafficPolicy {
+        /// The port of the host.
+        port: Spanned<u16> = "port", required, PORT_SELECTOR;
+        /// How an endpoint is chosen.
+        load_balancer: Option<Spanned<LoadBalancer>> = "loadBalancer", optional, at(obj());
+        /// Connections, and what may be under way at once.
+        connection_pool: Option<Spanned<ConnectionPool>> = "connectionPool", optional, at(obj());
+        /// When an endpoint is left out for a while.
+        outlier_detection: Option<Spanned<OutlierDetection>> = "outlierDetection", optional, at(obj());
+        /// TLS to the endpoints.
+        tls: Option<Spanned<ClientTls>> = "tls", optional, at(obj());
+    }
+}
+
+/// A version of the PROXY protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "named as they are written")]
+pub enum ProxyProtocolVersion {
+    #[default]
+    V1,
+    V2,
+}
+
+const VERSION: OneOf<ProxyProtocolVersion> =
+    OneOf(&[("V1", ProxyProtocolVersion::V1), ("V2", ProxyProtocolVersion::V2)]);
+
+object! {
+    /// The PROXY protocol.
+    #[derive(Clone, Debug)]
+    pub(crate) struct ProxyProtocolFields {
+        /// Its version: `V1` is text, `V2` is binary.
+        version: ProxyProtocolVersion = "version", default(ProxyProtocolVersion::V1, "`V1`"), VERSION;
+    }
+}
+
+const PROXY_PROTOCOL: crate::decode::Via<ProxyProtocolFields, ProxyProtocolVersion> =
+    crate::decode::Via(|fields, _, _| Some(fields.version));
+
+object! {
+    /// How many retries may be under way.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct RetryBudget {
+        /// For so many per cent of the requests under way.
+        percent: Percentage = "percent", default(Spanned::unwritten(200_000u32), "`20`"), at(Percent);
+        /// So many always.
+        min_retry_concurrency: Spanned<u32> = "minRetryConcurrency", default(Spanned::unwritten(3u32), "`3`"), COUNT;
+    }
+    unimplemented ["budgetInterval"];
+}

@@ -1,0 +1,109 @@
+//! Rules for connections of which no requests are seen.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::super::reach::GATEWAY_NAME;
+use super::super::shapes::{COUNT, HOST, LABEL};
+use super::super::{GatewayName, Text};
+use super::Destination;
+use super::action::Weighted;
+use crate::Spanned;
+use crate::decode::{Cx, Int, LabelMap, List, at, obj, object};
+use crate::node::Node;
+
+object! {
+    /// A destination of connections and its share.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct RouteDestination {
+        /// Where to.
+        destination: Spanned<Destination> = "destination", required, at(obj());
+        /// Its share: this divided by the sum of all weights, exactly. A single destination gets everything.
+        weight: Option<Spanned<u32>> = "weight", optional, COUNT;
+    }
+}
+
+const DESTINATIONS: Weighted<RouteDestination> = Weighted(|one| one.weight.as_ref());
+
+object! {
+    /// Where TLS goes that does not end here.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct TlsRule {
+        /// Which connections; any of these.
+        matches: Vec<Spanned<TlsMatch>> = "match", required, List(at(obj()));
+        /// Where they go, by weight.
+        route: Vec<Spanned<RouteDestination>> = "route", required, DESTINATIONS;
+    }
+    finish check_tls;
+}
+
+fn check_tls(rule: TlsRule, cx: &mut Cx, node: &Node<'_>) -> Option<TlsRule> {
+    if rule.matches.is_empty() {
+        cx.missing(node, "match", "add the server names that the rule is for");
+    }
+    if rule.route.is_empty() {
+        cx.missing(node, "route", "add a destination");
+    }
+    Some(rule)
+}
+
+object! {
+    /// A connection for which all of these hold.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct TlsMatch {
+        /// Server names: exact, or `*.example.com`. Each must be covered by a host of the VirtualService.
+        sni_hosts: Vec<Text> = "sniHosts", required, List(HOST);
+        /// The port that the connection came in by.
+        port: Option<Spanned<u16>> = "port", optional, at(Int::port());
+        /// The Gateways at which this match holds, instead of those of the VirtualService.
+        gateways: Vec<Spanned<GatewayName>> = "gateways", default(Vec::new(), "those of the VirtualService"), List(GATEWAY_NAME);
+        /// Labels of the workloads that connect; only in the mesh.
+        source_labels: BTreeMap<Arc<str>, Arc<str>> = "sourceLabels", default(BTreeMap::new(), "any"), LabelMap;
+        /// The namespace of the workloads that connect; only in the mesh.
+        source_namespace: Option<Text> = "sourceNamespace", optional, LABEL;
+    }
+    unimplemented ["destinationSubnets"];
+    finish check_names;
+}
+
+fn check_names(matches: TlsMatch, cx: &mut Cx, node: &Node<'_>) -> Option<TlsMatch> {
+    if matches.sni_hosts.is_empty() {
+        cx.missing(node, "sniHosts", "add the server names");
+    }
+    Some(matches)
+}
+
+object! {
+    /// Where connections go that are neither HTTP nor TLS.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct TcpRule {
+        /// Which connections; any of these.
+        matches: Vec<Spanned<L4Match>> = "match", default(Vec::new(), "every connection"), List(at(obj()));
+        /// Where they go, by weight.
+        route: Vec<Spanned<RouteDestination>> = "route", required, DESTINATIONS;
+    }
+    finish check_tcp;
+}
+
+fn check_tcp(rule: TcpRule, cx: &mut Cx, node: &Node<'_>) -> Option<TcpRule> {
+    if rule.route.is_empty() {
+        cx.missing(node, "route", "add a destination");
+    }
+    Some(rule)
+}
+
+object! {
+    /// A connection for which all of these hold.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct L4Match {
+        /// The port that the connection came in by.
+        port: Option<Spanned<u16>> = "port", optional, at(Int::port());
+        /// The Gateways at which this match holds, instead of those of the VirtualService.
+        gateways: Vec<Spanned<GatewayName>> = "gateways", default(Vec::new(), "those of the VirtualService"), List(GATEWAY_NAME);
+        /// Labels of the workloads that connect; only in the mesh.
+        source_labels: BTreeMap<Arc<str>, Arc<str>> = "sourceLabels", default(BTreeMap::new(), "any"), LabelMap;
+        /// The namespace of the workloads that connect; only in the mesh.
+        source_namespace: Option<Text> = "sourceNamespace", optional, LABEL;
+    }
+    unimplemented ["destinationSubnets", "sourceSubnet"];
+}

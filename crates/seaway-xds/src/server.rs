@@ -1,0 +1,103 @@
+//! The control plane's side of xDS: ADS, state of the world and incremental.
+//!
+//! Owns what each client is told and when ([`session`], pure), the streams ([`stream`]), and what is known of the clients
+//! ([`clients`]). It serves [`snapshot`]s of resources that [`crate::encode`] made, and knows nothing of what is in them but
+//! what they refer to.
+//!
+//! Only the aggregated service is served: the separate ones cannot promise an order between types, and no hole is ever
+//! left only where there is an order.
+
+pub mod clients;
+mod prepare;
+pub mod session;
+pub mod snapshot;
+mod stream;
+
+use std::future::Future;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryServiceServer;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_stream::wrappers::TcpListenerStream;
+
+use crate::Resources;
+use clients::Clients;
+use prepare::Prepared;
+use snapshot::Snapshot;
+
+/// A request is small, but for the list of what a client holds when it comes back.
+const MAX_REQUEST: usize = 64 << 20;
+
+/// The server. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Server {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    snapshots: watch::Sender<Arc<Snapshot>>,
+    prepared: Mutex<Prepared>,
+    clients: Clients,
+    epoch: Instant,
+    /// What we call ourselves in responses.
+    identifier: String,
+}
+
+impl Server {
+    /// A server with nothing to serve yet: clients wait until something is published.
+    #[must_use]
+    pub fn new(identifier: impl Into<String>) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                snapshots: watch::Sender::new(Arc::default()),
+                prepared: Mutex::default(),
+                clients: Clients::default(),
+                epoch: Instant::now(),
+                identifier: identifier.into(),
+            }),
+        }
+    }
+
+    /// Serves these resources from now on, and no others. Says the number of the snapshot.
+    pub fn publish(&self, resources: &Resources) -> u64 {
+        let mut prepared = self
+            .shared
+            .prepared
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let all = prepared.all(resources);
+        let next = Arc::new(self.shared.snapshots.borrow().next(all));
+        let number = next.number();
+        self.shared.snapshots.send_replace(next);
+        number
+    }
+
+    /// Who is connected, and how far they are.
+    #[must_use]
+    pub fn clients(&self) -> &Clients {
+        &self.shared.clients
+    }
+
+    /// Serves clients that connect there until `stop` is done; then their streams end.
+    ///
+    /// # Errors
+    /// When accepting fails for good.
+    pub async fn serve(&self, listener: TcpListener, stop: impl Future<Output = ()>) -> io::Result<()> {
+        let service = AggregatedDiscoveryServiceServer::new(stream::Service(Arc::clone(&self.shared)))
+            .max_decoding_message_size(MAX_REQUEST)
+            .max_encoding_message_size(usize::MAX);
+        let router = tonic::transport::Server::builder()
+            .tcp_nodelay(true)
+            .http2_keepalive_interval(Some(std::time::Duration::from_secs(30)))
+            .add_service(service);
+        let serving = router.serve_with_incoming(TcpListenerStream::new(listener));
+        tokio::select! {
+            result = serving => result.map_err(io::Error::other),
+            () = stop => Ok(()),
+        }
+    }
+}
