@@ -17,7 +17,6 @@ mod flaky;
 mod lookup;
 mod pebble;
 mod ports;
-mod process;
 mod web;
 
 pub use acme_dns::{AcmeDns, AcmeDnsAccount};
@@ -26,5 +25,5 @@ pub use challenge_dns::ChallengeDns;
 pub use cloudflare::{Cloudflare, CloudflareRecord};
 pub use flaky::{Fault, Flaky, Place, SuggestedRenewal};
 pub use pebble::{Pebble, PebbleOptions};
-pub use process::Log;
+pub use crate::process::Log;
 pub use web::Scheme;

@@ -2,7 +2,7 @@
 //!
 //! Owns the things that more than one crate's tests need: backends that say what they received ([`echo`]), the sample
 //! shop of `seaway demo` ([`sample`]), clients that can misbehave ([`client`]), steady load ([`load`]), certificates
-//! ([`certs`]) and the runner of `testdata/cases` ([`cases`]). Knows the model and no other crate of ours, so that every
+//! ([`certs`]), a real Envoy ([`envoy`]) and the runner of `testdata/cases` ([`cases`]). Knows the model and no other crate of ours, so that every
 //! crate can use it in its tests; where a test needs the compiler or the proxy, it hands them in.
 //!
 //! [`echo`] and [`sample`] run inside the binary too, so they report errors. The rest may panic: a helper of a test that
@@ -13,6 +13,8 @@ pub mod cases;
 pub mod certs;
 pub mod client;
 pub mod echo;
+pub mod envoy;
 pub mod load;
+mod process;
 pub mod sample;
 mod serve;

@@ -13,11 +13,18 @@
 //! words of another control plane are understood as well.
 
 pub mod client;
+mod bootstrap;
+mod decode;
+mod encode;
 pub mod json;
+mod notes;
 mod resources;
 pub mod server;
 mod unsupported;
+mod words;
 
+pub use bootstrap::static_bootstrap;
+pub use encode::{Delivery, Encoded, Options, encode};
 pub use envoy_types::pb;
 pub use resources::{Kind, Resources};
 pub use unsupported::Unsupported;

@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 
 use super::lookup;
 use super::ports::Port;
-use super::process::{DEADLINE, Log, Process};
+use crate::process::{DEADLINE, Log, Process};
 use crate::client::{Client, Wire};
 
 /// Its UDP port cannot be reserved, so another process may be quicker.

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use super::ChallengeDns;
 use super::ports::Port;
-use super::process::{Log, Process};
+use crate::process::{Log, Process};
 use crate::certs::Ca;
 use crate::client::{Answer, Client, ClientTls, Wire};
 
