@@ -13,14 +13,15 @@ pub(crate) mod hcm;
 pub(crate) mod headers;
 pub(crate) mod hosts;
 pub(crate) mod l4;
-mod listener;
 mod limits;
+mod listener;
 pub(crate) mod matching;
 pub(crate) mod redirect;
 pub(crate) mod rewrite;
 mod route;
 pub(crate) mod tls;
 
+pub(crate) use cluster::HTTP;
 pub(crate) use limits::UNLIMITED;
 
 use std::collections::BTreeMap;
@@ -84,7 +85,10 @@ pub fn encode(model: &Model, options: &Options) -> Encoded {
     };
     for secret in model.secrets.values() {
         if let Some(secret) = tls::secret(secret) {
-            encoder.resources.secrets.insert(secret.name.clone(), secret.into());
+            encoder
+                .resources
+                .secrets
+                .insert(secret.name.clone(), secret.into());
         }
     }
     for cluster in model.clusters.values() {

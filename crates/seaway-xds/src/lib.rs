@@ -12,8 +12,9 @@
 //! that Envoy keeps and ignores (`filter_metadata["seaway"]`); everything else is read from Envoy's own fields, so the
 //! words of another control plane are understood as well.
 
-pub mod client;
+mod ads_bootstrap;
 mod bootstrap;
+pub mod client;
 mod decode;
 mod encode;
 pub mod json;
@@ -23,6 +24,7 @@ pub mod server;
 mod unsupported;
 mod words;
 
+pub use ads_bootstrap::{AdsBootstrap, ads_bootstrap};
 pub use bootstrap::static_bootstrap;
 pub use encode::{Delivery, Encoded, Options, encode};
 pub use envoy_types::pb;

@@ -62,7 +62,13 @@ impl Notes {
 
     /// The notes of such a part.
     pub(crate) fn of_part(&self, key: &str) -> Self {
-        Self(self.0.get(key).and_then(Json::as_object).cloned().unwrap_or_default())
+        Self(
+            self.0
+                .get(key)
+                .and_then(Json::as_object)
+                .cloned()
+                .unwrap_or_default(),
+        )
     }
 
     pub(crate) fn into_metadata(self) -> Option<Metadata> {
@@ -97,7 +103,10 @@ impl Notes {
 
 fn to_struct(map: Map<String, Json>) -> Struct {
     Struct {
-        fields: map.into_iter().map(|(key, value)| (key, to_value(value))).collect(),
+        fields: map
+            .into_iter()
+            .map(|(key, value)| (key, to_value(value)))
+            .collect(),
     }
 }
 

@@ -42,7 +42,11 @@ pub(crate) fn all(listener: &Listener, losses: &mut Losses) -> Vec<XdsVirtualHos
 pub(crate) fn served_with(listener: &Listener) -> BTreeMap<SecretName, Vec<XdsVirtualHost>> {
     // What cannot be said has been said for the listener as a whole.
     let hosts = Hosts::new(listener, &mut Losses::default());
-    let certificates = listener.tls.iter().flat_map(|tls| &tls.certificates).collect::<Vec<_>>();
+    let certificates = listener
+        .tls
+        .iter()
+        .flat_map(|tls| &tls.certificates)
+        .collect::<Vec<_>>();
     let patterns: BTreeSet<&HostMatch> = listener
         .virtual_hosts
         .iter()
@@ -55,7 +59,10 @@ pub(crate) fn served_with(listener: &Listener) -> BTreeMap<SecretName, Vec<XdsVi
     }
     for pattern in &patterns {
         if let Some(certificate) = certificate_of(pattern, &certificates) {
-            by_secret.entry(certificate.secret.clone()).or_default().push(pattern);
+            by_secret
+                .entry(certificate.secret.clone())
+                .or_default()
+                .push(pattern);
         }
     }
     by_secret
@@ -72,7 +79,9 @@ fn certificate_of<'c>(
     pattern: &HostMatch,
     certificates: &[&'c ServerCertificate],
 ) -> Option<&'c ServerCertificate> {
-    let covering = certificates.iter().filter(|certificate| covers(&certificate.host, pattern));
+    let covering = certificates
+        .iter()
+        .filter(|certificate| covers(&certificate.host, pattern));
     covering.min_by_key(|certificate| &certificate.host).copied()
 }
 
@@ -83,10 +92,9 @@ fn covers(wide: &HostMatch, narrow: &HostMatch) -> bool {
         (HostMatch::Exact(a), HostMatch::Exact(b)) => a == b,
         (HostMatch::Exact(_), _) | (_, HostMatch::Any) => false,
         (_, HostMatch::Exact(host)) => wide.matches(host),
-        (
-            HostMatch::Suffix(a) | HostMatch::OneLabel(a),
-            HostMatch::Suffix(b) | HostMatch::OneLabel(b),
-        ) => b.ends_with(&**a),
+        (HostMatch::Suffix(a) | HostMatch::OneLabel(a), HostMatch::Suffix(b) | HostMatch::OneLabel(b)) => {
+            b.ends_with(&**a)
+        }
     }
 }
 
@@ -158,11 +166,16 @@ impl<'m> Hosts<'m> {
 
     /// After the routes for one label come those of the host that takes more labels.
     fn one_label_then_others(&self, mut own: Vec<XdsRoute>, suffix: &str) -> Vec<XdsRoute> {
-        let others = self.listener.virtual_hosts.iter().map(|v| &v.host).filter(|host| match host {
-            HostMatch::Suffix(other) => suffix.ends_with(&**other),
-            HostMatch::Any => true,
-            HostMatch::Exact(_) | HostMatch::OneLabel(_) => false,
-        });
+        let others = self
+            .listener
+            .virtual_hosts
+            .iter()
+            .map(|v| &v.host)
+            .filter(|host| match host {
+                HostMatch::Suffix(other) => suffix.ends_with(&**other),
+                HostMatch::Any => true,
+                HostMatch::Exact(_) | HostMatch::OneLabel(_) => false,
+            });
         let Some(next) = others.min() else { return own };
         own.extend(guarded(vec![answer(404)], suffix));
         own.extend(self.of(next));
@@ -187,11 +200,13 @@ impl<'m> Hosts<'m> {
                 },
             });
         }
-        let wide: Vec<&&HostMatch> =
-            served.iter().filter(|pattern| !matches!(pattern, HostMatch::Exact(_))).collect();
-        let others = all.iter().filter(|pattern| {
-            !served.contains(pattern) && wide.iter().any(|wide| covers(wide, pattern))
-        });
+        let wide: Vec<&&HostMatch> = served
+            .iter()
+            .filter(|pattern| !matches!(pattern, HostMatch::Exact(_)))
+            .collect();
+        let others = all
+            .iter()
+            .filter(|pattern| !served.contains(pattern) && wide.iter().any(|wide| covers(wide, pattern)));
         for pattern in others.copied().chain([&HostMatch::Any]) {
             made.entry(name(pattern)).or_insert_with(|| XdsVirtualHost {
                 name: name(pattern),
