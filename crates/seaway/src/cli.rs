@@ -49,6 +49,9 @@ pub enum Command {
     /// The gateway: serves what the manifests say, watches them, applies changes without dropping a request
     #[command(after_help = "Example:\n  seaway run manifests/ --map-port 80:8080 --map-port 443:8443")]
     Run(Box<RunArgs>),
+    /// The data plane alone, told by a control plane what to serve
+    #[command(after_help = "Example:\n  seaway proxy --xds 127.0.0.1:18000 --cache /var/lib/seaway")]
+    Proxy(Box<ProxyArgs>),
     /// Writes what an Envoy starts with, to be told by `seaway run --xds` what to serve
     #[command(
         after_help = "Example:\n  seaway envoy-bootstrap --xds 127.0.0.1:18000 > envoy.yaml && envoy -c envoy.yaml"
@@ -216,6 +219,26 @@ pub struct RunArgs {
     /// Data planes listen on BOUND wherever the configuration says CONFIGURED (repeatable).
     #[arg(long = "xds-map-port", value_name = "CONFIGURED:BOUND", requires = "xds")]
     pub xds_map_port: Vec<PortMapping>,
+    /// How to serve.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+}
+
+/// `proxy`
+#[derive(Args, Clone, Debug)]
+pub struct ProxyArgs {
+    /// The control plane.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub xds: String,
+    /// What the control plane calls this process; by default the host's name.
+    #[arg(long, value_name = "NAME")]
+    pub node: Option<String>,
+    /// What processes that do the same are called together.
+    #[arg(long, value_name = "NAME", default_value = "seaway")]
+    pub node_cluster: String,
+    /// Where the configuration is kept, so that a restart without the control plane serves it.
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
     /// How to serve.
     #[command(flatten)]
     pub serve: ServeArgs,

@@ -61,6 +61,7 @@ fn main() -> ExitCode {
 fn dispatch(cli: &Cli) -> anyhow::Result<Exit> {
     match &cli.command {
         Command::Run(args) => run::run(args),
+        Command::Proxy(args) => data_plane::proxy(args),
         Command::EnvoyBootstrap(args) => envoy_bootstrap::write(args, cli.output),
         Command::Demo(args) => demo::demo(args),
         Command::Check(args) => check::check(args, cli.output),
