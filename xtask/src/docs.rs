@@ -24,6 +24,10 @@ const PAGES: &[Page] = &[
         make: seaway_api::reference_markdown,
     },
     Page {
+        path: "docs/istio.md",
+        make: seaway_api::istio_markdown,
+    },
+    Page {
         path: "docs/metrics.md",
         make: seaway_telemetry::reference_markdown,
     },

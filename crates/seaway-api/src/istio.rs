@@ -43,3 +43,6 @@ type Text = Spanned<Arc<str>>;
 
 /// A share of requests, in millionths: `{value: 10}` is 100,000. 0 to 1,000,000.
 pub type Percentage = Spanned<u32>;
+
+#[cfg(test)]
+mod tests;

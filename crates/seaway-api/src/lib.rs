@@ -25,7 +25,8 @@ pub use object::{Meta, Object};
 pub use parse::parse;
 pub use problem::{Problem, ProblemKind};
 pub use reference::{
-    FieldReference, KindReference, ObjectReference, istio_reference, reference, reference_markdown,
+    FieldReference, KindReference, ObjectReference, istio_markdown, istio_reference, reference,
+    reference_markdown,
 };
 pub use resource::{Resource, Resources};
 pub use spanned::{Pos, Spanned};

@@ -2,7 +2,7 @@
 
 mod markdown;
 
-pub use markdown::reference_markdown;
+pub use markdown::{istio_markdown, reference_markdown};
 
 use crate::decode::{Decode as _, ObjectShape};
 use crate::http_route::HttpRoute;
@@ -30,6 +30,8 @@ pub struct ObjectReference {
     pub doc: String,
     /// In the order of declaration.
     pub fields: Vec<FieldReference>,
+    /// Fields that exist and do nothing yet, each of which is warned of.
+    pub unimplemented: Vec<&'static str>,
 }
 
 /// A field.
@@ -47,6 +49,9 @@ pub struct FieldReference {
     pub is_required: bool,
     /// What it does, in sentences.
     pub doc: String,
+    /// Values just outside of what it takes, as they would be written: beyond a range, or a misspelt word. For a list or
+    /// a mapping those of an item.
+    pub refused: Vec<String>,
 }
 
 /// The reference of Seaway's own kinds.
@@ -82,7 +87,11 @@ fn kind(kind: &'static str, api_versions: &[&'static str], spec: ObjectShape) ->
 }
 
 fn collect(path: String, object: ObjectShape, objects: &mut Vec<ObjectReference>) {
-    let ObjectShape { doc, fields } = object;
+    let ObjectShape {
+        doc,
+        fields,
+        unimplemented,
+    } = object;
     let names = |known: &ObjectReference| known.fields.iter().map(|f| f.name).collect::<Vec<_>>();
     let own_names: Vec<_> = fields.iter().map(|f| f.name).collect();
     if let Some(known) = objects
@@ -105,12 +114,14 @@ fn collect(path: String, object: ObjectShape, objects: &mut Vec<ObjectReference>
             default: field.default,
             is_required: field.required,
             doc: field.doc,
+            refused: field.refused,
         });
     }
     objects.push(ObjectReference {
         paths: vec![path],
         doc,
         fields: read,
+        unimplemented: unimplemented.to_vec(),
     });
     for (path, inner) in nested {
         collect(path, inner(), objects);

@@ -76,3 +76,42 @@ pub(crate) fn write(folder: &Path, name: &str, text: &str) -> Result<(), CertErr
         .and_then(|folder| folder.sync_all())
         .map_err(CertError::io("write", folder))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn who_reads_while_it_is_written_sees_the_old_text_or_the_new() {
+        let folder = tempfile::tempdir().unwrap();
+        let texts = ["a", "b"].map(|letter| letter.repeat(200_000));
+        write(folder.path(), "file", &texts[0]).unwrap();
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for turn in 0..40 {
+                    write(folder.path(), "file", &texts[turn % 2]).unwrap();
+                }
+                done.store(true, Ordering::SeqCst);
+            });
+            while !done.load(Ordering::SeqCst) {
+                let text = read(&folder.path().join("file")).unwrap();
+                assert!(text.is_some_and(|text| texts.contains(&text)));
+            }
+        });
+    }
+
+    #[test]
+    fn a_text_that_cannot_be_written_leaves_the_old_one_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "file", "old").unwrap();
+        // A folder cannot be replaced by a file.
+        std::fs::create_dir(folder.path().join("taken")).unwrap();
+        let error = write(folder.path(), "taken", "new").unwrap_err().to_string();
+        assert!(error.contains("taken") && error.contains("--data"), "{error}");
+        assert_eq!(read(&folder.path().join("file")).unwrap().as_deref(), Some("old"));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+}

@@ -14,7 +14,7 @@ mod renewal;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bench::{Bench, names, wanted};
+use bench::{Bench, key_type, names, wanted};
 use instant_acme::{Account, AccountCredentials};
 use seaway_certs::acme::{CertState, FailureKind};
 use seaway_model::{AcmeDns, AcmeDnsAccount, AcmeMethod, Cloudflare, ExternalAccount, Hidden};
@@ -29,6 +29,11 @@ async fn a_first_certificate_by_http01_is_for_all_its_domains() {
     bench.start(std::slice::from_ref(&wanted));
     let pair = bench.certificate(&wanted.name, None).await;
     assert_eq!(names(&pair), ["shop.example.com", "www.shop.example.com"]);
+    assert_eq!(
+        key_type(&pair),
+        "1.2.840.10045.2.1",
+        "ECDSA by default (RFC 5480)"
+    );
     let status = &bench.manager().status()[0];
     assert_eq!((status.state, &status.last_error), (CertState::Valid, &None));
     assert_eq!(bench.manager().counters().orders, 1);

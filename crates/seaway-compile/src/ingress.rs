@@ -233,22 +233,23 @@ fn forward(
                 message.clone(),
                 "use a Service as the backend",
             );
-            Err(Failure {
+            return Action::Fail(Failure {
                 status: 500,
                 reason: FailureReason::UnsupportedBackend,
                 message: message.into(),
-            })
+            });
         }
     };
-    match resolved {
-        Err(failure) => Action::Fail(failure),
-        Ok(cluster) => Action::Forward(Forward {
+    match resolved.target {
+        Target::Fail(failure) => Action::Fail(failure),
+        Target::Cluster(cluster) => Action::Forward(Forward {
             destinations: vec![Destination {
                 target: Target::Cluster(cluster),
                 weight: 1,
                 request_headers: HeaderMutation::default(),
                 response_headers: HeaderMutation::default(),
             }],
+            hash_on: resolved.hash_on,
             ..Forward::default()
         }),
     }

@@ -12,6 +12,8 @@ mod gateway;
 mod http_route;
 mod https_cert;
 mod ingress;
+mod istio;
+mod node_port;
 mod objects;
 mod order;
 mod problem;
@@ -23,11 +25,11 @@ mod testing;
 mod tests;
 mod unreachable;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use seaway_api::Resources;
-use seaway_model::{Model, Report};
+use seaway_model::{Locality, Model, Report};
 
 use crate::findings::{Findings, origin_of};
 use crate::gateway::Wanted;
@@ -46,6 +48,10 @@ pub struct Options {
     pub https_port: u16,
     /// The DNS suffix of Services: `NAME.NAMESPACE.svc.` and this.
     pub cluster_domain: Arc<str>,
+    /// Where the gateway itself stands, for localities of DestinationRules; `None`: nobody has said.
+    pub locality: Option<Locality>,
+    /// Labels of the gateway itself, for `failoverPriority`.
+    pub locality_labels: BTreeMap<Arc<str>, Arc<str>>,
 }
 
 impl Default for Options {
@@ -55,6 +61,8 @@ impl Default for Options {
             http_port: 80,
             https_port: 443,
             cluster_domain: "cluster.local".into(),
+            locality: None,
+            locality_labels: BTreeMap::new(),
         }
     }
 }
@@ -73,7 +81,7 @@ pub fn compile(resources: &Resources, options: &Options) -> (Model, Report) {
     let objects = Objects::new(resources, &mut findings);
 
     // References are resolved on demand, so that only what routes use becomes a cluster or a warning.
-    let mut resolver = Resolver::new(&objects, options);
+    let mut resolver = Resolver::new(&objects, options, &mut findings);
 
     // Every dialect makes drafts that know nothing of each other.
     let mut drafts = Vec::new();
@@ -106,10 +114,17 @@ pub fn compile(resources: &Resources, options: &Options) -> (Model, Report) {
     conflict::domains_not_served(&wanted, &certificates, &mut findings);
     unreachable::report(&wanted, &mut findings);
 
+    let mut listeners = gateway::listeners(&wanted, &certificates, options);
+    node_port::add(&mut listeners, &objects, &mut resolver, &mut findings);
+
+    // Nothing resolves anything from here on, so that what nobody asked for is known.
+    let resolved = resolver.finish(&mut findings);
+    let mut secrets = certificates.secrets.clone();
+    secrets.extend(resolved.secrets);
     let model = Model {
-        listeners: gateway::listeners(&wanted, &certificates, options),
-        clusters: resolver.into_clusters(),
-        secrets: certificates.secrets,
+        listeners,
+        clusters: resolved.clusters,
+        secrets,
     };
 
     // Status last: it is read off the diagnostics.

@@ -14,9 +14,21 @@ pub(crate) fn report(problems: &[Problem], findings: &mut Findings) {
             code(problem.kind),
             origin(problem),
             problem.message.clone(),
-            problem.help.clone(),
+            help(problem),
         );
     }
+}
+
+/// What to do, and for a part of an object what becomes of it until then.
+fn help(problem: &Problem) -> String {
+    if !problem.is_contained {
+        return problem.help.clone();
+    }
+    let until_then = match problem.field.starts_with("spec.servers") {
+        true => "this server is left out, and the others serve",
+        false => "this rule answers 500, and the others serve",
+    };
+    format!("{}; until then {until_then}", problem.help)
 }
 
 /// The code of a kind of problem.

@@ -178,6 +178,8 @@ pub enum FailureReason {
     SubsetNotFound,
     /// The rule is invalid.
     InvalidRule,
+    /// TLS to the upstream is asked for in a way that cannot be had.
+    TlsUnavailable,
 }
 
 impl FailureReason {
@@ -190,6 +192,7 @@ impl FailureReason {
             Self::UnsupportedBackend => "unsupported_backend",
             Self::SubsetNotFound => "subset_not_found",
             Self::InvalidRule => "invalid_rule",
+            Self::TlsUnavailable => "tls_unavailable",
         }
     }
 }

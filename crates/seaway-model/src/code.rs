@@ -197,6 +197,39 @@ codes! {
     /// A file that could not be watched.
     NotWatched = "SW0501", Warning, None,
         "Changes are not seen by themselves; send SIGHUP to reload.";
+    /// A host is not there.
+    HostNotFound = "SW0701", Error, NOT_RESOLVED,
+        "Neither a Service nor a ServiceEntry that this namespace may see has this host. That destination's share of the requests is answered 503.";
+    /// A subset is not there.
+    SubsetNotFound = "SW0702", Error, NOT_RESOLVED,
+        "No DestinationRule that holds for the host has a subset of this name. That destination's share of the requests is answered 503.";
+    /// A DestinationRule is for a host that nobody knows.
+    DestinationRuleWithoutHost = "SW0703", Warning, None,
+        "It shapes nothing. Create the Service or ServiceEntry, or correct the host; a name without dots is a Service of the rule's own namespace.";
+    /// Two DestinationRules hold for one host.
+    DestinationRuleConflict = "SW0704", Warning, None,
+        "In one namespace the older one keeps its trafficPolicy and the subsets are put together. Between namespaces that of the route comes first, then that of the service, then the root namespace. The message says what is lost.";
+    /// No route leads to the host of a DestinationRule.
+    DestinationRuleUnused = "SW0705", Info, None,
+        "It shapes nothing until one does.";
+    /// Localities fail over, and nothing notices failures.
+    FailoverWithoutDetection = "SW0706", Warning, None,
+        "failover and failoverPriority do nothing without outlierDetection in the same policy. Add it.";
+    /// Localities matter, and the gateway's own is not known.
+    OwnLocalityUnknown = "SW0707", Warning, None,
+        "Near and far are as seen from the gateway. Start it with --locality REGION/ZONE/SUBZONE.";
+    /// TLS with certificates of Istio's control plane.
+    MeshTlsUnavailable = "SW0708", Error, Some(("ResolvedRefs", "TlsUnavailable")),
+        "Requests are answered 503, since clear text would be weaker than what is asked for. Write DISABLE if the workloads take clear text, or MUTUAL with a certificate of your own.";
+    /// A host that cannot be looked up.
+    UnresolvableHost = "SW0709", Error, NOT_RESOLVED,
+        "A wildcard stands for no address of its own. Name the host that is meant, or give the ServiceEntry endpoints.";
+    /// An address that a gateway does not reach.
+    UnsupportedAddress = "SW0710", Warning, None,
+        "The endpoint is passed over, the others serve. Write an IP address or a DNS name.";
+    /// A port of a Service is taken.
+    PortTaken = "SW0711", Warning, None,
+        "Something else is listened to there already, which stays. Give the Service another port, or the listener.";
 }
 
 impl fmt::Display for Code {

@@ -1,7 +1,8 @@
 //! The runner of `testdata/cases/<dialect>/<topic>/<case>/`.
 //!
 //! A case is a folder with `input.yaml` (what a person writes), `model.yaml` and `status.yaml` (goldens: what it
-//! compiles to, and what is said about it) and, optionally, `probes.yaml` (requests, and what must become of them).
+//! compiles to, and what is said about it) and, optionally, `options.yaml` (what is said on the command line) and
+//! `probes.yaml` (requests, and what must become of them).
 //! One case flows through every hop, so hops cannot drift apart. With `SEAWAY_BLESS=1` in the environment the goldens
 //! are rewritten and those without an input are removed; read the difference before committing it.
 //!
@@ -11,10 +12,13 @@ mod diff;
 mod golden;
 mod probe;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 pub use diff::diff;
 pub use golden::{Bless, check_goldens, to_yaml};
@@ -41,14 +45,37 @@ impl Case {
     /// # Errors
     /// When the file is there but cannot be read, with the place of the mistake.
     pub fn probes(&self) -> io::Result<Vec<Probe>> {
-        let path = self.dir.join("probes.yaml");
-        match fs::read_to_string(&path) {
+        self.read("probes.yaml")
+    }
+
+    /// What is said on the command line; nothing if the case has no `options.yaml`.
+    ///
+    /// # Errors
+    /// When the file is there but cannot be read, with the place of the mistake.
+    pub fn options(&self) -> io::Result<CaseOptions> {
+        self.read("options.yaml")
+    }
+
+    fn read<T: DeserializeOwned + Default>(&self, file: &str) -> io::Result<T> {
+        match fs::read_to_string(self.dir.join(file)) {
             Ok(text) => serde_saphyr::from_str(&text)
-                .map_err(|error| io::Error::other(format!("{}/probes.yaml: {error}", self.id))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+                .map_err(|error| io::Error::other(format!("{}/{file}: {error}", self.id))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(T::default()),
             Err(error) => Err(error),
         }
     }
+}
+
+/// `options.yaml`: flags of the command line, by their names.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct CaseOptions {
+    /// `--locality`
+    pub locality: Option<String>,
+    /// `--locality-label`
+    pub locality_label: BTreeMap<String, String>,
+    /// `--cluster-domain`
+    pub cluster_domain: Option<String>,
 }
 
 /// Every case below `root`, by id; and what lies there that is no part of a case.
@@ -72,7 +99,7 @@ pub struct Orphan {
 }
 
 const GOLDENS: [&str; 2] = ["model.yaml", "status.yaml"];
-const OTHERS: [&str; 3] = ["input.yaml", "probes.yaml", "README.md"];
+const OTHERS: [&str; 4] = ["input.yaml", "options.yaml", "probes.yaml", "README.md"];
 
 fn walk(root: &Path, dir: &Path, found: &mut (Vec<Case>, Vec<Orphan>)) -> io::Result<()> {
     let mut files = BTreeSet::new();

@@ -13,6 +13,7 @@
 //! words of another control plane are understood as well.
 
 mod bootstrap;
+pub mod client;
 mod decode;
 mod encode;
 pub mod json;

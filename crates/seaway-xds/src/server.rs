@@ -87,17 +87,24 @@ impl Server {
     /// # Errors
     /// When accepting fails for good.
     pub async fn serve(&self, listener: TcpListener, stop: impl Future<Output = ()>) -> io::Result<()> {
-        let service = AggregatedDiscoveryServiceServer::new(stream::Service(Arc::clone(&self.shared)))
+        let (stopping, stopped) = watch::channel(());
+        let service = stream::Service {
+            shared: Arc::clone(&self.shared),
+            stopped,
+        };
+        let service = AggregatedDiscoveryServiceServer::new(service)
             .max_decoding_message_size(MAX_REQUEST)
             .max_encoding_message_size(usize::MAX);
         let router = tonic::transport::Server::builder()
             .tcp_nodelay(true)
             .http2_keepalive_interval(Some(std::time::Duration::from_secs(30)))
             .add_service(service);
-        let serving = router.serve_with_incoming(TcpListenerStream::new(listener));
-        tokio::select! {
-            result = serving => result.map_err(io::Error::other),
-            () = stop => Ok(()),
-        }
+        let stop = async {
+            stop.await;
+            // Streams never end by themselves.
+            drop(stopping);
+        };
+        let serving = router.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop);
+        serving.await.map_err(io::Error::other)
     }
 }

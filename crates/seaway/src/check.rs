@@ -10,7 +10,7 @@ use crate::{load, render};
 /// Runs the command.
 pub fn check(args: &PathArgs, output: Output) -> anyhow::Result<Exit> {
     let resources = load::read(&args.paths);
-    let (_, report) = load::compile(&resources);
+    let (_, report) = load::compile(&resources, &args.compile);
     let out = io::stdout().lock();
     match output {
         Output::Json => render::json(&mut io::BufWriter::new(out), &report.diagnostics)?,

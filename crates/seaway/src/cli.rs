@@ -1,11 +1,15 @@
 //! The command line: its words, its help, its exit codes. The contract is `docs/cli.md`; scripts rely on it.
 
+mod compile;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use compile::CompileArgs;
 
 /// Traffic management for clusters: says which request goes where, and makes it so.
 #[derive(Debug, Parser)]
@@ -91,6 +95,9 @@ pub struct PathArgs {
     /// A file, a folder (searched for *.yaml, *.yml, *.json), or `-` for standard input.
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<String>,
+    /// What they do not say.
+    #[command(flatten)]
+    pub compile: CompileArgs,
 }
 
 /// `explain`

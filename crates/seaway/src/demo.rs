@@ -13,7 +13,7 @@ use seaway_proxy::ListenerStatus;
 use seaway_testkit::sample::Shop;
 
 use crate::Exit;
-use crate::cli::{DemoArgs, PortMapping, ServeArgs};
+use crate::cli::{CompileArgs, DemoArgs, PathArgs, PortMapping, ServeArgs};
 use crate::run::{self, Gateway};
 use examples::EXAMPLES;
 use guide::Guide;
@@ -45,7 +45,10 @@ pub fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
     map_ports(&mut serve);
     let authority = serve.data.join("test-ca").join("ca.crt");
     let next = pods.last().map_or(0, |(_, address)| address.port());
-    let paths = [manifests.to_string_lossy().into_owned()];
+    let paths = PathArgs {
+        paths: vec![manifests.to_string_lossy().into_owned()],
+        compile: CompileArgs::default(),
+    };
     run::serve(&paths, &serve, |gateway| {
         let guide = Guide {
             http: port(gateway, 80).unwrap_or_default(),

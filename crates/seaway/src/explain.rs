@@ -14,7 +14,7 @@ use crate::{load, render};
 
 /// Runs the command.
 pub fn explain(args: &ExplainArgs, output: Output) -> anyhow::Result<Exit> {
-    let (model, report) = load::load(&args.manifests.paths);
+    let (model, report) = load::load(&args.manifests);
     let errors: Vec<_> = report
         .diagnostics
         .iter()

@@ -6,9 +6,11 @@ use seaway_api::Resources;
 use seaway_model::{Model, Report};
 use seaway_source::Files;
 
+use crate::cli::{CompileArgs, PathArgs};
+
 /// Reads and compiles the manifests once.
-pub fn load(paths: &[String]) -> (Model, Report) {
-    compile(&read(paths))
+pub fn load(manifests: &PathArgs) -> (Model, Report) {
+    compile(&read(&manifests.paths), &manifests.compile)
 }
 
 /// Reads the manifests once.
@@ -16,17 +18,9 @@ pub fn read(paths: &[String]) -> Resources {
     Files::new(paths.to_vec()).load(Instant::now())
 }
 
-/// Compiles what was read.
-pub fn compile(resources: &Resources) -> (Model, Report) {
-    seaway_compile::compile(resources, &compile_options())
-}
-
-/// Options for the world as it is now.
-pub fn compile_options() -> seaway_compile::Options {
-    seaway_compile::Options {
-        now: Some(now()),
-        ..Default::default()
-    }
+/// Compiles what was read, for the world as it is now.
+pub fn compile(resources: &Resources, args: &CompileArgs) -> (Model, Report) {
+    seaway_compile::compile(resources, &args.options(now()))
 }
 
 /// Seconds since 1970.

@@ -22,7 +22,7 @@ use seaway_certs::acme::Change;
 use seaway_model::{Diagnostic, Severity};
 use seaway_source::Files;
 
-use crate::cli::{RunArgs, ServeArgs};
+use crate::cli::{PathArgs, RunArgs, ServeArgs};
 use crate::{Exit, render};
 
 use events::{Event, Events};
@@ -31,12 +31,12 @@ use gateway::Outcome;
 
 /// Runs the command.
 pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
-    serve(&args.manifests.paths, &args.serve, |_| Ok(()))
+    serve(&args.manifests, &args.serve, |_| Ok(()))
 }
 
 /// Serves until it is told to stop. `started` is called once, after the listeners serve.
 pub fn serve(
-    paths: &[String],
+    manifests: &PathArgs,
     args: &ServeArgs,
     started: impl FnOnce(&Gateway) -> anyhow::Result<()>,
 ) -> anyhow::Result<Exit> {
@@ -57,11 +57,11 @@ pub fn serve(
             args.clock_offset
         )?;
     }
-    let mut gateway = match Gateway::start(args, &handover, on_certificate)? {
+    let mut gateway = match Gateway::start(args, &manifests.compile, &handover, on_certificate)? {
         Ok(gateway) => gateway,
         Err(message) => return refuse(&message),
     };
-    let mut files = Files::new(paths.to_vec());
+    let mut files = Files::new(manifests.paths.clone());
     let resources = files.load(Instant::now());
     let outcome = gateway.apply(&resources, &Resources::default());
     report(&outcome.report.diagnostics)?;

@@ -11,7 +11,7 @@ use crate::{load, render};
 
 /// Runs the command.
 pub fn translate(args: &TranslateArgs, output: Output) -> anyhow::Result<Exit> {
-    let (mut model, report) = load::load(&args.manifests.paths);
+    let (mut model, report) = load::load(&args.manifests);
     render::text(
         &mut anstream::AutoStream::auto(io::stderr().lock()),
         &report.diagnostics,

@@ -27,6 +27,10 @@ pub struct Service {
     pub selector: BTreeMap<Arc<str>, Arc<str>>,
     /// `spec.publishNotReadyAddresses`
     pub publish_not_ready_addresses: bool,
+    /// `sessionAffinity: ClientIP`
+    pub by_client_ip: bool,
+    /// `spec.loadBalancerClass`
+    pub load_balancer_class: Option<Text>,
 }
 
 /// `spec.type` of a Service.
@@ -46,6 +50,8 @@ const TYPE: OneOf<ServiceType> = OneOf(&[
     ("LoadBalancer", ServiceType::LoadBalancer),
     ("ExternalName", ServiceType::ExternalName),
 ]);
+
+const AFFINITY: OneOf<bool> = OneOf(&[("None", false), ("ClientIP", true)]);
 
 object! {
     /// The spec of a Service, as written.
@@ -67,11 +73,15 @@ object! {
         selector: BTreeMap<Arc<str>, Arc<str>> = "selector", default(BTreeMap::new(), "none"), LabelMap;
         /// Whether pods that are not ready count.
         publish_not_ready_addresses: bool = "publishNotReadyAddresses", default(false, "`false`"), TRUE_FALSE;
+        /// Whether a client stays with its pod.
+        session_affinity: bool = "sessionAffinity", default(false, "`None`"), AFFINITY;
+        /// Whose load balancer it asks for.
+        load_balancer_class: Option<Text> = "loadBalancerClass", optional, TEXT;
     }
     known [
         "allocateLoadBalancerNodePorts", "externalTrafficPolicy", "healthCheckNodePort",
-        "internalTrafficPolicy", "ipFamilies", "ipFamilyPolicy", "loadBalancerClass", "loadBalancerIP",
-        "loadBalancerSourceRanges", "sessionAffinity", "sessionAffinityConfig", "topologyKeys",
+        "internalTrafficPolicy", "ipFamilies", "ipFamilyPolicy", "loadBalancerIP",
+        "loadBalancerSourceRanges", "sessionAffinityConfig", "topologyKeys",
         "trafficDistribution",
     ];
     check ports_need_names;
@@ -124,6 +134,8 @@ impl crate::decode::Decode for Service {
             ports: fields.ports,
             selector: fields.selector,
             publish_not_ready_addresses: fields.publish_not_ready_addresses,
+            by_client_ip: fields.session_affinity,
+            load_balancer_class: fields.load_balancer_class.filter(|class| !class.is_empty()),
         })
     }
     fn describe() -> crate::decode::ObjectShape {

@@ -353,6 +353,14 @@ impl Cx {
         self.report_in(name, ProblemKind::MissingField, node.pos, message, help);
     }
 
+    /// Reports a list that has to have items and has none.
+    pub fn refuse_empty(&mut self, node: &Node<'_>, name: &str, help: &str) {
+        let entry = self.entry(node, name);
+        if entry.is_some_and(|entry| matches!(&entry.value.value, Value::Seq(items) if items.is_empty())) {
+            self.missing(node, name, help);
+        }
+    }
+
     /// Reports a field that excludes another, if both are written.
     pub fn refuse_both(&mut self, node: &Node<'_>, one: &str, other: &str, help: &str) {
         if let (Some(one), Some(other)) = (self.entry(node, one), self.entry(node, other)) {

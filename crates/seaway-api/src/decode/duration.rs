@@ -128,6 +128,11 @@ impl Shape for ProtoDuration {
         let least = if self.or_zero { "" } else { " above zero" };
         format!("duration{least} (`15s`, `1.5s`, `200ms`, `1m30s`, `1h`)")
     }
+    fn refused(&self) -> Vec<String> {
+        let nothing = (!self.or_zero).then_some("0s");
+        let always = ["-1s", "5", "5x", "100us"];
+        nothing.into_iter().chain(always).map(str::to_owned).collect()
+    }
 }
 
 /// Milliseconds of a text in Go's notation, which knows smaller units and a leading point. `0` needs no unit.
@@ -203,6 +208,9 @@ impl Shape for Percent {
     }
     fn words(&self) -> String {
         "percentage: a number from 0 to 100, fractions allowed".to_owned()
+    }
+    fn refused(&self) -> Vec<String> {
+        ["-1", "100.5", "101"].map(str::to_owned).into()
     }
 }
 

@@ -22,6 +22,8 @@ pub(crate) struct ObjectShape {
     pub doc: String,
     /// In the order of declaration.
     pub fields: Vec<FieldShape>,
+    /// Fields that exist and are warned of.
+    pub unimplemented: &'static [&'static str],
 }
 
 /// A field as the reference shows it.
@@ -40,6 +42,8 @@ pub(crate) struct FieldShape {
     pub doc: String,
     /// The object in it, if it holds any.
     pub nested: Option<Nested>,
+    /// As [`Shape::refused`] says.
+    pub refused: Vec<String>,
 }
 
 /// A shape, where the type of its field is all that says what it reads.
@@ -124,8 +128,10 @@ macro_rules! object {
                             default: $crate::decode::object!(@default $($words)?),
                             doc: concat!($($doc),*).trim().to_owned(),
                             nested: $crate::decode::Shape::nested(&shape),
+                            refused: $crate::decode::Shape::refused(&shape),
                         }
                     }),*],
+                    unimplemented: &[$($($missing),*)?],
                 }
             }
         }

@@ -21,6 +21,11 @@ pub(crate) trait Shape {
     fn nested(&self) -> Option<Nested> {
         None
     }
+    /// Values just outside of what it takes, as they would be written: beyond a range, or a misspelt word. For a list or
+    /// a mapping those of an item.
+    fn refused(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Why a text is not allowed.
@@ -58,6 +63,9 @@ impl<S: Shape> Shape for At<S> {
     }
     fn nested(&self) -> Option<Nested> {
         self.0.nested()
+    }
+    fn refused(&self) -> Vec<String> {
+        self.0.refused()
     }
 }
 
@@ -178,6 +186,14 @@ impl<T: TryFrom<i64>> Shape for Int<T> {
             format!("a whole number from {} to {}", self.least, self.most)
         }
     }
+    fn refused(&self) -> Vec<String> {
+        let outside = [self.least.checked_sub(1), self.most.checked_add(1)];
+        outside
+            .into_iter()
+            .flatten()
+            .map(|number| number.to_string())
+            .collect()
+    }
 }
 
 /// One of some words.
@@ -203,6 +219,9 @@ impl<T: Copy> Shape for OneOf<T> {
         let quoted: Vec<String> = self.0.iter().map(|(word, _)| format!("`{word}`")).collect();
         suggest::enumerate(quoted.iter().map(String::as_str), "or")
     }
+    fn refused(&self) -> Vec<String> {
+        self.0.iter().map(|(word, _)| format!("{word}x")).collect()
+    }
 }
 
 /// A list. Items that cannot be read are reported, each.
@@ -227,6 +246,9 @@ impl<S: Shape> Shape for List<S> {
     fn nested(&self) -> Option<Nested> {
         self.0.nested().map(|(_, object)| ("[]", object))
     }
+    fn refused(&self) -> Vec<String> {
+        self.0.refused()
+    }
 }
 
 /// A list of parts that stand for themselves: one that is wrong is reported and left out, and the object is used.
@@ -250,6 +272,9 @@ impl<S: Shape> Shape for SoundOnes<S> {
     }
     fn nested(&self) -> Option<Nested> {
         self.0.nested().map(|(_, object)| ("[]", object))
+    }
+    fn refused(&self) -> Vec<String> {
+        self.0.refused()
     }
 }
 
@@ -299,6 +324,9 @@ impl<S: Shape> Shape for TextMap<S> {
     }
     fn nested(&self) -> Option<Nested> {
         self.2.nested().map(|(_, object)| (".*", object))
+    }
+    fn refused(&self) -> Vec<String> {
+        self.2.refused()
     }
 }
 

@@ -23,11 +23,7 @@ object! {
 }
 
 fn needs_servers(gateway: Gateway, cx: &mut Cx, node: &Node<'_>) -> Option<Gateway> {
-    if let Some(entry) = cx.entry(node, "servers")
-        && matches!(&entry.value.value, crate::node::Value::Seq(items) if items.is_empty())
-    {
-        cx.missing(node, "servers", "add a server with a port and hosts");
-    }
+    cx.refuse_empty(node, "servers", "add a server with a port and hosts");
     Some(gateway)
 }
 
@@ -51,9 +47,7 @@ object! {
 }
 
 fn check_server(server: Server, cx: &mut Cx, node: &Node<'_>) -> Option<Server> {
-    if server.hosts.is_empty() {
-        cx.missing(node, "hosts", "add the hosts that are served, or \"*\" for all");
-    }
+    cx.refuse_empty(node, "hosts", "add the hosts that are served, or \"*\" for all");
     let protocol = server.port.protocol.value;
     if protocol == PortProtocol::Udp {
         cx.within("port", |cx| {

@@ -189,4 +189,7 @@ impl Shape for ProtocolShape {
         let words: Vec<String> = PROTOCOLS.iter().map(|(word, _)| format!("`{word}`")).collect();
         words.join(", ")
     }
+    fn refused(&self) -> Vec<String> {
+        PROTOCOLS.iter().map(|(word, _)| format!("{word}x")).collect()
+    }
 }

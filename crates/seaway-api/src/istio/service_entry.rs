@@ -8,7 +8,7 @@ use super::reach::{ProtocolShape, VISIBILITY};
 use super::shapes::{FILLED, SERVICE_HOST};
 use super::{PortProtocol, Text, Visibility, WorkloadAddress, WorkloadEntry};
 use crate::decode::{Cx, Int, Invalid, LabelMap, List, OneOf, Parsed, Via, at, obj, object};
-use crate::node::Node;
+use crate::node::{Node, Value};
 use crate::{ProblemKind, Spanned};
 
 /// Where a service is, as seen from the mesh.
@@ -155,12 +155,8 @@ fn subnet(text: &str) -> Result<Arc<str>, Invalid> {
 const MOST_ENDPOINTS: usize = 4096;
 
 fn check_entry(entry: ServiceEntry, cx: &mut Cx, node: &Node<'_>) -> Option<ServiceEntry> {
-    if entry.hosts.is_empty() {
-        cx.missing(node, "hosts", "add what the service is called");
-    }
-    if entry.ports.is_empty() {
-        cx.missing(node, "ports", "add the ports of the service");
-    }
+    cx.refuse_empty(node, "hosts", "add what the service is called");
+    cx.refuse_empty(node, "ports", "add the ports of the service");
     check_ports(&entry, cx);
     check_addresses(&entry, cx);
     if !entry.endpoints.is_empty() {
@@ -230,7 +226,11 @@ fn check_addresses(entry: &ServiceEntry, cx: &mut Cx) {
 
 /// What each way of finding addresses needs.
 fn check_resolution(entry: &ServiceEntry, cx: &mut Cx, node: &Node<'_>) {
-    let nobody = entry.endpoints.is_empty() && entry.workload_selector.is_none();
+    // Endpoints that could not be read were meant to be there.
+    let is_listed = cx
+        .entry(node, "endpoints")
+        .is_some_and(|field| !matches!(&field.value.value, Value::Seq(items) if items.is_empty()));
+    let nobody = !is_listed && cx.entry(node, "workloadSelector").is_none();
     match entry.resolution.value {
         Resolution::None | Resolution::DynamicDns => {
             if let Some(field) = cx

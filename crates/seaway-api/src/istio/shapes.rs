@@ -64,7 +64,9 @@ pub(super) struct StringMatchShape {
 impl Shape for StringMatchShape {
     type Out = StringMatch;
     fn decode(&self, cx: &mut Cx, node: &Node<'_>) -> Option<StringMatch> {
-        if self.may_be_empty && node.is_null() {
+        // A star alone is no expression in RE2, and Istio takes it for any value.
+        let is_star = node.get("regex").and_then(Node::as_str) == Some("*") && node.entries().len() == 1;
+        if self.may_be_empty && (node.is_null() || is_star) {
             return Some(StringMatch::Present);
         }
         let StringMatchFields { exact, prefix, regex } =

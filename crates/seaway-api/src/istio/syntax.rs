@@ -40,6 +40,12 @@ pub(super) fn service_host(text: &str) -> Result<Arc<str>, Invalid> {
             "write the name of a Service or the host of a ServiceEntry",
         ));
     }
+    if text.is_empty() {
+        return Err(Invalid::new(
+            "the host is empty",
+            "write the name of a Service or the host of a ServiceEntry",
+        ));
+    }
     host(text)
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{FieldReference, KindReference, ObjectReference, reference};
+use super::{FieldReference, KindReference, ObjectReference, istio_reference, reference};
 
 const HEAD: &str = "\
 # Reference: HttpRoute, HttpsCert, HttpsCertIssuer
@@ -27,16 +27,50 @@ pub fn reference_markdown() -> String {
     page
 }
 
+const ISTIO_HEAD: &str = "\
+# Reference: Gateway, VirtualService, DestinationRule, ServiceEntry, WorkloadEntry
+
+This page is made from the types that decode the manifests; `cargo xtask` writes it.
+
+The kinds of `networking.istio.io`, of which Seaway reads the versions v1, v1beta1 and v1alpha3 alike. A field may be
+written by its name in protobuf too: `route_config` for `routeConfig`. Objects are checked as Istio's admission webhook
+checks them, with two differences. A rule of a VirtualService (an item of `http`, `tls` or `tcp`) that is wrong answers
+500, and a server of a Gateway that is wrong is left out; the other rules and servers serve. And a field that Seaway
+does not implement is a warning, which names it.
+
+A field that is null counts as left out. An unknown field is a warning; a value that is not allowed is an error, and
+the object, the rule or the server is left out.
+";
+
+/// The reference of Istio's kinds as Markdown, for `docs/istio.md`.
+#[must_use]
+pub fn istio_markdown() -> String {
+    let mut page = ISTIO_HEAD.to_owned();
+    for kind in istio_reference() {
+        write_kind(&mut page, &kind);
+    }
+    page
+}
+
 fn write_kind(page: &mut String, kind: &KindReference) {
     let versions: Vec<String> = kind.api_versions.iter().map(|v| format!("`{v}`")).collect();
-    let _ = write!(page, "\n## {}\n\nIn {}.\n", kind.kind, versions.join(" and "));
+    let versions = match versions.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => versions.concat(),
+    };
+    let _ = write!(page, "\n## {}\n\nIn {versions}.\n", kind.kind);
     for object in &kind.objects {
         write_object(page, object);
     }
 }
 
 fn write_object(page: &mut String, object: &ObjectReference) {
-    let ObjectReference { paths, doc, fields } = object;
+    let ObjectReference {
+        paths,
+        doc,
+        fields,
+        unimplemented,
+    } = object;
     let places: Vec<String> = paths.iter().map(|path| format!("`{path}`")).collect();
     let _ = write!(page, "\n### {}\n\n{doc}\n", places.join(", "));
     if fields.is_empty() {
@@ -45,6 +79,10 @@ fn write_object(page: &mut String, object: &ObjectReference) {
     page.push_str("\n| field | type | default | meaning |\n|---|---|---|---|\n");
     for field in fields {
         write_field(page, field);
+    }
+    if !unimplemented.is_empty() {
+        let names: Vec<String> = unimplemented.iter().map(|name| format!("`{name}`")).collect();
+        let _ = write!(page, "\nKnown, and not implemented: {}.\n", names.join(", "));
     }
 }
 

@@ -231,3 +231,10 @@ pub fn names(pair: &KeyPair) -> Vec<String> {
     names.sort();
     names
 }
+
+/// The kind of a certificate's key, as an object identifier.
+pub fn key_type(pair: &KeyPair) -> String {
+    let (_, pem) = x509_parser::pem::parse_x509_pem(pair.certificate_chain.as_bytes()).expect("PEM");
+    let certificate = pem.parse_x509().expect("a certificate");
+    certificate.public_key().algorithm.algorithm.to_id_string()
+}

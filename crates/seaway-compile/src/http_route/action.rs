@@ -9,7 +9,7 @@ use seaway_model::{
 
 use super::{matching, policy, takes_everything};
 use crate::findings::Reporter;
-use crate::resolve::{Reference, Resolver};
+use crate::resolve::{HostTarget, Reference, Resolver};
 
 /// The action of a route. An action of an object that is left out is never used.
 pub(super) fn action(
@@ -33,7 +33,7 @@ pub(super) fn action(
                 .map(|path| RedirectPath::Full(path.value.clone())),
         });
     }
-    let destinations = destinations(route, resolver, reporter);
+    let (destinations, rule_hash_on) = destinations(route, resolver, reporter);
     if destinations.is_empty() {
         return nowhere(route, reporter);
     }
@@ -45,7 +45,7 @@ pub(super) fn action(
         rewrite,
         timeout: policy::timeout(route),
         retry: policy::retry(route),
-        hash_on: hash_on(route),
+        hash_on: hash_on(route).unwrap_or(rule_hash_on),
     })
 }
 
@@ -129,11 +129,12 @@ pub(super) fn rewrite(route: &HttpRoute, reporter: &mut Reporter<'_>) -> Rewrite
     }
 }
 
+/// With what DestinationRules would hash, each once.
 fn destinations(
     route: &HttpRoute,
     resolver: &mut Resolver<'_>,
     reporter: &mut Reporter<'_>,
-) -> Vec<Destination> {
+) -> (Vec<Destination>, Vec<HashOn>) {
     let total: u64 = route.destinations.iter().map(|d| u64::from(d.weight.value)).sum();
     if let (Some(first), 0) = (route.destinations.first(), total) {
         reporter.report(
@@ -145,36 +146,41 @@ fn destinations(
         );
     }
     let balancing = balancing(route);
-    route
-        .destinations
-        .iter()
-        .enumerate()
-        .filter_map(|(index, spec)| {
-            let field = format!("spec.destinations[{index}]");
-            Some(Destination {
-                target: target(spec, field, balancing, resolver, reporter)?,
-                weight: spec.weight.value,
-                request_headers: HeaderMutation::default(),
-                response_headers: HeaderMutation::default(),
-            })
-        })
-        .collect()
+    let mut hash_on = Vec::new();
+    let mut destinations = Vec::with_capacity(route.destinations.len());
+    for (index, spec) in route.destinations.iter().enumerate() {
+        let field = format!("spec.destinations[{index}]");
+        let Some(resolved) = target(spec, field, balancing, resolver, reporter) else {
+            continue;
+        };
+        destinations.push(Destination {
+            target: resolved.target,
+            weight: spec.weight.value,
+            request_headers: HeaderMutation::default(),
+            response_headers: HeaderMutation::default(),
+        });
+        for on in resolved.hash_on {
+            if !hash_on.contains(&on) {
+                hash_on.push(on);
+            }
+        }
+    }
+    (destinations, hash_on)
 }
 
 fn target(
     destination: &ApiDestination,
     field: String,
-    balancing: Balancing,
+    balancing: Option<Balancing>,
     resolver: &mut Resolver<'_>,
     reporter: &mut Reporter<'_>,
-) -> Option<Target> {
+) -> Option<HostTarget> {
     let reference = Reference {
         destination,
         field,
         balancing,
     };
-    let resolved = resolver.destination(&reference, reporter)?;
-    Some(resolved.map_or_else(Target::Fail, Target::Cluster))
+    resolver.destination(&reference, reporter)
 }
 
 /// The first failure, when every destination that would get a request fails.
@@ -189,28 +195,28 @@ fn total_failure(destinations: &[Destination]) -> Option<Failure> {
     first
 }
 
-fn balancing(route: &HttpRoute) -> Balancing {
-    match route.load_balancing.as_ref().map(|lb| lb.policy.value) {
-        None | Some(Policy::LeastRequest) => Balancing::LeastRequest,
-        Some(Policy::RoundRobin) => Balancing::RoundRobin,
-        Some(Policy::Random) => Balancing::Random,
-        Some(Policy::ConsistentHash) => Balancing::RingHash,
-    }
+fn balancing(route: &HttpRoute) -> Option<Balancing> {
+    Some(match route.load_balancing.as_ref()?.policy.value {
+        Policy::LeastRequest => Balancing::LeastRequest,
+        Policy::RoundRobin => Balancing::RoundRobin,
+        Policy::Random => Balancing::Random,
+        Policy::ConsistentHash => Balancing::RingHash,
+    })
 }
 
-fn hash_on(route: &HttpRoute) -> Vec<HashOn> {
-    if balancing(route) != Balancing::RingHash {
-        return Vec::new();
+/// What the route hashes; `None` where it leaves the balancing to others.
+fn hash_on(route: &HttpRoute) -> Option<Vec<HashOn>> {
+    if balancing(route)? != Balancing::RingHash {
+        return Some(Vec::new());
     }
     let spec = route.load_balancing.as_ref().and_then(|lb| lb.hash_on.as_ref());
-    spec.map(|hash_on| match &hash_on.value {
+    let hashed = spec.map(|hash_on| match &hash_on.value {
         ApiHashOn::Header(name) => HashOn::Header(name.to_ascii_lowercase().into()),
         ApiHashOn::Cookie(name) => HashOn::Cookie(name.value.clone()),
         ApiHashOn::Query(name) => HashOn::Query(name.value.clone()),
         ApiHashOn::SourceIp => HashOn::SourceIp,
-    })
-    .into_iter()
-    .collect()
+    });
+    Some(hashed.into_iter().collect())
 }
 
 /// Copies go out only beside a request that is sent on. A mirror that cannot be resolved is reported and left out: it
@@ -226,7 +232,7 @@ pub(super) fn mirrors(
     };
     let field = "spec.mirror.destination".to_owned();
     let resolved = target(&mirror.destination, field, balancing(route), resolver, reporter);
-    match (resolved, action) {
+    match (resolved.map(|resolved| resolved.target), action) {
         (Some(Target::Cluster(cluster)), Action::Forward(_)) => vec![Mirror {
             cluster,
             fraction: Fraction::from_millionths(mirror.percentage.value),

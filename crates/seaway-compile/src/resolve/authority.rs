@@ -77,10 +77,12 @@ fn name_or_address(text: &str) -> Result<Host, String> {
     }
 }
 
-/// A name without `.svc` and `.svc.cluster.local`, and whether it had them and so can only be a Service.
-pub(super) fn without_cluster_domain(name: &str) -> (&str, bool) {
-    [".svc.cluster.local", ".svc"]
-        .iter()
-        .find_map(|suffix| name.strip_suffix(suffix))
+/// A name without `.svc` and the cluster's domain, and whether it had them and so can only be a Service.
+pub(super) fn without_cluster_domain<'n>(name: &'n str, domain: &str) -> (&'n str, bool) {
+    let of_domain = name
+        .strip_suffix(domain)
+        .and_then(|stem| stem.strip_suffix(".svc."));
+    of_domain
+        .or_else(|| name.strip_suffix(".svc"))
         .map_or((name, false), |stem| (stem, true))
 }

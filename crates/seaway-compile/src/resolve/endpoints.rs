@@ -5,6 +5,7 @@
 //! Pods are read so that a Service and its Pods alone work; the cluster IP so that a Service alone works where the
 //! cluster routes to it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -12,29 +13,25 @@ use std::sync::Arc;
 use seaway_api::core::{
     EndpointPort, EndpointSlice, Endpoints, IntOrName, Pod, PodRef, Service, SliceEndpoint, TransportProtocol,
 };
+use seaway_api::istio::WorkloadEntry;
 use seaway_api::{Object, Spanned};
-use seaway_model::Locality;
-use seaway_model::{Code, Endpoint, EndpointHealth};
+use seaway_model::{Code, EndpointHealth, Locality};
 
+use super::backend::{Address, Backend, settle};
 use super::pods::{Labels, Pods};
 use super::services::ChosenPort;
+use super::workloads::Workloads;
 use crate::findings::{Findings, origin_of, place};
 use crate::objects::Objects;
 
 const SERVICE_LABEL: &str = "kubernetes.io/service-name";
-
-/// An endpoint, with the labels of its Pod where that is known.
-#[derive(Clone, Debug)]
-pub(super) struct Backend<'a> {
-    pub(super) endpoint: Endpoint,
-    pub(super) labels: Option<&'a Labels>,
-}
 
 /// Everything that says where Services are served.
 pub(super) struct EndpointIndex<'a> {
     slices: HashMap<(&'a str, &'a str), Vec<&'a Object<EndpointSlice>>>,
     endpoints: HashMap<(&'a str, &'a str), &'a Object<Endpoints>>,
     pods: Pods<'a>,
+    workloads: Workloads<'a>,
 }
 
 impl<'a> EndpointIndex<'a> {
@@ -57,6 +54,7 @@ impl<'a> EndpointIndex<'a> {
             slices,
             endpoints,
             pods: Pods::new(&objects.pods),
+            workloads: Workloads::new(objects),
         }
     }
 
@@ -68,7 +66,7 @@ impl<'a> EndpointIndex<'a> {
         findings: &mut Findings,
     ) -> Vec<Backend<'a>> {
         let key = (&*service.meta.namespace, &**service.meta.name);
-        let mut found = if let Some(slices) = self.slices.get(&key) {
+        let mut found: Vec<Backend<'a>> = if let Some(slices) = self.slices.get(&key) {
             slices
                 .iter()
                 .flat_map(|slice| self.in_slice(slice, service, port, findings))
@@ -76,12 +74,15 @@ impl<'a> EndpointIndex<'a> {
         } else if let Some(endpoints) = self.endpoints.get(&key) {
             self.in_endpoints(endpoints, service, port)
         } else {
-            self.in_pods_or_cluster_ip(service, port)
+            self.in_pods(service, port)
         };
-        // Healthy sorts before draining, so the better of two entries for one address stays.
-        found.sort_by(|a, b| a.endpoint.cmp(&b.endpoint));
-        found.sort_by_key(|backend| (backend.endpoint.address, backend.endpoint.health));
-        found.dedup_by_key(|backend| backend.endpoint.address);
+        let at = |workload: &WorkloadEntry| workload_port(workload, port);
+        let (namespace, selector) = (&service.meta.namespace, &service.spec.selector);
+        found.extend(self.workloads.selected(namespace, selector, at, findings));
+        if found.is_empty() && !self.is_listed(key, selector) {
+            found = cluster_ips(service, port);
+        }
+        settle(&mut found);
         found
     }
 
@@ -164,24 +165,72 @@ impl<'a> EndpointIndex<'a> {
         found
     }
 
-    fn in_pods_or_cluster_ip(&self, service: &'a Object<Service>, port: ChosenPort<'_>) -> Vec<Backend<'a>> {
+    fn in_pods(&self, service: &'a Object<Service>, port: ChosenPort<'_>) -> Vec<Backend<'a>> {
         let pods = self
             .pods
             .selected(&service.meta.namespace, &service.spec.selector);
-        if pods.is_empty() {
-            return addresses(&service.spec.cluster_ips)
-                .map(|ip| backend(ip, port.number, EndpointHealth::Healthy, None, None))
-                .collect();
-        }
         pods.into_iter()
             .filter_map(|pod| {
-                let health = pod_health(&pod.spec, service)?;
+                let health = pod_health(&pod.spec, service.spec.publish_not_ready_addresses)?;
                 let number = target_port(&pod.spec, port)?;
                 let ip = addresses(&pod.spec.ips).next()?;
                 Some(backend(ip, number, health, None, Some(pod)))
             })
             .collect()
     }
+
+    /// Whether anything says outright, or by its labels, where a Service is served.
+    fn is_listed(&self, key: (&str, &str), selector: &Labels) -> bool {
+        self.slices.contains_key(&key)
+            || self.endpoints.contains_key(&key)
+            || !self.pods.selected(key.0, selector).is_empty()
+    }
+
+    /// WorkloadEntries and Pods with these labels, for a ServiceEntry. `at` says where a workload serves; a Pod serves
+    /// on `port`.
+    pub(super) fn selected(
+        &self,
+        namespace: &str,
+        selector: &Labels,
+        at: impl Fn(&WorkloadEntry) -> u16,
+        port: u16,
+        findings: &mut Findings,
+    ) -> Vec<Backend<'a>> {
+        let pods = self
+            .pods
+            .selected(namespace, selector)
+            .into_iter()
+            .filter_map(|pod| {
+                let health = pod_health(&pod.spec, false)?;
+                let ip = addresses(&pod.spec.ips).next()?;
+                Some(backend(ip, port, health, None, Some(pod)))
+            });
+        let mut found: Vec<Backend<'a>> = pods.collect();
+        found.extend(self.workloads.selected(namespace, selector, at, findings));
+        found
+    }
+}
+
+fn cluster_ips<'a>(service: &Object<Service>, port: ChosenPort<'_>) -> Vec<Backend<'a>> {
+    addresses(&service.spec.cluster_ips)
+        .map(|ip| backend(ip, port.number, EndpointHealth::Healthy, None, None))
+        .collect()
+}
+
+/// Where a WorkloadEntry serves a port of a Service: where it says itself, else where Pods would.
+fn workload_port(workload: &WorkloadEntry, port: ChosenPort<'_>) -> u16 {
+    let named = |name: &str| workload.ports.get(name).map(|number| number.value);
+    let entry = port.entry;
+    let own = entry
+        .and_then(|entry| entry.name.as_ref())
+        .and_then(|name| named(name));
+    let target = entry
+        .and_then(|entry| entry.target_port.as_ref())
+        .and_then(|target| match &target.value {
+            IntOrName::Int(number) => Some(*number),
+            IntOrName::Name(name) => named(name),
+        });
+    own.or(target).unwrap_or(port.number)
 }
 
 fn backend<'a>(
@@ -191,16 +240,34 @@ fn backend<'a>(
     zone: Option<Arc<str>>,
     pod: Option<&'a Object<Pod>>,
 ) -> Backend<'a> {
+    let labels = pod.map(|pod| &pod.meta.labels);
     Backend {
-        endpoint: Endpoint {
-            address: SocketAddr::new(ip, port),
-            weight: 1,
-            health,
-            locality: zone.map(Locality::of_zone),
-            priority: 0,
-        },
-        labels: pod.map(|pod| &pod.meta.labels),
+        health,
+        locality: labels
+            .and_then(locality_of)
+            .or_else(|| zone.map(Locality::of_zone)),
+        labels: labels.map(Cow::Borrowed),
+        ..Backend::new(Address::Ip(SocketAddr::new(ip, port)))
     }
+}
+
+/// Where a Pod stands, if its labels say so: Istio's own, with dots, or those that Kubernetes copies from the node.
+fn locality_of(labels: &Labels) -> Option<Locality> {
+    let get = |key: &str| labels.get(key).cloned();
+    if let Some(written) = get("istio-locality") {
+        let mut parts = written.split(['.', '/']).map(Arc::from);
+        return Some(Locality {
+            region: parts.next().unwrap_or_default(),
+            zone: parts.next().unwrap_or_default(),
+            subzone: parts.next().unwrap_or_default(),
+        });
+    }
+    let region = get("topology.kubernetes.io/region")?;
+    Some(Locality {
+        region,
+        zone: get("topology.kubernetes.io/zone").unwrap_or_default(),
+        subzone: get("topology.istio.io/subzone").unwrap_or_default(),
+    })
 }
 
 /// Each address once: `clusterIP` is also the first of `clusterIPs`.
@@ -218,9 +285,10 @@ fn port_number(ports: &[EndpointPort], port: ChosenPort<'_>) -> Option<u16> {
         .entry
         .and_then(|entry| entry.name.as_ref())
         .map_or("", |name| &name.value);
+    let protocol = port.entry.map_or(TransportProtocol::Tcp, |entry| entry.protocol);
     ports
         .iter()
-        .find(|candidate| *candidate.name == *name && candidate.protocol == TransportProtocol::Tcp)
+        .find(|candidate| *candidate.name == *name && candidate.protocol == protocol)
         .and_then(|candidate| candidate.port)
 }
 
@@ -248,9 +316,9 @@ fn slice_health(endpoint: &SliceEndpoint, service: &Object<Service>) -> Option<E
     }
 }
 
-fn pod_health(pod: &Pod, service: &Object<Service>) -> Option<EndpointHealth> {
+fn pod_health(pod: &Pod, not_ready_too: bool) -> Option<EndpointHealth> {
     match (pod.ready, pod.terminating) {
-        _ if service.spec.publish_not_ready_addresses => Some(EndpointHealth::Healthy),
+        _ if not_ready_too => Some(EndpointHealth::Healthy),
         (true, false) => Some(EndpointHealth::Healthy),
         (true, true) => Some(EndpointHealth::Draining),
         (false, _) => None,

@@ -3,14 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use seaway_api::core::{Service, TransportProtocol};
-use seaway_api::{Object, Pos, Spanned};
-use seaway_model::{Balancing, Code, Failure, FailureReason, HashOn, Millis, Origin, Target};
+use seaway_api::{Object, Spanned};
+use seaway_model::{Code, Failure, FailureReason, Origin};
 
+use super::entries::EntryHost;
+use super::ports::Port;
 use super::services::PortWanted;
-use super::{Missing, Resolver};
+use super::{HostTarget, Lead, Over, Part, Resolver, missing_port};
 use crate::findings::{Findings, Reporter, origin_of};
 
 /// A destination as Istio names it.
@@ -32,38 +35,6 @@ pub(crate) struct HostReference<'r> {
     pub(crate) over: Over,
 }
 
-/// What goes to a destination.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Over {
-    /// Requests.
-    Http,
-    /// Connections.
-    Tcp,
-    /// Datagrams.
-    Udp,
-}
-
-/// Where a destination leads.
-#[derive(Clone, Debug)]
-pub(crate) struct HostTarget {
-    /// The cluster, or why there is none.
-    pub(crate) target: Target,
-    /// What a hashing balancer of it hashes, for `Forward::hash_on`.
-    pub(crate) hash_on: Vec<HashOn>,
-    /// How long a connection that is not HTTP may be idle, for `L4Route::idle_timeout`.
-    pub(crate) idle_timeout: Option<Millis>,
-}
-
-impl HostTarget {
-    fn failing(failure: Failure) -> Self {
-        Self {
-            target: Target::Fail(failure),
-            hash_on: Vec::new(),
-            idle_timeout: None,
-        }
-    }
-}
-
 /// A host that the registry knows.
 #[derive(Clone, Debug)]
 pub(crate) struct KnownHost {
@@ -79,6 +50,12 @@ pub(crate) struct KnownHost {
     pub(crate) origin: Origin,
 }
 
+/// What a full name stands for.
+enum Known<'a> {
+    Service(&'a Object<Service>),
+    Entry(EntryHost<'a>),
+}
+
 impl<'a> Resolver<'a> {
     /// Every host that is known, by name.
     pub(crate) fn known_hosts(&self) -> Vec<KnownHost> {
@@ -92,8 +69,17 @@ impl<'a> Resolver<'a> {
                 .collect(),
             origin: origin_of(&service.meta),
         });
-        let mut hosts: Vec<KnownHost> = services.collect();
-        hosts.sort_by(|a, b| a.host.cmp(&b.host));
+        let entries = self.entries.all().map(|(host, object)| KnownHost {
+            host: host.into(),
+            namespace: object.meta.namespace.clone(),
+            service: None,
+            ports: object.spec.ports.iter().map(|port| port.number.value).collect(),
+            origin: origin_of(&object.meta),
+        });
+        let mut hosts: Vec<KnownHost> = services.chain(entries).collect();
+        // A Service comes before an entry of its name.
+        hosts.sort_by(|a, b| (&a.host, a.service.is_none()).cmp(&(&b.host, b.service.is_none())));
+        hosts.dedup_by(|later, first| later.host == first.host);
         hosts
     }
 
@@ -118,58 +104,71 @@ impl<'a> Resolver<'a> {
 
     /// `NAME.NAMESPACE.svc.cluster.local`
     pub(crate) fn full_name(&self, name: &str, namespace: &str) -> Arc<str> {
-        format!("{name}.{namespace}.svc.{}", self.options.cluster_domain).into()
+        self.names.of_service(name, namespace)
     }
 
     /// Where a destination of Istio's leads. What is wrong with it is reported, and is its failure.
     pub(crate) fn host(&mut self, reference: &HostReference<'_>, findings: &mut Findings) -> HostTarget {
         let mut reporter = Reporter::new(reference.origin, findings);
-        match self.find(reference, &mut reporter) {
-            Ok(target) => target,
-            Err(failure) => HostTarget::failing(failure),
-        }
+        let target = self.host_port(reference, &mut reporter).and_then(|port| {
+            let lead = Lead {
+                port: &port,
+                part: reference.subset.map_or(Part::All, Part::Named),
+                balancing: None,
+                over: reference.over,
+                client: reference.namespace,
+                field: &format!("{}.subset", reference.field),
+                pos: reference.host.pos,
+            };
+            self.follow(&lead, &mut reporter)
+        });
+        target.unwrap_or_else(HostTarget::failing)
     }
 
-    fn find(
+    fn host_port(
         &mut self,
         reference: &HostReference<'_>,
         reporter: &mut Reporter<'_>,
-    ) -> Result<HostTarget, Failure> {
-        let name = reference.host.trim_end_matches('.').to_ascii_lowercase();
-        let service = self.service_named(&name, reference.namespace);
-        let Some(service) = service else {
-            return Err(self.missing_host(&name, reference, reporter));
+    ) -> Result<Rc<Port<'a>>, Failure> {
+        let name = self.names.full(reference.host, reference.namespace);
+        let at_port = match reference.port {
+            Some(port) => (format!("{}.port.number", reference.field), port.pos),
+            None => (format!("{}.host", reference.field), reference.host.pos),
         };
-        let wanted = reference
-            .port
-            .map_or(PortWanted::Any, |port| PortWanted::Number(port.value));
-        let chosen = self.services.port(service, wanted).map_err(|message| {
-            let (field, pos) = match reference.port {
-                Some(port) => (format!("{}.port.number", reference.field), port.pos),
-                None => (format!("{}.host", reference.field), reference.host.pos),
-            };
-            super::missing_port(message, &field, pos, reporter)
-        })?;
-        if let Some(subset) = reference.subset {
-            return Err(missing_subset(subset, &name, reference, reporter));
+        let number = reference.port.map(|port| port.value);
+        match self.known(&name, reference.namespace) {
+            Some(Known::Service(service)) => {
+                let wanted = number.map_or(PortWanted::Any, PortWanted::Number);
+                let chosen = self.services.port(service, wanted, reference.over.transport());
+                let chosen =
+                    chosen.map_err(|message| missing_port(message, &at_port.0, at_port.1, reporter))?;
+                Ok(self.ports.service(service, chosen, &name, reporter.findings))
+            }
+            Some(Known::Entry(entry)) => {
+                self.entry_port(&entry, number, reference.over, (&at_port.0, at_port.1), reporter)
+            }
+            None => Err(self.missing_host(&name, reference, reporter)),
         }
-        let made = self
-            .clusters
-            .service(service, chosen, &[], Balancing::default(), reporter.findings);
-        Ok(HostTarget {
-            target: Target::Cluster(made.name),
-            hash_on: Vec::new(),
-            idle_timeout: None,
-        })
     }
 
-    /// The Service that a name means in a namespace: `name`, `name.namespace`, with `.svc` and with the cluster's domain.
-    fn service_named(&self, name: &str, namespace: &str) -> Option<&'a Object<Service>> {
-        let suffix = format!(".svc.{}", self.options.cluster_domain);
-        let stem = name.strip_suffix(&*suffix).or_else(|| name.strip_suffix(".svc"));
-        match stem.unwrap_or(name).split_once('.') {
-            None => self.services.get(namespace, name),
-            Some((name, namespace)) => self.services.get(namespace, name),
+    /// What a full name stands for, as a namespace sees it.
+    fn known(&self, name: &str, client: &str) -> Option<Known<'a>> {
+        let service = self
+            .names
+            .parts(name)
+            .and_then(|(name, namespace)| self.services.get(namespace, name));
+        let service = service.map(Known::Service);
+        service.or_else(|| self.entries.get(name, client).map(Known::Entry))
+    }
+
+    /// Whether any host that is known, or was asked for, is this one or is covered by this wildcard.
+    pub(super) fn knows(&self, host: &str, client: &str) -> bool {
+        match host.strip_prefix('*') {
+            None => self.known(host, client).is_some(),
+            Some(suffix) => self
+                .known_hosts()
+                .iter()
+                .any(|known| known.host.ends_with(suffix)),
         }
     }
 
@@ -179,40 +178,31 @@ impl<'a> Resolver<'a> {
         reference: &HostReference<'_>,
         reporter: &mut Reporter<'_>,
     ) -> Failure {
-        let field = format!("{}.host", reference.field);
-        let (name, namespace) = name.split_once('.').unwrap_or((name, reference.namespace));
-        let missing = Missing {
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
+        let message = format!("there is no host \"{name}\"");
+        let near = match self.names.parts(name) {
+            Some((name, namespace)) => {
+                let left_out = self.objects.left_out("Service", namespace, name);
+                left_out.or_else(|| self.services.nearest(namespace, name))
+            }
+            None => None,
         };
-        self.missing_service(&missing, &field, reference.host.pos, reporter)
-    }
-}
-
-fn missing_subset(
-    subset: &Spanned<Arc<str>>,
-    host: &str,
-    reference: &HostReference<'_>,
-    reporter: &mut Reporter<'_>,
-) -> Failure {
-    let message = format!(
-        "no DestinationRule gives \"{host}\" a subset \"{}\"",
-        subset.value
-    );
-    reporter.report(
-        Code::EmptySubset,
-        &format!("{}.subset", reference.field),
-        if subset.pos == Pos::default() {
-            reference.host.pos
-        } else {
-            subset.pos
-        },
-        message.clone(),
-        "write a DestinationRule for the host with this subset, or remove the subset",
-    );
-    Failure {
-        status: 503,
-        reason: FailureReason::SubsetNotFound,
-        message: message.into(),
+        let help = near.unwrap_or_else(|| {
+            "create the Service or ServiceEntry, or correct the name; a name without dots is a Service of the same \
+             namespace"
+                .to_owned()
+        });
+        let field = format!("{}.host", reference.field);
+        reporter.report(
+            Code::HostNotFound,
+            &field,
+            reference.host.pos,
+            message.clone(),
+            help,
+        );
+        Failure {
+            status: 503,
+            reason: FailureReason::ServiceNotFound,
+            message: message.into(),
+        }
     }
 }

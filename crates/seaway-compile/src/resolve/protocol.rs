@@ -1,57 +1,80 @@
-//! What is spoken to a port of a Service: `appProtocol` says it, or else the start of the port's name, as Istio reads it.
+//! What is spoken to a port: `appProtocol` of a Service says it, or else the start of the port's name, as Istio reads it.
+//! A ServiceEntry says it outright.
 
 use seaway_api::Pos;
 use seaway_api::core::ServicePort;
 use seaway_model::UpstreamProtocol;
 
 /// What a port says it speaks.
-pub(super) struct Spoken<'a> {
-    /// What will be spoken to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Spoken {
+    /// HTTP/2 rather than HTTP/1.1.
     pub(super) protocol: UpstreamProtocol,
-    /// What it says instead, where Seaway does not speak it: the word, the field and its place.
-    pub(super) unsupported: Option<(&'a str, &'static str, Pos)>,
+    /// Why requests cannot simply be sent there, with the word that says so.
+    pub(super) obstacle: Option<Obstacle>,
 }
 
-/// What a port says it speaks.
-pub(super) fn of(port: Option<&ServicePort>) -> Spoken<'_> {
+/// Why requests cannot simply be sent to a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Obstacle {
+    /// As written.
+    pub(super) word: String,
+    /// `appProtocol`
+    pub(super) field: &'static str,
+    pub(super) pos: Pos,
+    /// It wants TLS, which a DestinationRule can give it. Otherwise it does not speak HTTP at all.
+    pub(super) is_tls: bool,
+}
+
+/// What a port of a Service says it speaks.
+pub(super) fn of(port: Option<&ServicePort>) -> Spoken {
     let Some(port) = port else {
-        return known(UpstreamProtocol::Http1);
+        return Spoken::default();
     };
     if let Some(app) = &port.app_protocol {
-        return read(
-            &app.value,
-            app.value.to_ascii_lowercase().as_str(),
-            "appProtocol",
-            app.pos,
-        );
+        return read(&app.value, "appProtocol", app.pos);
     }
     let Some(name) = &port.name else {
-        return known(UpstreamProtocol::Http1);
+        return Spoken::default();
     };
     let word = if name.starts_with("grpc-web") {
         "grpc-web"
     } else {
         name.split('-').next().unwrap_or_default()
     };
-    read(word, word, "name", name.pos)
+    read(word, "name", name.pos)
 }
 
-fn read<'a>(word: &'a str, lower: &str, field: &'static str, pos: Pos) -> Spoken<'a> {
-    match lower.strip_prefix("kubernetes.io/").unwrap_or(lower) {
-        "h2c" | "http2" | "grpc" => known(UpstreamProtocol::Http2),
-        "https" | "tls" | "wss" | "h2" | "grpcs" | "mongo" | "mysql" | "redis" | "postgres"
-        | "postgresql" | "kafka" | "amqp" | "smtp" | "ssh" => Spoken {
-            protocol: UpstreamProtocol::Http1,
-            unsupported: Some((word, field, pos)),
-        },
+/// What a word says.
+pub(super) fn read(word: &str, field: &'static str, pos: Pos) -> Spoken {
+    let lower = word.to_ascii_lowercase();
+    let obstacle = |is_tls| {
+        Some(Obstacle {
+            word: word.to_owned(),
+            field,
+            pos,
+            is_tls,
+        })
+    };
+    let (protocol, obstacle) = match lower.strip_prefix("kubernetes.io/").unwrap_or(&lower) {
+        "h2c" | "http2" | "grpc" => (UpstreamProtocol::Http2, None),
+        "h2" | "grpcs" => (UpstreamProtocol::Http2, obstacle(true)),
+        "https" | "tls" | "wss" => (UpstreamProtocol::Http1, obstacle(true)),
+        "mongo" | "mysql" | "redis" | "postgres" | "postgresql" | "kafka" | "amqp" | "smtp" | "ssh" => {
+            (UpstreamProtocol::Http1, obstacle(false))
+        }
         // `http`, `ws`, `grpc-web` speak HTTP/1.1; `tcp` and words of others say nothing against it.
-        _ => known(UpstreamProtocol::Http1),
-    }
+        _ => (UpstreamProtocol::Http1, None),
+    };
+    Spoken { protocol, obstacle }
 }
 
-fn known(protocol: UpstreamProtocol) -> Spoken<'static> {
-    Spoken {
-        protocol,
-        unsupported: None,
+impl Spoken {
+    /// What is spoken inside TLS, or without it. In clear text a word that wants TLS says nothing of the version.
+    pub(super) fn over(&self, tls: bool) -> UpstreamProtocol {
+        match &self.obstacle {
+            Some(obstacle) if obstacle.is_tls && !tls => UpstreamProtocol::Http1,
+            _ => self.protocol,
+        }
     }
 }

@@ -41,7 +41,7 @@ impl<'p> From<&'p BackendPort> for PortWanted<'p> {
 }
 
 /// A port of a Service.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct ChosenPort<'a> {
     /// Its number on the Service.
     pub(super) number: u16,
@@ -92,6 +92,7 @@ impl<'a> Services<'a> {
         &self,
         service: &'a Object<Service>,
         wanted: PortWanted<'_>,
+        transport: TransportProtocol,
     ) -> Result<ChosenPort<'a>, String> {
         let entries = || {
             service
@@ -105,15 +106,15 @@ impl<'a> Services<'a> {
                     index,
                 })
         };
-        if service.spec.ports.is_empty() && super::clusters::is_external(service) {
+        if service.spec.ports.is_empty() && super::ports::is_external(service) {
             return external_port(service, wanted);
         }
-        let mut tcp = entries().filter(|port| is_tcp(port.entry));
+        let mut fitting = entries().filter(|port| speaks(port.entry, transport));
         let chosen = match wanted {
-            PortWanted::Number(number) => tcp.find(|port| port.number == number),
-            PortWanted::Name(name) => tcp.find(|port| port_name(port.entry) == Some(name)),
+            PortWanted::Number(number) => fitting.find(|port| port.number == number),
+            PortWanted::Name(name) => fitting.find(|port| port_name(port.entry) == Some(name)),
             PortWanted::Any => {
-                let ports: Vec<_> = tcp.collect();
+                let ports: Vec<_> = fitting.collect();
                 match ports.as_slice() {
                     [only] => Some(*only),
                     several => several
@@ -123,7 +124,7 @@ impl<'a> Services<'a> {
                 }
             }
         };
-        chosen.ok_or_else(|| why_no_port(service, wanted))
+        chosen.ok_or_else(|| why_no_port(service, wanted, transport))
     }
 
     /// A sentence on the Service that was probably meant: of the same name elsewhere, or of nearly that name here.
@@ -170,12 +171,17 @@ fn namespaces<'a>(objects: &Objects<'a>) -> HashSet<&'a str> {
         .chain(of(&objects.endpoints))
         .chain(of(&objects.secrets))
         .chain(of(&objects.pods))
+        .chain(of(&objects.istio_gateways))
+        .chain(of(&objects.virtual_services))
+        .chain(of(&objects.destination_rules))
+        .chain(of(&objects.service_entries))
+        .chain(of(&objects.workload_entries))
         .filter(|namespace| !namespace.is_empty())
         .collect()
 }
 
-fn is_tcp(entry: Option<&ServicePort>) -> bool {
-    entry.is_none_or(|entry| entry.protocol == TransportProtocol::Tcp)
+fn speaks(entry: Option<&ServicePort>, transport: TransportProtocol) -> bool {
+    entry.is_none_or(|entry| entry.protocol == transport)
 }
 
 fn port_name(entry: Option<&ServicePort>) -> Option<&str> {
@@ -189,7 +195,7 @@ fn external_port<'a>(service: &Object<Service>, wanted: PortWanted<'_>) -> Resul
     let number = match wanted {
         PortWanted::Any => super::DEFAULT_PORT,
         PortWanted::Number(number) => number,
-        PortWanted::Name(_) => return Err(why_no_port(service, wanted)),
+        PortWanted::Name(_) => return Err(why_no_port(service, wanted, TransportProtocol::Tcp)),
     };
     Ok(ChosenPort {
         number,
@@ -198,7 +204,7 @@ fn external_port<'a>(service: &Object<Service>, wanted: PortWanted<'_>) -> Resul
     })
 }
 
-fn why_no_port(service: &Object<Service>, wanted: PortWanted<'_>) -> String {
+fn why_no_port(service: &Object<Service>, wanted: PortWanted<'_>, transport: TransportProtocol) -> String {
     let who = format!("Service {}/{}", service.meta.namespace, service.meta.name.value);
     let ports = &service.spec.ports;
     let other_protocol = ports.iter().find(|port| match wanted {
@@ -209,7 +215,8 @@ fn why_no_port(service: &Object<Service>, wanted: PortWanted<'_>) -> String {
     if let Some(port) = other_protocol {
         let protocol = protocol_name(port.protocol);
         let number = port.port.value;
-        return format!("port {number} of {who} is {protocol}, and only TCP can be forwarded to");
+        let needed = protocol_name(transport);
+        return format!("port {number} of {who} is {protocol}, and only {needed} can be forwarded to");
     }
     let list = ports
         .iter()
@@ -223,7 +230,10 @@ fn why_no_port(service: &Object<Service>, wanted: PortWanted<'_>) -> String {
     };
     match wanted {
         PortWanted::Any => {
-            format!("no port is named, and {who} has not just one TCP port, nor port 80; it has {has}")
+            format!(
+                "no port is named, and {who} has not just one {} port, nor port 80; it has {has}",
+                protocol_name(transport)
+            )
         }
         PortWanted::Number(number) => format!("{who} has no port {number}; it has {has}"),
         PortWanted::Name(name) => format!("{who} has no port named \"{name}\"; it has {has}"),

@@ -11,7 +11,7 @@ use envoy_types::pb::envoy::service::discovery::v3::{
 };
 use envoy_types::pb::google::protobuf::Any;
 use envoy_types::pb::google::rpc::Status as RpcStatus;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
@@ -28,7 +28,11 @@ const ROOM: usize = 8;
 const MAX_COMPLAINTS: usize = 8;
 
 #[derive(Debug)]
-pub(super) struct Service(pub(super) Arc<Shared>);
+pub(super) struct Service {
+    pub(super) shared: Arc<Shared>,
+    /// Closed when streams shall end.
+    pub(super) stopped: watch::Receiver<()>,
+}
 
 type Out<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
@@ -41,14 +45,14 @@ impl AggregatedDiscoveryService for Service {
         &self,
         request: tonic::Request<Streaming<DiscoveryRequest>>,
     ) -> Result<tonic::Response<Self::StreamAggregatedResourcesStream>, Status> {
-        Ok(tonic::Response::new(start(&self.0, request)))
+        Ok(tonic::Response::new(start(self, request)))
     }
 
     async fn delta_aggregated_resources(
         &self,
         request: tonic::Request<Streaming<DeltaDiscoveryRequest>>,
     ) -> Result<tonic::Response<Self::DeltaAggregatedResourcesStream>, Status> {
-        Ok(tonic::Response::new(start(&self.0, request)))
+        Ok(tonic::Response::new(start(self, request)))
     }
 }
 
@@ -62,14 +66,20 @@ trait Spoken: Send + 'static {
     fn write(response: Response, identifier: &str) -> Self::Response;
 }
 
-fn start<S: Spoken>(shared: &Arc<Shared>, request: tonic::Request<Streaming<S>>) -> Out<S::Response> {
+fn start<S: Spoken>(service: &Service, request: tonic::Request<Streaming<S>>) -> Out<S::Response> {
     let (sender, receiver) = mpsc::channel(ROOM);
     let address = request.remote_addr();
-    let shared = Arc::clone(shared);
+    let shared = Arc::clone(&service.shared);
+    let mut stopped = service.stopped.clone();
     let inbound = request.into_inner();
     tokio::spawn(async move {
         let entry = shared.clients.enter(S::WIRE, address);
-        if let Err(status) = drive(&shared, &entry, inbound, &sender).await {
+        let driving = drive(&shared, &entry, inbound, &sender);
+        let ended = tokio::select! {
+            ended = driving => ended,
+            _ = stopped.changed() => Err(Status::unavailable("the control plane stops")),
+        };
+        if let Err(status) = ended {
             // A client that is gone does not hear it.
             let _: Result<(), _> = sender.send(Err(status)).await;
         }

@@ -19,7 +19,7 @@ use super::last_good::LastGood;
 use super::state::State;
 use super::upgrade::Inherited;
 use super::{objects, settings};
-use crate::cli::{self, ServeArgs};
+use crate::cli::{self, CompileArgs, ServeArgs};
 use crate::load;
 
 /// Everything that runs.
@@ -30,6 +30,8 @@ pub struct Gateway {
     admin: Option<Admin>,
     certificates: Certificates,
     last_good: LastGood,
+    /// What the manifests do not say.
+    compile: CompileArgs,
     compiled: Compiled,
     /// As it was at the start: once the file is replaced, the system no longer knows its name.
     executable: PathBuf,
@@ -60,6 +62,7 @@ impl Gateway {
     /// [`Self::announce`] something to say.
     pub fn start(
         args: &ServeArgs,
+        compile: &CompileArgs,
         handover: &Inherited,
         on_certificate: impl Fn(Change) + Send + Sync + 'static,
     ) -> anyhow::Result<Result<Self, String>> {
@@ -87,6 +90,7 @@ impl Gateway {
             admin: None,
             certificates,
             last_good: LastGood::default(),
+            compile: compile.clone(),
             compiled: Compiled::default(),
             executable: std::env::current_exe()?,
             listeners: Vec::new(),
@@ -96,7 +100,9 @@ impl Gateway {
     /// Compiles and serves. Never fails: what is wrong is in the report, and everything else serves.
     /// `before` is what was applied the last time.
     pub fn apply(&mut self, resources: &Resources, before: &Resources) -> Outcome {
-        let (model, report) = self.last_good.compile(resources, before, load::compile);
+        let args = &self.compile;
+        let compile = |resources: &Resources| load::compile(resources, args);
+        let (model, report) = self.last_good.compile(resources, before, compile);
         self.certificates.want(&model, &report, resources);
         self.compiled = Compiled {
             model,

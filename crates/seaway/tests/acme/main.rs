@@ -11,6 +11,7 @@
 
 mod dns;
 mod hand_over;
+mod killed;
 mod refused;
 mod renewed;
 mod served;

@@ -160,6 +160,11 @@ impl World {
         self.gateway = Gateway::start_with(self.folder.path(), &flags).await;
     }
 
+    /// Starts a gateway after the one before it has ended.
+    pub async fn start_again(&mut self) {
+        self.gateway = self.second().await;
+    }
+
     /// Another gateway with the same manifests and the same data, beside the first.
     pub async fn second(&self) -> Gateway {
         Gateway::start_with(self.folder.path(), &strs(&self.flags)).await

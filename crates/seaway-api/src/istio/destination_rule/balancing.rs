@@ -147,4 +147,7 @@ impl Shape for Thousandths {
     fn words(&self) -> String {
         "a number from 1 to 1000, fractions allowed".to_owned()
     }
+    fn refused(&self) -> Vec<String> {
+        ["0.5", "1001"].map(str::to_owned).into()
+    }
 }

@@ -26,6 +26,7 @@ object! {
         min_health_percent: Option<Spanned<u32>> = "minHealthPercent", optional, at(Uint(0, 100));
         /// The statuses that count as 5xx do.
         error_codes: Vec<Spanned<u16>> = "outlierDetectionHttpErrorCodes", default(Vec::new(), "500 to 599"), List(at(Uint(100, 599)));
+        /// The older form of `consecutiveGatewayErrors`, which alone is counted where this is written without the others.
+        consecutive_errors: Option<Spanned<u32>> = "consecutiveErrors", optional, COUNT;
     }
-    unimplemented ["consecutiveErrors"];
 }

@@ -1,7 +1,7 @@
 //! Connections to a host, and what may be under way at once.
 
 use super::super::shapes::{COUNT, DURATION};
-use crate::decode::{Cx, OneOf, TRUE_FALSE, at, obj, object};
+use crate::decode::{Cx, OneOf, at, obj, object};
 use crate::node::Node;
 use crate::{ProblemKind, Spanned};
 
@@ -98,29 +98,8 @@ object! {
         max_concurrent_streams: Option<Spanned<u32>> = "maxConcurrentStreams", optional, COUNT;
         /// HTTP/2 pings that find connections which have silently died.
         keepalive: Option<Spanned<Http2Keepalive>> = "http2KeepAlive", optional, at(obj());
-        /// Speak upstream what the client speaks.
-        use_client_protocol: Option<Spanned<bool>> = "useClientProtocol", optional, at(TRUE_FALSE);
     }
-    finish check_http;
-}
-
-fn check_http(pool: HttpPool, cx: &mut Cx, node: &Node<'_>) -> Option<HttpPool> {
-    let upgrades = pool
-        .upgrade_policy
-        .as_ref()
-        .is_some_and(|p| p.value == UpgradePolicy::Upgrade);
-    if upgrades && pool.use_client_protocol.as_ref().is_some_and(|used| used.value) {
-        cx.refuse_both(
-            node,
-            "h2UpgradePolicy",
-            "useClientProtocol",
-            "keep one of the two",
-        );
-    }
-    if pool.use_client_protocol.is_some() {
-        cx.warn_unimplemented(node, &["useClientProtocol"]);
-    }
-    Some(pool)
+    unimplemented ["useClientProtocol"];
 }
 
 object! {

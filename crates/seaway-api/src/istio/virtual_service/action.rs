@@ -128,6 +128,9 @@ impl Shape for OneOfText {
         let words: Vec<String> = self.0.iter().map(|word| format!("`{word}`")).collect();
         words.join(" or ")
     }
+    fn refused(&self) -> Vec<String> {
+        self.0.iter().map(|word| format!("{word}x")).collect()
+    }
 }
 
 /// The statuses that redirect.
@@ -152,6 +155,9 @@ impl Shape for RedirectCode {
     }
     fn words(&self) -> String {
         "`301`, `302`, `303`, `307` or `308`".to_owned()
+    }
+    fn refused(&self) -> Vec<String> {
+        ["200", "300", "304", "309", "400"].map(str::to_owned).into()
     }
 }
 

@@ -90,6 +90,8 @@ fn unchangeable(name: &str) -> Option<Invalid> {
             "remove it; a rewrite with \"authority\" changes the host",
         ));
     }
+    // What is no name at all was reported when it was read.
+    syntax::header_name(name).ok()?;
     syntax::changeable_header(name).err()
 }
 
@@ -98,32 +100,34 @@ impl HeaderOperations {
     fn keep_changeable(&mut self, cx: &mut Cx) {
         for (field, headers) in [("set", &mut self.set), ("add", &mut self.add)] {
             headers.retain(|name, value| {
-                let kept = cx.within(field, |cx| is_kept(cx, name, name, value.pos));
-                if kept {
-                    cx.within(field, |cx| warn_of_commands(cx, name, value));
-                }
-                kept
+                cx.within(field, |cx| {
+                    cx.within(name, |cx| {
+                        warn_of_commands(cx, value);
+                        is_kept(cx, name, value.pos)
+                    })
+                })
             });
         }
         let mut index = 0;
         self.remove.retain(|name| {
-            let key = index.to_string();
             index += 1;
-            cx.within("remove", |cx| is_kept(cx, &key, &name.value, name.pos))
+            cx.within("remove", |cx| {
+                cx.within_item(index - 1, |cx| is_kept(cx, &name.value, name.pos))
+            })
         });
     }
 }
 
-fn is_kept(cx: &mut Cx, key: &str, name: &str, pos: Pos) -> bool {
+fn is_kept(cx: &mut Cx, name: &str, pos: Pos) -> bool {
     let Some(Invalid { message, help }) = unchangeable(name) else {
         return true;
     };
-    cx.report_in(key, ProblemKind::IgnoredField, pos, message, help);
+    cx.report(ProblemKind::IgnoredField, pos, message, help);
     false
 }
 
 /// Envoy replaces `%NAME%` in values. Seaway sends them as they are written, which is worth a word.
-fn warn_of_commands(cx: &mut Cx, name: &str, value: &Text) {
+fn warn_of_commands(cx: &mut Cx, value: &Text) {
     let is_command = value.split('%').skip(1).step_by(2).any(|part| {
         part.starts_with(|c: char| c.is_ascii_uppercase())
             && part.bytes().all(|b| {
@@ -139,6 +143,6 @@ fn warn_of_commands(cx: &mut Cx, name: &str, value: &Text) {
             &*value.value
         );
         let help = "write a fixed value";
-        cx.report_in(name, ProblemKind::IgnoredField, value.pos, message, help);
+        cx.report(ProblemKind::IgnoredField, value.pos, message, help);
     }
 }

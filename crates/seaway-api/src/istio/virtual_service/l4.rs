@@ -38,12 +38,8 @@ object! {
 }
 
 fn check_tls(rule: TlsRule, cx: &mut Cx, node: &Node<'_>) -> Option<TlsRule> {
-    if rule.matches.is_empty() {
-        cx.missing(node, "match", "add the server names that the rule is for");
-    }
-    if rule.route.is_empty() {
-        cx.missing(node, "route", "add a destination");
-    }
+    cx.refuse_empty(node, "match", "add the server names that the rule is for");
+    cx.refuse_empty(node, "route", "add a destination");
     Some(rule)
 }
 
@@ -67,9 +63,7 @@ object! {
 }
 
 fn check_names(matches: TlsMatch, cx: &mut Cx, node: &Node<'_>) -> Option<TlsMatch> {
-    if matches.sni_hosts.is_empty() {
-        cx.missing(node, "sniHosts", "add the server names");
-    }
+    cx.refuse_empty(node, "sniHosts", "add the server names");
     Some(matches)
 }
 
@@ -86,9 +80,7 @@ object! {
 }
 
 fn check_tcp(rule: TcpRule, cx: &mut Cx, node: &Node<'_>) -> Option<TcpRule> {
-    if rule.route.is_empty() {
-        cx.missing(node, "route", "add a destination");
-    }
+    cx.refuse_empty(node, "route", "add a destination");
     Some(rule)
 }
 

@@ -89,6 +89,10 @@ impl Shape for RetryOn {
     fn words(&self) -> String {
         "text: words and statuses with commas between them".to_owned()
     }
+    fn refused(&self) -> Vec<String> {
+        let words = NAMED.iter().map(|word| format!("5xx,{word}x"));
+        words.chain(["'99'".to_owned(), "'600'".to_owned()]).collect()
+    }
 }
 
 fn retry_word(word: &str) -> Result<(), Invalid> {

@@ -1,0 +1,3 @@
+//! Istio's kinds.
+
+pub(crate) mod destination_rule;
