@@ -83,7 +83,8 @@ impl Envoy {
             {
                 return Ok(address);
             }
-            self.wait(start, "does not say where its admin interface is").await?;
+            self.wait(start, "does not say where its admin interface is")
+                .await?;
         }
     }
 

@@ -15,9 +15,21 @@ use crate::Resources;
 pub fn static_bootstrap(resources: &Resources, admin: Option<std::net::SocketAddr>) -> Bootstrap {
     Bootstrap {
         static_resources: Some(StaticResources {
-            listeners: resources.listeners.values().map(|one| Arc::unwrap_or_clone(one.clone())).collect(),
-            clusters: resources.clusters.values().map(|one| Arc::unwrap_or_clone(one.clone())).collect(),
-            secrets: resources.secrets.values().map(|one| Arc::unwrap_or_clone(one.clone())).collect(),
+            listeners: resources
+                .listeners
+                .values()
+                .map(|one| Arc::unwrap_or_clone(one.clone()))
+                .collect(),
+            clusters: resources
+                .clusters
+                .values()
+                .map(|one| Arc::unwrap_or_clone(one.clone()))
+                .collect(),
+            secrets: resources
+                .secrets
+                .values()
+                .map(|one| Arc::unwrap_or_clone(one.clone()))
+                .collect(),
         }),
         admin: admin.map(|admin| Admin {
             address: Some(Address {

@@ -5,7 +5,7 @@
 //! ([`crate::notes`]).
 
 pub(crate) mod action;
-mod cluster;
+pub(crate) mod cluster;
 mod endpoints;
 pub(crate) mod expression;
 pub(crate) mod filters;
@@ -13,8 +13,8 @@ pub(crate) mod hcm;
 pub(crate) mod headers;
 pub(crate) mod hosts;
 pub(crate) mod l4;
-mod listener;
 mod limits;
+mod listener;
 pub(crate) mod matching;
 pub(crate) mod redirect;
 pub(crate) mod rewrite;
@@ -84,7 +84,10 @@ pub fn encode(model: &Model, options: &Options) -> Encoded {
     };
     for secret in model.secrets.values() {
         if let Some(secret) = tls::secret(secret) {
-            encoder.resources.secrets.insert(secret.name.clone(), secret.into());
+            encoder
+                .resources
+                .secrets
+                .insert(secret.name.clone(), secret.into());
         }
     }
     for cluster in model.clusters.values() {

@@ -24,6 +24,7 @@ mod unsupported;
 mod words;
 
 pub use bootstrap::static_bootstrap;
+pub use decode::{Decoded, Rejected, decode};
 pub use encode::{Delivery, Encoded, Options, encode};
 pub use envoy_types::pb;
 pub use resources::{Kind, Resources};

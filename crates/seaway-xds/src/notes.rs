@@ -62,7 +62,13 @@ impl Notes {
 
     /// The notes of such a part.
     pub(crate) fn of_part(&self, key: &str) -> Self {
-        Self(self.0.get(key).and_then(Json::as_object).cloned().unwrap_or_default())
+        Self(
+            self.0
+                .get(key)
+                .and_then(Json::as_object)
+                .cloned()
+                .unwrap_or_default(),
+        )
     }
 
     pub(crate) fn into_metadata(self) -> Option<Metadata> {
@@ -97,7 +103,10 @@ impl Notes {
 
 fn to_struct(map: Map<String, Json>) -> Struct {
     Struct {
-        fields: map.into_iter().map(|(key, value)| (key, to_value(value))).collect(),
+        fields: map
+            .into_iter()
+            .map(|(key, value)| (key, to_value(value)))
+            .collect(),
     }
 }
 
@@ -147,7 +156,7 @@ fn from_value(value: &Value, depth: usize) -> Json {
 )]
 fn from_number(number: f64) -> Json {
     const EXACT: f64 = 9_007_199_254_740_992.0;
-    if number >= 0.0 && number <= EXACT && number.fract() == 0.0 {
+    if (0.0..=EXACT).contains(&number) && number.fract() == 0.0 {
         Json::from(number as u64)
     } else {
         Json::from(number)

@@ -4,7 +4,9 @@ use envoy_types::pb::envoy::config::core::v3::{
     DataSource, HeaderValue, HeaderValueOption, RuntimeFractionalPercent, data_source,
     header_value_option::HeaderAppendAction,
 };
-use envoy_types::pb::envoy::r#type::matcher::v3::{RegexMatcher, StringMatcher, string_matcher::MatchPattern};
+use envoy_types::pb::envoy::r#type::matcher::v3::{
+    RegexMatcher, StringMatcher, string_matcher::MatchPattern,
+};
 use envoy_types::pb::envoy::r#type::v3::{FractionalPercent, Percent, fractional_percent::DenominatorType};
 use envoy_types::pb::google::protobuf::{Any, BoolValue, Duration, UInt32Value, UInt64Value};
 use prost::Name;
@@ -201,7 +203,10 @@ mod tests {
     fn a_part_of_a_millisecond_is_not_nothing() {
         let short = Duration { seconds: 0, nanos: 1 };
         assert_eq!(millis(Some(&short)), Some(Millis(1)));
-        let negative = Duration { seconds: -1, nanos: 0 };
+        let negative = Duration {
+            seconds: -1,
+            nanos: 0,
+        };
         assert_eq!(millis(Some(&negative)), None);
     }
 

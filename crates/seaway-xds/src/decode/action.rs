@@ -12,8 +12,8 @@ use envoy_types::pb::envoy::config::route::v3::route_action::{
 use envoy_types::pb::envoy::config::route::v3::weighted_cluster::ClusterWeight;
 use envoy_types::pb::envoy::config::route::v3::{RedirectAction, RetryPolicy as XdsRetryPolicy, RouteAction};
 use seaway_model::{
-    ClusterName, Destination, Failure, Forward, Fraction, GeneratedCookie, HashOn, HeaderMutation, HostRewrite,
-    Mirror, PathRewrite, Redirect, RedirectPath, RetryOn, RetryPolicy, Rewrite, Target,
+    ClusterName, Destination, Failure, Forward, Fraction, GeneratedCookie, HashOn, HeaderMutation,
+    HostRewrite, Mirror, PathRewrite, Redirect, RedirectPath, RetryOn, RetryPolicy, Rewrite, Target,
 };
 
 use super::matching::pattern;
@@ -62,7 +62,10 @@ fn timeout(said: &RouteAction) -> Option<seaway_model::Millis> {
 }
 
 fn destinations(said: &RouteAction, notes: &Notes) -> Result<Vec<Destination>, String> {
-    let mut failures = notes.get::<Vec<Option<Failure>>>("failures").unwrap_or_default().into_iter();
+    let mut failures = notes
+        .get::<Vec<Option<Failure>>>("failures")
+        .unwrap_or_default()
+        .into_iter();
     let mut target = |name: &str| match failures.next().flatten() {
         Some(failure) => Target::Fail(failure),
         None => Target::Cluster(ClusterName(name.into())),
@@ -80,7 +83,11 @@ fn destinations(said: &RouteAction, notes: &Notes) -> Result<Vec<Destination>, S
                 .unwrap_or_default();
             let mut all = Vec::new();
             for (index, cluster) in weighted.clusters.iter().enumerate() {
-                all.push(weighted_destination(cluster, target(&cluster.name), answers.get(index))?);
+                all.push(weighted_destination(
+                    cluster,
+                    target(&cluster.name),
+                    answers.get(index),
+                )?);
             }
             if all.iter().all(|destination| destination.weight == 0) {
                 return Err("a split in which every weight is zero".into());
@@ -173,7 +180,10 @@ pub(crate) fn redirect(said: &RedirectAction) -> Result<Redirect, String> {
 pub(crate) fn retry(said: Option<&XdsRetryPolicy>) -> Option<RetryPolicy> {
     let said = said?;
     let words = said.retry_on.split(',').map(str::trim).filter_map(word);
-    let codes = said.retriable_status_codes.iter().filter_map(|code| u16::try_from(*code).ok());
+    let codes = said
+        .retriable_status_codes
+        .iter()
+        .filter_map(|code| u16::try_from(*code).ok());
     let mut on: Vec<RetryOn> = words.chain(codes.map(RetryOn::Status)).collect();
     on.sort_unstable();
     on.dedup();

@@ -34,10 +34,16 @@ pub(crate) fn cors(said: &CorsPolicy) -> Result<Cors, String> {
         allow_headers: list(&said.allow_headers),
         expose_headers: list(&said.expose_headers),
         allow_credentials: is_yes(said.allow_credentials.as_ref()),
-        forward_unmatched_preflights: said.forward_not_matching_preflights.as_ref().is_none_or(|v| v.value),
+        forward_unmatched_preflights: said
+            .forward_not_matching_preflights
+            .as_ref()
+            .is_none_or(|v| v.value),
         max_age_seconds: match said.max_age.as_str() {
             "" => None,
-            age => Some(age.parse().map_err(|_| "a max-age that is not a number of seconds")?),
+            age => Some(
+                age.parse()
+                    .map_err(|_| "a max-age that is not a number of seconds")?,
+            ),
         },
     })
 }
@@ -51,7 +57,10 @@ pub(crate) fn fault(said: &HttpFault) -> Result<Fault, String> {
         None => None,
         Some(delay) => match &delay.fault_delay_secifier {
             Some(FaultDelaySecifier::FixedDelay(length)) => Some(Delay {
-                fraction: delay.percentage.as_ref().map_or(Fraction::ZERO, |p| fraction(Some(p))),
+                fraction: delay
+                    .percentage
+                    .as_ref()
+                    .map_or(Fraction::ZERO, |p| fraction(Some(p))),
                 duration: millis(Some(length)).ok_or("a delay that is not a time")?,
             }),
             _ => return Err("a delay that the request chooses".into()),
@@ -66,7 +75,10 @@ pub(crate) fn fault(said: &HttpFault) -> Result<Fault, String> {
                 _ => return Err("an error that the request chooses".into()),
             };
             Some(Abort {
-                fraction: abort.percentage.as_ref().map_or(Fraction::ZERO, |p| fraction(Some(p))),
+                fraction: abort
+                    .percentage
+                    .as_ref()
+                    .map_or(Fraction::ZERO, |p| fraction(Some(p))),
                 status: u16::try_from(status).map_err(|_| "an error that is not a status")?,
                 grpc_status: grpc_status
                     .map(|status| u8::try_from(status).map_err(|_| "an error that is not a gRPC status"))

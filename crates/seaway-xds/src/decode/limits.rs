@@ -18,10 +18,15 @@ pub(crate) fn circuit_breakers(said: Option<&XdsCircuitBreakers>) -> (CircuitBre
     let limit = |value: Option<&UInt32Value>, own: u32| {
         Some(value.map_or(own, |value| value.value)).filter(|limit| *limit != UNLIMITED)
     };
-    let budget = usual.and_then(|usual| usual.retry_budget.as_ref()).map(|budget| RetryBudget {
-        budget: of_percent(budget.budget_percent.as_ref()).unwrap_or(Fraction::from_millionths(200_000)),
-        min_concurrency: budget.min_retry_concurrency.as_ref().map_or(3, |number| number.value),
-    });
+    let budget = usual
+        .and_then(|usual| usual.retry_budget.as_ref())
+        .map(|budget| RetryBudget {
+            budget: of_percent(budget.budget_percent.as_ref()).unwrap_or(Fraction::from_millionths(200_000)),
+            min_concurrency: budget
+                .min_retry_concurrency
+                .as_ref()
+                .map_or(3, |number| number.value),
+        });
     let limits = CircuitBreakers {
         max_connections: limit(usual.and_then(|u| u.max_connections.as_ref()), ENVOYS),
         max_pending_requests: limit(usual.and_then(|u| u.max_pending_requests.as_ref()), ENVOYS),

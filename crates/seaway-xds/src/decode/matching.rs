@@ -43,7 +43,11 @@ pub(crate) fn matches(said: &RouteMatch) -> Result<Match, String> {
             None => conditions.headers.push(header(matcher)?),
         }
     }
-    conditions.query = said.query_parameters.iter().map(query).collect::<Result<_, _>>()?;
+    conditions.query = said
+        .query_parameters
+        .iter()
+        .map(query)
+        .collect::<Result<_, _>>()?;
     conditions.cookies = said.cookies.iter().map(cookie).collect::<Result<_, _>>()?;
     Ok(Match::When(conditions))
 }
@@ -57,8 +61,12 @@ fn path(said: &RouteMatch) -> Result<PathMatch, String> {
             PathMatch::PrefixIgnoringCase(prefix.to_ascii_lowercase().into())
         }
         (Some(PathSpecifier::Path(path)), false) => PathMatch::Exact(path.as_str().into()),
-        (Some(PathSpecifier::Path(path)), true) => PathMatch::ExactIgnoringCase(path.to_ascii_lowercase().into()),
-        (Some(PathSpecifier::PathSeparatedPrefix(prefix)), false) => PathMatch::Elements(prefix.as_str().into()),
+        (Some(PathSpecifier::Path(path)), true) => {
+            PathMatch::ExactIgnoringCase(path.to_ascii_lowercase().into())
+        }
+        (Some(PathSpecifier::PathSeparatedPrefix(prefix)), false) => {
+            PathMatch::Elements(prefix.as_str().into())
+        }
         (Some(PathSpecifier::SafeRegex(regex)), _) => PathMatch::Regex(pattern(&regex.regex)?),
         (Some(PathSpecifier::PathSeparatedPrefix(_)), true) => {
             return Err("a prefix of path elements in either case".into());
@@ -95,7 +103,9 @@ fn methods(matcher: &HeaderMatcher) -> Option<Vec<std::sync::Arc<str>>> {
 pub(crate) fn string(said: &StringMatcher) -> Result<StringMatch, String> {
     let literal = |text: &str, before: &str, after: &str| -> Result<StringMatch, String> {
         let escaped = regex_syntax::escape(text);
-        Ok(StringMatch::Regex(pattern(&format!("(?is){before}{escaped}{after}"))?))
+        Ok(StringMatch::Regex(pattern(&format!(
+            "(?is){before}{escaped}{after}"
+        ))?))
     };
     Ok(match (&said.match_pattern, said.ignore_case) {
         (Some(MatchPattern::Exact(text)), false) => StringMatch::Exact(text.as_str().into()),

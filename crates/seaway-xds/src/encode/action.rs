@@ -10,10 +10,13 @@ use envoy_types::pb::envoy::config::route::v3::route_action::{
     ClusterNotFoundResponseCode, ClusterSpecifier, HashPolicy, HostRewriteSpecifier, RequestMirrorPolicy,
 };
 use envoy_types::pb::envoy::config::route::v3::weighted_cluster::ClusterWeight;
-use envoy_types::pb::envoy::config::route::v3::{RetryPolicy as XdsRetryPolicy, RouteAction, WeightedCluster};
+use envoy_types::pb::envoy::config::route::v3::{
+    RetryPolicy as XdsRetryPolicy, RouteAction, WeightedCluster,
+};
 use envoy_types::pb::envoy::extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate;
 use seaway_model::{
-    Destination, Failure, Forward, HashOn, HostRewrite, Millis, Mirror, PathMatch, RetryOn, RetryPolicy, Target,
+    Destination, Failure, Forward, HashOn, HostRewrite, Millis, Mirror, PathMatch, RetryOn, RetryPolicy,
+    Target,
 };
 
 use super::headers::Answers;
@@ -50,7 +53,12 @@ pub(crate) fn forward(
     if let Some(status) = failing_status(&forward.destinations, losses) {
         action.cluster_not_found_response_code = status.into();
     }
-    match forward.rewrite.path.as_ref().map(|path| rewrite::path(path, matched)) {
+    match forward
+        .rewrite
+        .path
+        .as_ref()
+        .map(|path| rewrite::path(path, matched))
+    {
         Some(Ok(Rewritten::Prefix(prefix))) => action.prefix_rewrite = prefix,
         Some(Ok(Rewritten::Regex(regex))) => action.regex_rewrite = Some(regex),
         Some(Err(error)) => losses.push(("rewrite", format!("{error}; the path stays"))),
@@ -77,15 +85,18 @@ fn destinations(all: &[Destination], answers: &Answers, notes: &mut Notes) -> Cl
         notes.unless_read("weight", &only.weight, Some(&1));
         return ClusterSpecifier::Cluster(target(&only.target));
     }
-    let clusters = all.iter().zip(answers.destinations()).map(|(destination, answer)| ClusterWeight {
-        name: target(&destination.target),
-        weight: number(destination.weight),
-        request_headers_to_add: headers(&destination.request_headers),
-        request_headers_to_remove: removed(&destination.request_headers),
-        response_headers_to_add: headers(answer),
-        response_headers_to_remove: removed(answer),
-        ..ClusterWeight::default()
-    });
+    let clusters = all
+        .iter()
+        .zip(answers.destinations())
+        .map(|(destination, answer)| ClusterWeight {
+            name: target(&destination.target),
+            weight: number(destination.weight),
+            request_headers_to_add: headers(&destination.request_headers),
+            request_headers_to_remove: removed(&destination.request_headers),
+            response_headers_to_add: headers(answer),
+            response_headers_to_remove: removed(answer),
+            ..ClusterWeight::default()
+        });
     ClusterSpecifier::WeightedClusters(WeightedCluster {
         clusters: clusters.collect(),
         ..WeightedCluster::default()
@@ -209,7 +220,9 @@ fn hash(on: &HashOn) -> HashPolicy {
             HashOn::Query(name) => PolicySpecifier::QueryParameter(hash_policy::QueryParameter {
                 name: name.to_string(),
             }),
-            HashOn::SourceIp => PolicySpecifier::ConnectionProperties(ConnectionProperties { source_ip: true }),
+            HashOn::SourceIp => {
+                PolicySpecifier::ConnectionProperties(ConnectionProperties { source_ip: true })
+            }
         }),
     }
 }

@@ -6,8 +6,8 @@ use envoy_types::pb::envoy::config::cluster::v3::cluster::common_lb_config::{
     LocalityConfigSpecifier, LocalityWeightedLbConfig,
 };
 use envoy_types::pb::envoy::config::cluster::v3::cluster::{
-    ClusterDiscoveryType, CommonLbConfig, DiscoveryType, DnsLookupFamily, EdsClusterConfig, LbConfig, LbPolicy,
-    LeastRequestLbConfig, MaglevLbConfig, RingHashLbConfig, RoundRobinLbConfig, SlowStartConfig,
+    ClusterDiscoveryType, CommonLbConfig, DiscoveryType, DnsLookupFamily, EdsClusterConfig, LbConfig,
+    LbPolicy, LeastRequestLbConfig, MaglevLbConfig, RingHashLbConfig, RoundRobinLbConfig, SlowStartConfig,
 };
 use envoy_types::pb::envoy::config::cluster::v3::{Cluster as XdsCluster, UpstreamConnectionOptions};
 use envoy_types::pb::envoy::config::core::v3::{
@@ -22,7 +22,8 @@ use envoy_types::pb::envoy::extensions::upstreams::http::v3::http_protocol_optio
     ExplicitHttpConfig, UpstreamProtocolOptions, explicit_http_config::ProtocolConfig,
 };
 use seaway_model::{
-    Balancing, Cluster, EndpointSource, Fraction, Millis, ProxyProtocolVersion, Trust, UpstreamProtocol, Warmup,
+    Balancing, Cluster, EndpointSource, Fraction, Millis, ProxyProtocolVersion, Trust, UpstreamProtocol,
+    Warmup,
 };
 
 use super::{Delivery, Encoder, endpoints, limits, tls};
@@ -42,7 +43,8 @@ pub(crate) const IDLE: Millis = Millis(60_000);
 impl Encoder<'_> {
     pub(super) fn cluster(&mut self, cluster: &Cluster) {
         let mut notes = self.cluster_notes(cluster);
-        let (circuit_breakers, budget) = limits::circuit_breakers(&cluster.circuit_breakers, &cluster.retry_budget);
+        let (circuit_breakers, budget) =
+            limits::circuit_breakers(&cluster.circuit_breakers, &cluster.retry_budget);
         notes.unless_read("retryBudget", &cluster.retry_budget, budget.as_ref());
         let outlier = cluster.outlier_detection.as_ref().map(limits::outlier_detection);
         if let (Some(said), Some(outlier)) = (&cluster.outlier_detection, &outlier) {
@@ -52,10 +54,13 @@ impl Encoder<'_> {
             notes.unless_read("outlierDetection", said, Some(&read));
             if !said.error_codes.is_empty() {
                 let why = "Envoy counts 500 to 599";
-                self.losses
-                    .add(&cluster.origin, vec![("error codes of outlier detection", why.to_owned())]);
+                self.losses.add(
+                    &cluster.origin,
+                    vec![("error codes of outlier detection", why.to_owned())],
+                );
             }
         }
+        self.note_connections(cluster, &mut notes);
         let mut said = XdsCluster {
             name: cluster.name.0.to_string(),
             connect_timeout: duration(Millis(cluster.connect_timeout.0.max(1))),
@@ -108,6 +113,43 @@ impl Encoder<'_> {
         notes
     }
 
+    /// Writes down what of the connections has another form there, or none.
+    fn note_connections(&self, cluster: &Cluster, notes: &mut Notes) {
+        let pool = &cluster.connection_pool;
+        let seconds = |time: Option<Millis>| time.is_none_or(|time| time.0.is_multiple_of(1_000));
+        let keepalive = pool.tcp_keepalive.as_ref();
+        let is_plain = keepalive
+            .is_none_or(|keepalive| seconds(keepalive.time) && seconds(keepalive.interval))
+            && pool.idle_timeout != Some(IDLE)
+            && pool.max_requests_per_connection != Some(0)
+            && (cluster.protocol == UpstreamProtocol::Http2
+                || (pool.max_concurrent_streams.is_none() && pool.http2_keepalive.is_none()));
+        if !is_plain {
+            notes.set("connectionPool", pool);
+        }
+        let settings = &cluster.balancing_settings;
+        let fits = match cluster.balancing {
+            Balancing::LeastRequest | Balancing::RoundRobin => {
+                settings.minimum_ring_size.is_none() && settings.maglev_table_size.is_none()
+            }
+            Balancing::RingHash => settings.maglev_table_size.is_none() && settings.warmup.is_none(),
+            Balancing::Maglev => settings.minimum_ring_size.is_none() && settings.warmup.is_none(),
+            Balancing::Random => {
+                settings.minimum_ring_size.is_none()
+                    && settings.maglev_table_size.is_none()
+                    && settings.warmup.is_none()
+            }
+        };
+        if !fits {
+            let warmup = settings.warmup.as_ref();
+            let warmup = warmup.map(|w| (w.duration.0, w.minimum.millionths(), w.aggression));
+            notes.set(
+                "balancing",
+                (settings.minimum_ring_size, settings.maglev_table_size, warmup),
+            );
+        }
+    }
+
     fn endpoints(&mut self, cluster: &Cluster, said: &mut XdsCluster) {
         let (kind, assignment) = match &cluster.endpoints {
             EndpointSource::Static(all) => {
@@ -129,13 +171,18 @@ impl Encoder<'_> {
                 eds_config: self.options.delivery.config_source(),
                 service_name: String::new(),
             });
-            self.resources.endpoints.insert(said.name.clone(), assignment.into());
+            self.resources
+                .endpoints
+                .insert(said.name.clone(), assignment.into());
         } else {
             said.load_assignment = Some(assignment);
         }
         if matches!(kind, DiscoveryType::StrictDns | DiscoveryType::LogicalDns) {
             said.dns_lookup_family = DnsLookupFamily::All.into();
-            #[expect(deprecated, reason = "what replaces it is an extension, which older Envoys do not have")]
+            #[expect(
+                deprecated,
+                reason = "what replaces it is an extension, which older Envoys do not have"
+            )]
             {
                 said.respect_dns_ttl = true;
             }
@@ -255,13 +302,13 @@ fn http_options(cluster: &Cluster) -> HttpProtocolOptions {
             max_requests_per_connection: pool.max_requests_per_connection.and_then(number),
             ..CommonOptions::default()
         }),
-        upstream_http_protocol_options: cluster.tls.as_ref().filter(|tls| tls.server_name.is_none()).map(|tls| {
-            UpstreamHttpProtocolOptions {
+        upstream_http_protocol_options: cluster.tls.as_ref().filter(|tls| tls.server_name.is_none()).map(
+            |tls| UpstreamHttpProtocolOptions {
                 auto_sni: true,
                 auto_san_validation: tls.subject_alt_names.is_empty() && tls.trust != Trust::Anybody,
                 ..UpstreamHttpProtocolOptions::default()
-            }
-        }),
+            },
+        ),
         upstream_protocol_options: Some(UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig {
             protocol_config: Some(protocol),
         })),

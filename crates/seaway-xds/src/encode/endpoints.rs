@@ -5,7 +5,8 @@ use envoy_types::pb::envoy::config::core::v3::{
 };
 use envoy_types::pb::envoy::config::endpoint::v3::cluster_load_assignment::Policy;
 use envoy_types::pb::envoy::config::endpoint::v3::{
-    ClusterLoadAssignment, Endpoint as XdsEndpoint, LbEndpoint, LocalityLbEndpoints, lb_endpoint::HostIdentifier,
+    ClusterLoadAssignment, Endpoint as XdsEndpoint, LbEndpoint, LocalityLbEndpoints,
+    lb_endpoint::HostIdentifier,
 };
 use seaway_model::{Cluster, Endpoint, EndpointHealth, Locality, LocalityWeight, NamedEndpoint};
 
@@ -35,7 +36,9 @@ pub(crate) fn of_addresses(cluster: &Cluster, all: &[Endpoint]) -> ClusterLoadAs
         );
     }
     let mut assignment = groups.finish(cluster);
-    let drains = all.iter().any(|endpoint| endpoint.health == EndpointHealth::Draining);
+    let drains = all
+        .iter()
+        .any(|endpoint| endpoint.health == EndpointHealth::Draining);
     if drains && all.iter().all(|endpoint| endpoint.priority == 0) {
         assignment.policy = Some(Policy {
             overprovisioning_factor: number(ANY_IS_ENOUGH),
@@ -52,7 +55,12 @@ pub(crate) fn of_names(cluster: &Cluster, names: &[NamedEndpoint]) -> ClusterLoa
         groups.add(
             name.locality.as_ref(),
             name.priority,
-            lb_endpoint(name.host.to_string(), name.port, name.weight, HealthStatus::Unknown),
+            lb_endpoint(
+                name.host.to_string(),
+                name.port,
+                name.weight,
+                HealthStatus::Unknown,
+            ),
         );
     }
     groups.finish(cluster)
@@ -103,11 +111,16 @@ impl<'m> Groups<'m> {
             .iter()
             .position(|group| group.locality == place && group.priority == priority);
         let index = known.unwrap_or_else(|| {
-            let weight = self.weights.iter().find(|weight| Some(&weight.locality) == locality);
+            let weight = self
+                .weights
+                .iter()
+                .find(|weight| Some(&weight.locality) == locality);
             self.made.push(LocalityLbEndpoints {
                 locality: place,
                 priority,
-                load_balancing_weight: weight.and_then(|weight| number(weight.weight)).filter(|w| w.value > 0),
+                load_balancing_weight: weight
+                    .and_then(|weight| number(weight.weight))
+                    .filter(|w| w.value > 0),
                 ..LocalityLbEndpoints::default()
             });
             self.made.len() - 1
@@ -130,7 +143,11 @@ impl<'m> Groups<'m> {
     }
 
     fn note_places(&mut self) {
-        let mut groups: Vec<_> = self.made.iter_mut().map(|group| group.lb_endpoints.iter_mut()).collect();
+        let mut groups: Vec<_> = self
+            .made
+            .iter_mut()
+            .map(|group| group.lb_endpoints.iter_mut())
+            .collect();
         for (place, index) in self.order.iter().enumerate() {
             if let Some(endpoint) = groups.get_mut(*index).and_then(Iterator::next) {
                 let mut notes = Notes::default();

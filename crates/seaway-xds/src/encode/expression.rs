@@ -14,8 +14,12 @@ const MOST_REPEATED: u32 = 1_000;
 /// The same expression for RE2, or why there is none.
 pub(crate) fn re2(pattern: &Pattern) -> Result<String, String> {
     let source = pattern.source();
-    let parsed = ast::parse::Parser::new().parse(source).map_err(|e| e.to_string())?;
-    let hir = regex_syntax::Parser::new().parse(source).map_err(|e| e.to_string())?;
+    let parsed = ast::parse::Parser::new()
+        .parse(source)
+        .map_err(|e| e.to_string())?;
+    let hir = regex_syntax::Parser::new()
+        .parse(source)
+        .map_err(|e| e.to_string())?;
     if repeats_too_often(&hir) {
         return Err(format!("Envoy repeats at most {MOST_REPEATED} times"));
     }
@@ -110,9 +114,7 @@ fn is_common_item(item: &ast::ClassSetItem) -> bool {
     match item {
         ast::ClassSetItem::Empty(_) | ast::ClassSetItem::Ascii(_) | ast::ClassSetItem::Perl(_) => true,
         ast::ClassSetItem::Literal(literal) => is_common_literal(literal),
-        ast::ClassSetItem::Range(range) => {
-            is_common_literal(&range.start) && is_common_literal(&range.end)
-        }
+        ast::ClassSetItem::Range(range) => is_common_literal(&range.start) && is_common_literal(&range.end),
         ast::ClassSetItem::Union(union) => union.items.iter().all(is_common_item),
         ast::ClassSetItem::Unicode(_) | ast::ClassSetItem::Bracketed(_) => false,
     }

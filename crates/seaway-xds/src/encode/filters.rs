@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use envoy_types::pb::envoy::extensions::filters::common::fault::v3::{FaultDelay, fault_delay::FaultDelaySecifier};
+use envoy_types::pb::envoy::extensions::filters::common::fault::v3::{
+    FaultDelay, fault_delay::FaultDelaySecifier,
+};
 use envoy_types::pb::envoy::extensions::filters::http::cors::v3::CorsPolicy;
 use envoy_types::pb::envoy::extensions::filters::http::fault::v3::{
     FaultAbort, HttpFault, fault_abort::ErrorType,
@@ -22,19 +24,24 @@ pub(crate) const FAULT: &str = "envoy.filters.http.fault";
 
 /// Says the rules for requests of other origins. An origin that Envoy cannot be told is left out.
 pub(crate) fn cors(cors: &Cors, losses: &mut Vec<(&'static str, String)>) -> CorsPolicy {
-    let origins = cors.allow_origins.iter().filter_map(|allowed| match origin(allowed) {
-        Ok(origin) => Some(origin),
-        Err(error) => {
-            losses.push(("origin of CORS", format!("{error}; the origin is not allowed")));
-            None
-        }
-    });
+    let origins = cors
+        .allow_origins
+        .iter()
+        .filter_map(|allowed| match origin(allowed) {
+            Ok(origin) => Some(origin),
+            Err(error) => {
+                losses.push(("origin of CORS", format!("{error}; the origin is not allowed")));
+                None
+            }
+        });
     CorsPolicy {
         allow_origin_string_match: origins.collect(),
         allow_methods: cors.allow_methods.join(", "),
         allow_headers: cors.allow_headers.join(", "),
         expose_headers: cors.expose_headers.join(", "),
-        max_age: cors.max_age_seconds.map_or_else(String::new, |age| age.to_string()),
+        max_age: cors
+            .max_age_seconds
+            .map_or_else(String::new, |age| age.to_string()),
         allow_credentials: yes_or_no(cors.allow_credentials),
         forward_not_matching_preflights: yes_or_no(cors.forward_unmatched_preflights),
         ..CorsPolicy::default()

@@ -21,10 +21,16 @@ pub(crate) struct Answers {
 impl Answers {
     /// For a route that changes its responses so.
     pub(crate) fn new(route: &HeaderMutation, forward: Option<&Forward>) -> Self {
-        let said: Vec<&HeaderMutation> =
-            forward.iter().flat_map(|f| &f.destinations).map(|d| &d.response_headers).collect();
+        let said: Vec<&HeaderMutation> = forward
+            .iter()
+            .flat_map(|f| &f.destinations)
+            .map(|d| &d.response_headers)
+            .collect();
         let shared: BTreeSet<&Arc<str>> = names(route)
-            .filter(|name| said.iter().any(|mutation| names(mutation).any(|other| other == *name)))
+            .filter(|name| {
+                said.iter()
+                    .any(|mutation| names(mutation).any(|other| other == *name))
+            })
             .collect();
         if shared.is_empty() {
             return Self {
@@ -69,7 +75,12 @@ fn part(mutation: &HeaderMutation, keep: impl Fn(&Arc<str>) -> bool) -> HeaderMu
     HeaderMutation {
         set: pairs(&mutation.set),
         add: pairs(&mutation.add),
-        remove: mutation.remove.iter().filter(|name| keep(name)).cloned().collect(),
+        remove: mutation
+            .remove
+            .iter()
+            .filter(|name| keep(name))
+            .cloned()
+            .collect(),
     }
 }
 
@@ -88,7 +99,13 @@ fn one_after_the_other(
         for (_, value) in mutation.set.iter().filter(|(other, _)| other == name) {
             (stays, values) = (false, vec![Arc::clone(value)]);
         }
-        values.extend(mutation.add.iter().filter(|(other, _)| other == name).map(|(_, v)| Arc::clone(v)));
+        values.extend(
+            mutation
+                .add
+                .iter()
+                .filter(|(other, _)| other == name)
+                .map(|(_, v)| Arc::clone(v)),
+        );
     }
     let mut values = values.into_iter().map(|value| (Arc::clone(name), value));
     if !stays {
@@ -101,7 +118,10 @@ fn one_after_the_other(
 }
 
 /// Without what Envoy refuses to change by header: the host and what begins with a colon.
-pub(crate) fn changeable(mutation: &HeaderMutation, losses: &mut Vec<(&'static str, String)>) -> HeaderMutation {
+pub(crate) fn changeable(
+    mutation: &HeaderMutation,
+    losses: &mut Vec<(&'static str, String)>,
+) -> HeaderMutation {
     let is_fixed = |name: &Arc<str>| name.starts_with(':') || **name == *"host";
     if !names(mutation).any(is_fixed) {
         return mutation.clone();

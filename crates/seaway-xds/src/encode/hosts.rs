@@ -42,7 +42,11 @@ pub(crate) fn all(listener: &Listener, losses: &mut Losses) -> Vec<XdsVirtualHos
 pub(crate) fn served_with(listener: &Listener) -> BTreeMap<SecretName, Vec<XdsVirtualHost>> {
     // What cannot be said has been said for the listener as a whole.
     let hosts = Hosts::new(listener, &mut Losses::default());
-    let certificates = listener.tls.iter().flat_map(|tls| &tls.certificates).collect::<Vec<_>>();
+    let certificates = listener
+        .tls
+        .iter()
+        .flat_map(|tls| &tls.certificates)
+        .collect::<Vec<_>>();
     let patterns: BTreeSet<&HostMatch> = listener
         .virtual_hosts
         .iter()
@@ -55,13 +59,29 @@ pub(crate) fn served_with(listener: &Listener) -> BTreeMap<SecretName, Vec<XdsVi
     }
     for pattern in &patterns {
         if let Some(certificate) = certificate_of(pattern, &certificates) {
-            by_secret.entry(certificate.secret.clone()).or_default().push(pattern);
+            by_secret
+                .entry(certificate.secret.clone())
+                .or_default()
+                .push(pattern);
         }
     }
     by_secret
         .into_iter()
         .map(|(secret, served)| {
-            let made = hosts.one_certificate(&served, &patterns);
+            let made = hosts.one_certificate(&served, &patterns, &|pattern| {
+                // Of more labels than the certificate is for.
+                let (HostMatch::OneLabel(suffix) | HostMatch::Suffix(suffix)) = pattern else {
+                    return false;
+                };
+                let wide = HostMatch::Suffix(suffix.clone());
+                let strictly = certificates.iter().filter(|certificate| match &certificate.host {
+                    HostMatch::OneLabel(_) => false,
+                    host => covers(host, &wide),
+                });
+                strictly
+                    .min_by_key(|certificate| &certificate.host)
+                    .is_none_or(|c| c.secret != secret)
+            });
             (secret, made)
         })
         .collect()
@@ -72,7 +92,9 @@ fn certificate_of<'c>(
     pattern: &HostMatch,
     certificates: &[&'c ServerCertificate],
 ) -> Option<&'c ServerCertificate> {
-    let covering = certificates.iter().filter(|certificate| covers(&certificate.host, pattern));
+    let covering = certificates
+        .iter()
+        .filter(|certificate| covers(&certificate.host, pattern));
     covering.min_by_key(|certificate| &certificate.host).copied()
 }
 
@@ -83,10 +105,9 @@ fn covers(wide: &HostMatch, narrow: &HostMatch) -> bool {
         (HostMatch::Exact(a), HostMatch::Exact(b)) => a == b,
         (HostMatch::Exact(_), _) | (_, HostMatch::Any) => false,
         (_, HostMatch::Exact(host)) => wide.matches(host),
-        (
-            HostMatch::Suffix(a) | HostMatch::OneLabel(a),
-            HostMatch::Suffix(b) | HostMatch::OneLabel(b),
-        ) => b.ends_with(&**a),
+        (HostMatch::Suffix(a) | HostMatch::OneLabel(a), HostMatch::Suffix(b) | HostMatch::OneLabel(b)) => {
+            b.ends_with(&**a)
+        }
     }
 }
 
@@ -158,11 +179,16 @@ impl<'m> Hosts<'m> {
 
     /// After the routes for one label come those of the host that takes more labels.
     fn one_label_then_others(&self, mut own: Vec<XdsRoute>, suffix: &str) -> Vec<XdsRoute> {
-        let others = self.listener.virtual_hosts.iter().map(|v| &v.host).filter(|host| match host {
-            HostMatch::Suffix(other) => suffix.ends_with(&**other),
-            HostMatch::Any => true,
-            HostMatch::Exact(_) | HostMatch::OneLabel(_) => false,
-        });
+        let others = self
+            .listener
+            .virtual_hosts
+            .iter()
+            .map(|v| &v.host)
+            .filter(|host| match host {
+                HostMatch::Suffix(other) => suffix.ends_with(&**other),
+                HostMatch::Any => true,
+                HostMatch::Exact(_) | HostMatch::OneLabel(_) => false,
+            });
         let Some(next) = others.min() else { return own };
         own.extend(guarded(vec![answer(404)], suffix));
         own.extend(self.of(next));
@@ -170,28 +196,35 @@ impl<'m> Hosts<'m> {
     }
 
     /// The hosts that are served with a certificate, and what they would take of others.
-    fn one_certificate(&self, served: &[&HostMatch], all: &BTreeSet<&HostMatch>) -> Vec<XdsVirtualHost> {
+    fn one_certificate(
+        &self,
+        served: &[&HostMatch],
+        all: &BTreeSet<&HostMatch>,
+        is_for_one_label: &dyn Fn(&HostMatch) -> bool,
+    ) -> Vec<XdsVirtualHost> {
         let mut made: BTreeMap<String, XdsVirtualHost> = BTreeMap::new();
         for pattern in served {
-            let host = self.host_of(pattern);
-            made.entry(name(pattern)).or_insert_with(|| match host {
-                Some(host) => XdsVirtualHost {
+            made.entry(name(pattern)).or_insert_with(|| {
+                let mut host = self.host_of(pattern).unwrap_or_default();
+                if let HostMatch::OneLabel(suffix) | HostMatch::Suffix(suffix) = pattern
+                    && is_for_one_label(pattern)
+                {
+                    host.routes.insert(0, beyond_one_label(suffix));
+                }
+                XdsVirtualHost {
                     name: name(pattern),
                     domains: domains(pattern),
                     ..host
-                },
-                None => XdsVirtualHost {
-                    name: name(pattern),
-                    domains: domains(pattern),
-                    ..XdsVirtualHost::default()
-                },
+                }
             });
         }
-        let wide: Vec<&&HostMatch> =
-            served.iter().filter(|pattern| !matches!(pattern, HostMatch::Exact(_))).collect();
-        let others = all.iter().filter(|pattern| {
-            !served.contains(pattern) && wide.iter().any(|wide| covers(wide, pattern))
-        });
+        let wide: Vec<&&HostMatch> = served
+            .iter()
+            .filter(|pattern| !matches!(pattern, HostMatch::Exact(_)))
+            .collect();
+        let others = all
+            .iter()
+            .filter(|pattern| !served.contains(pattern) && wide.iter().any(|wide| covers(wide, pattern)));
         for pattern in others.copied().chain([&HostMatch::Any]) {
             made.entry(name(pattern)).or_insert_with(|| XdsVirtualHost {
                 name: name(pattern),
@@ -246,6 +279,16 @@ fn guarded(routes: Vec<XdsRoute>, suffix: &str) -> Vec<XdsRoute> {
         route
     });
     guarded.collect()
+}
+
+/// Refuses a host of more labels.
+fn beyond_one_label(suffix: &str) -> XdsRoute {
+    let mut routes = guarded(vec![answer(421)], suffix);
+    let mut route = routes.pop().unwrap_or_default();
+    for matcher in route.r#match.iter_mut().flat_map(|matches| &mut matches.headers) {
+        matcher.invert_match = true;
+    }
+    route
 }
 
 /// Answers every request.

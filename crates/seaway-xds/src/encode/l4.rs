@@ -1,8 +1,6 @@
 //! Connections and sessions that are not HTTP.
 
-use envoy_types::pb::envoy::config::listener::v3::{
-    Filter, ListenerFilter, filter, listener_filter,
-};
+use envoy_types::pb::envoy::config::listener::v3::{Filter, ListenerFilter, filter, listener_filter};
 use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy;
 use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::tcp_proxy::{
     ClusterSpecifier, WeightedCluster, weighted_cluster::ClusterWeight,
@@ -11,8 +9,8 @@ use envoy_types::pb::envoy::extensions::filters::udp::udp_proxy::v3::udp_proxy_c
     HashPolicy as UdpHashPolicy, RouteSpecifier, hash_policy as udp_hash_policy,
 };
 use envoy_types::pb::envoy::extensions::filters::udp::udp_proxy::v3::{Route as UdpRoute, UdpProxyConfig};
-use envoy_types::pb::xds::core::v3::TypedExtensionConfig;
 use envoy_types::pb::envoy::r#type::v3::{HashPolicy, hash_policy};
+use envoy_types::pb::xds::core::v3::TypedExtensionConfig;
 use envoy_types::pb::xds::r#type::matcher::v3::Matcher;
 use envoy_types::pb::xds::r#type::matcher::v3::matcher::{OnMatch, on_match};
 use seaway_model::{Failure, L4Route, Target};
@@ -51,8 +49,11 @@ pub(crate) fn notes(route: &L4Route, is_udp: bool) -> Notes {
         several => !is_udp && several.iter().all(|destination| destination.weight > 0),
     };
     if !is_plain {
-        let split: Vec<(String, u32)> =
-            route.destinations.iter().map(|d| (target(&d.target), d.weight)).collect();
+        let split: Vec<(String, u32)> = route
+            .destinations
+            .iter()
+            .map(|d| (target(&d.target), d.weight))
+            .collect();
         notes.set("split", split);
     }
     notes
@@ -98,7 +99,8 @@ pub(crate) fn tcp(stat_prefix: &str, route: Option<&L4Route>) -> Filter {
 pub(crate) fn udp(stat_prefix: &str, route: Option<&L4Route>, losses: &mut Losses) -> ListenerFilter {
     let heaviest = route.and_then(|route| route.destinations.iter().max_by_key(|d| d.weight));
     if let Some(route) = route.filter(|route| route.destinations.len() > 1) {
-        let why = "Envoy sends all datagrams of a listener to one cluster, here the one of the greatest weight";
+        let why =
+            "Envoy sends all datagrams of a listener to one cluster, here the one of the greatest weight";
         losses.add(&route.origin, vec![("weights of a UDP route", why.to_owned())]);
     }
     let cluster = heaviest.map_or_else(|| NOWHERE.to_owned(), |destination| target(&destination.target));

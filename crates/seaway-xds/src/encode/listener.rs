@@ -34,8 +34,10 @@ impl Encoder<'_> {
             ..XdsListener::default()
         };
         if listener.proxy_protocol {
-            said.listener_filters
-                .push(listener_filter("envoy.filters.listener.proxy_protocol", &ProxyProtocol::default()));
+            said.listener_filters.push(listener_filter(
+                "envoy.filters.listener.proxy_protocol",
+                &ProxyProtocol::default(),
+            ));
         }
         let mut notes = self.listener_notes(listener);
         match listener.protocol {
@@ -48,8 +50,10 @@ impl Encoder<'_> {
                 });
             }
             Protocol::Https => {
-                said.listener_filters
-                    .push(listener_filter("envoy.filters.listener.tls_inspector", &TlsInspector::default()));
+                said.listener_filters.push(listener_filter(
+                    "envoy.filters.listener.tls_inspector",
+                    &TlsInspector::default(),
+                ));
                 said.filter_chains = self.chains(listener);
                 notes.set("routes", &listener.name);
             }
@@ -76,7 +80,12 @@ impl Encoder<'_> {
     }
 
     fn address(&self, listener: &Listener) -> Address {
-        let bound = self.options.port_map.get(&listener.port).copied().unwrap_or(listener.port);
+        let bound = self
+            .options
+            .port_map
+            .get(&listener.port)
+            .copied()
+            .unwrap_or(listener.port);
         let address = self.options.address.or(listener.address);
         let transport = match listener.protocol {
             Protocol::Udp => Transport::Udp,
@@ -102,10 +111,20 @@ impl Encoder<'_> {
         if self.options.address.is_some() {
             notes.set("address", listener.address);
         }
-        let used = listener.tls.iter().flat_map(|tls| &tls.certificates).flat_map(|certificate| {
-            let client = certificate.parameters.client.as_ref().map(|client| &client.authorities);
-            std::iter::once(&certificate.secret).chain(&certificate.alternative).chain(client)
-        });
+        let used = listener
+            .tls
+            .iter()
+            .flat_map(|tls| &tls.certificates)
+            .flat_map(|certificate| {
+                let client = certificate
+                    .parameters
+                    .client
+                    .as_ref()
+                    .map(|client| &client.authorities);
+                std::iter::once(&certificate.secret)
+                    .chain(&certificate.alternative)
+                    .chain(client)
+            });
         let origins = self.origins(used);
         if !origins.is_empty() {
             notes.set("secrets", origins);
@@ -114,7 +133,10 @@ impl Encoder<'_> {
     }
 
     /// Where secrets were written.
-    pub(super) fn origins<'n>(&self, names: impl Iterator<Item = &'n SecretName>) -> BTreeMap<String, Origin> {
+    pub(super) fn origins<'n>(
+        &self,
+        names: impl Iterator<Item = &'n SecretName>,
+    ) -> BTreeMap<String, Origin> {
         names
             .filter_map(|name| Some((name.0.to_string(), self.model.secrets.get(name)?.origin.clone())))
             .filter(|(_, origin)| *origin != Origin::default())
@@ -123,7 +145,11 @@ impl Encoder<'_> {
 
     /// Puts a route configuration where Envoy will look for it. `used`: Envoy asks for it at all.
     fn routes(&mut self, name: String, virtual_hosts: Vec<XdsVirtualHost>, used: bool) -> RouteSpecifier {
-        let longest = virtual_hosts.iter().flat_map(|host| &host.routes).map(body_length).max();
+        let longest = virtual_hosts
+            .iter()
+            .flat_map(|host| &host.routes)
+            .map(body_length)
+            .max();
         let configuration = RouteConfiguration {
             name: name.clone(),
             virtual_hosts,
@@ -181,7 +207,11 @@ impl Encoder<'_> {
                 .for_each(|()| chains.push(chain.clone()));
         }
         for route in &tls.routes {
-            if tls.certificates.iter().any(|certificate| certificate.host == route.host) {
+            if tls
+                .certificates
+                .iter()
+                .any(|certificate| certificate.host == route.host)
+            {
                 continue;
             }
             let mut chain = relayed(listener, route, None, self.options.delivery);
@@ -202,7 +232,11 @@ impl Encoder<'_> {
 
     /// Whether a secret has been made; one that has not would keep the whole listener from serving.
     fn is_there(&mut self, secret: &SecretName, listener: &Listener) -> bool {
-        let there = self.model.secrets.get(secret).is_some_and(|s| tls::secret(s).is_some());
+        let there = self
+            .model
+            .secrets
+            .get(secret)
+            .is_some_and(|s| tls::secret(s).is_some());
         if !there {
             let why = "nobody has made it yet, so its server names are refused";
             let what = format!("secret {secret}");
@@ -235,16 +269,18 @@ impl Encoder<'_> {
     ) -> Option<()> {
         let (name, why) = match host {
             HostMatch::Any => (None, None),
-            HostMatch::Exact(name) if name.parse::<IpAddr>().is_ok() => {
-                (None, Some("Envoy cannot choose a certificate by an address that the client connects to"))
-            }
+            HostMatch::Exact(name) if name.parse::<IpAddr>().is_ok() => (
+                None,
+                Some("Envoy cannot choose a certificate by an address that the client connects to"),
+            ),
             HostMatch::Exact(name) => (Some(name.to_string()), None),
             HostMatch::OneLabel(suffix) | HostMatch::Suffix(suffix) if suffix.starts_with('.') => {
                 (Some(format!("*{suffix}")), None)
             }
-            HostMatch::OneLabel(_) | HostMatch::Suffix(_) => {
-                (None, Some("Envoy knows no wildcard for a part of a label in server names"))
-            }
+            HostMatch::OneLabel(_) | HostMatch::Suffix(_) => (
+                None,
+                Some("Envoy knows no wildcard for a part of a label in server names"),
+            ),
         };
         let why = why.or_else(|| {
             (!taken.insert(name.clone().unwrap_or_default()))
@@ -297,7 +333,8 @@ fn body_length(route: &envoy_types::pb::envoy::config::route::v3::Route) -> usiz
     use envoy_types::pb::envoy::config::core::v3::data_source::Specifier;
     use envoy_types::pb::envoy::config::route::v3::route::Action;
     match &route.action {
-        Some(Action::DirectResponse(direct)) => match direct.body.as_ref().and_then(|b| b.specifier.as_ref()) {
+        Some(Action::DirectResponse(direct)) => match direct.body.as_ref().and_then(|b| b.specifier.as_ref())
+        {
             Some(Specifier::InlineString(text)) => text.len(),
             _ => 0,
         },

@@ -43,10 +43,19 @@ pub(crate) fn matches(matches: &Match) -> Matches {
     let mut losses = Vec::new();
     let conditions = match matches {
         Match::When(conditions) => conditions,
-        Match::Never { .. } => return Matches { first: never(), ..Matches::default() },
+        Match::Never { .. } => {
+            return Matches {
+                first: never(),
+                ..Matches::default()
+            };
+        }
     };
     match said(conditions, &mut losses) {
-        Ok((first, others)) => Matches { first, others, losses },
+        Ok((first, others)) => Matches {
+            first,
+            others,
+            losses,
+        },
         Err(loss) => {
             losses.push(loss);
             Matches {
@@ -111,7 +120,9 @@ fn path(path: &PathMatch, into: &mut RouteMatch) -> Result<(), String> {
     into.case_sensitive = if insensitive { yes_or_no(false) } else { None };
     into.path_specifier = Some(match path {
         PathMatch::Any => PathSpecifier::Prefix("/".into()),
-        PathMatch::Exact(exact) | PathMatch::ExactIgnoringCase(exact) => PathSpecifier::Path(exact.to_string()),
+        PathMatch::Exact(exact) | PathMatch::ExactIgnoringCase(exact) => {
+            PathSpecifier::Path(exact.to_string())
+        }
         PathMatch::Elements(prefix) => match prefix.trim_end_matches('/') {
             "" => PathSpecifier::Prefix("/".into()),
             prefix => PathSpecifier::PathSeparatedPrefix(prefix.to_owned()),
@@ -217,7 +228,8 @@ fn cookie(condition: &CookieMatch) -> Result<CookieMatcher, String> {
 }
 
 fn query(condition: &QueryMatch, into: &mut RouteMatch, losses: &mut Losses) -> Result<(), String> {
-    if let ValueMatch::Is(StringMatch::Regex(_)) | ValueMatch::IsNot(StringMatch::Regex(_)) = &condition.value {
+    if let ValueMatch::Is(StringMatch::Regex(_)) | ValueMatch::IsNot(StringMatch::Regex(_)) = &condition.value
+    {
         let why = "Envoy compares the value as it was sent, with its percent-encoding";
         losses.push(("regular expression on a query parameter", why.to_owned()));
     }
@@ -237,8 +249,10 @@ fn query(condition: &QueryMatch, into: &mut RouteMatch, losses: &mut Losses) -> 
             let expected = value(is, "[^&]*")?;
             // A parameter without an equals sign has the empty value.
             let optional = if is_true_of_empty(is) { "?" } else { "" };
-            into.headers
-                .push(no_such_query(&condition.name, &format!("(?:={expected}){optional}")));
+            into.headers.push(no_such_query(
+                &condition.name,
+                &format!("(?:={expected}){optional}"),
+            ));
         }
     }
     Ok(())
@@ -269,7 +283,11 @@ fn escaped_or_not(text: &str) -> String {
             .chars()
             .map(|digit| {
                 let upper = digit.to_ascii_uppercase();
-                if upper == digit { digit.to_string() } else { format!("[{digit}{upper}]") }
+                if upper == digit {
+                    digit.to_string()
+                } else {
+                    format!("[{digit}{upper}]")
+                }
             })
             .collect();
         // Writing to a String cannot fail.

@@ -24,9 +24,15 @@ pub(crate) const WHOLE: &str = "^.*$";
 /// Says a rewrite of the path of a request.
 pub(crate) fn path(rewrite: &PathRewrite, matched: &PathMatch) -> Result<Rewritten, String> {
     match rewrite {
-        PathRewrite::Full(full) => Ok(Rewritten::Regex(substitute(WHOLE.into(), literal(&absolute(full))))),
+        PathRewrite::Full(full) => Ok(Rewritten::Regex(substitute(
+            WHOLE.into(),
+            literal(&absolute(full)),
+        ))),
         PathRewrite::Prefix(prefix) => Ok(replaced(prefix, matched)),
-        PathRewrite::Regex { pattern, substitution } => Ok(Rewritten::Regex(substitute(
+        PathRewrite::Regex {
+            pattern,
+            substitution,
+        } => Ok(Rewritten::Regex(substitute(
             re2(pattern)?,
             portable(substitution, groups(pattern)),
         ))),

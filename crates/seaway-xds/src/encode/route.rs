@@ -19,7 +19,11 @@ pub(crate) fn route(route: &Route, place: &Place<'_>, losses: &mut Losses) -> Ve
     }
     let matches = matching::matches(&route.matches);
     let mut lost = matches.losses;
-    notes.unless_read("match", &route.matches, decode::matching::matches(&matches.first).ok().as_ref());
+    notes.unless_read(
+        "match",
+        &route.matches,
+        decode::matching::matches(&matches.first).ok().as_ref(),
+    );
     let mut made = XdsRoute {
         r#match: Some(matches.first),
         ..XdsRoute::default()
@@ -28,7 +32,11 @@ pub(crate) fn route(route: &Route, place: &Place<'_>, losses: &mut Losses) -> Ve
     let gained = add_filters(route, &mut made, &mut notes, &mut lost);
     made.metadata = notes.into_metadata();
     losses.add(&route.origin, lost);
-    let copies: Vec<XdsRoute> = matches.others.into_iter().map(|other| copy(&made, other)).collect();
+    let copies: Vec<XdsRoute> = matches
+        .others
+        .into_iter()
+        .map(|other| copy(&made, other))
+        .collect();
     let mut all = vec![made];
     all.extend(copies);
     with_grpc(all, gained)
@@ -70,7 +78,11 @@ fn act(
     made.response_headers_to_remove = removed(answers.route());
     if answers.divided {
         notes.set("responseHeaders", &route.response_headers);
-        let said: Vec<_> = forward.iter().flat_map(|f| &f.destinations).map(|d| &d.response_headers).collect();
+        let said: Vec<_> = forward
+            .iter()
+            .flat_map(|f| &f.destinations)
+            .map(|d| &d.response_headers)
+            .collect();
         notes.set("destinationResponseHeaders", said);
     }
     made.action = Some(match &route.action {
@@ -120,10 +132,12 @@ fn add_filters(
         notes.unless_read("fault", said, decode::filters::fault(fault).as_ref().ok());
     }
     made.typed_per_filter_config = filters::per_filter(cors.as_ref(), fault.as_ref());
-    let special = route
-        .fault
-        .as_ref()
-        .filter(|fault| fault.abort.as_ref().is_some_and(|abort| abort.grpc_status.is_some()))?;
+    let special = route.fault.as_ref().filter(|fault| {
+        fault
+            .abort
+            .as_ref()
+            .is_some_and(|abort| abort.grpc_status.is_some())
+    })?;
     Some(XdsRoute {
         typed_per_filter_config: filters::per_filter(cors.as_ref(), Some(&filters::fault(special, true))),
         ..XdsRoute::default()

@@ -45,7 +45,10 @@ pub(crate) fn downstream(certificate: &ServerCertificate, http: bool, delivery: 
             tls_params: versions(parameters),
             tls_certificate_sds_secret_configs: secrets.map(|name| sds(name, delivery)).collect(),
             alpn_protocols: alpn.iter().map(|name| (*name).to_owned()).collect(),
-            validation_context_type: parameters.client.as_ref().map(|client| believed(client, delivery)),
+            validation_context_type: parameters
+                .client
+                .as_ref()
+                .map(|client| believed(client, delivery)),
             ..CommonTlsContext::default()
         }),
         require_client_certificate: parameters
