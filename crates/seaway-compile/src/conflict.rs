@@ -1,7 +1,8 @@
 //! Hosts that several objects claim, hosts that HTTPS is asked for without a certificate, and the other way round.
 //!
 //! Several HttpRoutes of one namespace on one host are how a canary is written, and several Ingresses of one namespace
-//! are how a site is split among its parts: nothing to say. Another kind, or another namespace, is another owner.
+//! are how a site is split among its parts: nothing to say. Another kind, or another namespace, is another owner. Of
+//! VirtualServices each is an owner of its own: which of two goes first is not something their author has said.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,22 +10,26 @@ use seaway_api::Object;
 use seaway_api::ingress::Ingress;
 use seaway_model::{Action, Code, HostMatch, Origin, Route};
 
-use crate::draft::{Claim, Draft, Purpose};
+use crate::draft::{Claim, Connections, Draft, Purpose, Served};
 use crate::findings::{Findings, origin_of, place, whereabouts};
 use crate::gateway::Wanted;
-use crate::https_cert::Certificates;
 use crate::objects::group;
+use crate::presented::{Presented, cover};
+use crate::order::Rank;
+use crate::site::{DefaultGateway, Site};
 
-/// Who owns a claim: group, kind and namespace.
-type Owner<'a> = (&'a str, &'a str, &'a str);
+/// Who owns a claim: group, kind, namespace, and the name where each object is an owner of its own.
+type Owner<'a> = (&'a str, &'a str, &'a str, &'a str);
 
 /// Warns about hosts that several owners claim on one listener.
 pub(crate) fn shared_hosts(wanted: &Wanted, findings: &mut Findings) {
-    let drafts = || wanted.drafts.iter().chain(&wanted.fallbacks);
-    report_shared(drafts().filter(|draft| draft.http.is_some()), findings);
-    // Where every route is on both listeners, the second has nothing to add.
-    if drafts().any(|draft| draft.http.is_none() || draft.https.is_none()) {
-        report_shared(drafts().filter(|draft| draft.https.is_some()), findings);
+    // What redirects is a server, and servers that share a host are said to when ports are given out; the way straight to
+    // a service is nobody's claim.
+    let written = |draft: &&Draft| !matches!(draft.purpose, Purpose::Redirect | Purpose::Straight);
+    let drafts = || wanted.drafts.iter().chain(&wanted.fallbacks).filter(written);
+    for site in wanted.sites.iter() {
+        report_shared(drafts().filter(|draft| draft.on(site).is_some()), findings);
+        report_connections(site, &wanted.connections, findings);
     }
     report_default_backends(&wanted.fallbacks, findings);
 }
@@ -55,7 +60,46 @@ fn report_shared<'a>(drafts: impl Iterator<Item = &'a Draft>, findings: &mut Fin
 }
 
 fn owner(origin: &Origin) -> Owner<'_> {
-    (group(&origin.api_version), &origin.kind, &origin.namespace)
+    let group = group(&origin.api_version);
+    let name = match group {
+        "networking.istio.io" => &*origin.name,
+        _ => "",
+    };
+    (group, &origin.kind, &origin.namespace, name)
+}
+
+/// Of the rules for the same connections the first has them: a later one of the same object is dead, one of another object
+/// is told who the first is.
+fn report_connections(site: &Site, connections: &[Connections], findings: &mut Findings) {
+    let mut first: BTreeMap<Option<&HostMatch>, &Connections> = BTreeMap::new();
+    for later in connections.iter().filter(|c| c.socket == site.socket) {
+        // What a server says for all its hosts is no rule.
+        if matches!(later.rank, Rank::Server(_)) {
+            continue;
+        }
+        let name = later.server_name.as_ref().map(|(host, _)| host);
+        let earlier = *first.entry(name).or_insert(later);
+        if earlier.origin == later.origin {
+            continue;
+        }
+        let which = match name {
+            Some(host) => format!("connections to port {} with server name \"{host}\"", site.socket.port),
+            None => format!("connections to port {}", site.socket.port),
+        };
+        let same_object = (&earlier.origin.namespace, &earlier.origin.name)
+            == (&later.origin.namespace, &later.origin.name);
+        let code = if same_object { Code::Unreachable } else { Code::SharedHost };
+        findings.report(
+            code,
+            later.origin.clone(),
+            format!(
+                "{which} go where {}{} says, for it comes first",
+                earlier.origin,
+                whereabouts(&earlier.origin)
+            ),
+            "remove one of the two, or give each a port or a server name of its own",
+        );
+    }
 }
 
 fn report_pair(first: &Claim, other: &Claim, findings: &mut Findings) {
@@ -79,10 +123,10 @@ fn report_default_backends(fallbacks: &[Draft], findings: &mut Findings) {
     let Some((first, others)) = fallbacks.split_first() else {
         return;
     };
-    let Some(winner) = first.http.as_ref() else {
+    let Some(winner) = first.served.http() else {
         return;
     };
-    for route in others.iter().filter_map(|draft| draft.http.as_ref()) {
+    for route in others.iter().filter_map(|draft| draft.served.http()) {
         let message = format!(
             "{} has a default backend already{}, which takes the requests for hosts that nobody names",
             winner.origin,
@@ -100,23 +144,19 @@ fn report_default_backends(fallbacks: &[Draft], findings: &mut Findings) {
 /// Warns about hosts that are served by HTTPS only, or redirected to it, and have no certificate.
 pub(crate) fn hosts_without_certificate(
     wanted: &Wanted,
-    certificates: &Certificates,
     ingresses: &[&Object<Ingress>],
     findings: &mut Findings,
 ) {
+    let presented = wanted.presented_on(wanted.sites.default_gateway(DefaultGateway::Https));
     for ingress in ingresses {
-        report_tls_without_secret(ingress, certificates, findings);
+        report_tls_without_secret(ingress, presented, findings);
     }
-    for draft in wanted
-        .drafts
-        .iter()
-        .filter(|draft| draft.purpose == Purpose::Rule)
-    {
+    for draft in wanted.drafts.iter().filter(|draft| draft.is_rule()) {
         let Some(why) = needs_https(draft) else {
             continue;
         };
         for claim in &*draft.hosts {
-            if !certificates.cover(&claim.host) {
+            if !cover(presented, &claim.host) {
                 report_no_certificate(claim, why, findings);
             }
         }
@@ -124,12 +164,15 @@ pub(crate) fn hosts_without_certificate(
 }
 
 fn needs_https(draft: &Draft) -> Option<&'static str> {
+    let Served::ByDefault { http, https } = &draft.served else {
+        return None;
+    };
     let redirects = |route: &Route| {
-        let same = draft.https.as_ref().is_some_and(|https| **https == *route);
+        let same = https.as_ref().is_some_and(|https| **https == *route);
         !same
             && matches!(&route.action, Action::Redirect(r) if r.scheme.as_deref() == Some("https") && r.host.is_none())
     };
-    match &draft.http {
+    match http {
         None => Some("it is served by HTTPS only"),
         Some(route) if redirects(route) => Some("HTTP is redirected to HTTPS"),
         Some(_) => None,
@@ -147,16 +190,16 @@ fn report_no_certificate(claim: &Claim, why: &str, findings: &mut Findings) {
 }
 
 /// Warns about domains that a certificate is ordered for and that no route serves.
-pub(crate) fn domains_not_served(wanted: &Wanted, certificates: &Certificates, findings: &mut Findings) {
+pub(crate) fn domains_not_served(wanted: &Wanted, ordered: &[Claim], findings: &mut Findings) {
     // A default backend serves every host.
-    if certificates.ordered.is_empty() || !wanted.fallbacks.is_empty() {
+    if ordered.is_empty() || !wanted.fallbacks.is_empty() {
         return;
     }
     let hosts: BTreeSet<&HostMatch> = (wanted.drafts.iter())
         .flat_map(|draft| draft.hosts.iter().map(|claim| &claim.host))
         .chain(&wanted.ingress_hosts)
         .collect();
-    for domain in &certificates.ordered {
+    for domain in ordered {
         if !hosts.iter().any(|host| meets(host, &domain.host)) {
             findings.report(
                 Code::DomainNotServed,
@@ -186,7 +229,7 @@ fn meets(host: &HostMatch, domain: &HostMatch) -> bool {
 /// An entry of `tls` without a Secret leaves the certificate to somebody else; says so when nobody has one.
 fn report_tls_without_secret(
     ingress: &Object<Ingress>,
-    certificates: &Certificates,
+    presented: &[Presented],
     findings: &mut Findings,
 ) {
     let origin = origin_of(&ingress.meta);
@@ -198,7 +241,7 @@ fn report_tls_without_secret(
             let Ok(host) = HostMatch::parse_one_label(text) else {
                 continue;
             };
-            if !certificates.cover(&host) {
+            if !cover(presented, &host) {
                 let field = format!("spec.tls[{index}].hosts[{host_index}]");
                 let origin = place(&origin, &field, text.pos);
                 report_no_certificate(&Claim { host, origin }, "this entry names no Secret", findings);

@@ -10,10 +10,10 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use seaway_api::core::Secret as ApiSecret;
 use seaway_api::{Object, Spanned};
-use seaway_model::{Code, Material, Secret, SecretName};
+use seaway_model::{Code, HostMatch, Material, Origin, Secret, SecretName};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::findings::{Reporter, origin_of, whereabouts};
+use crate::findings::{Findings, Reporter, origin_of, whereabouts};
 use crate::https_cert::store::{Reference, Store};
 use crate::objects::Objects;
 
@@ -64,6 +64,17 @@ impl<'a> Credentials<'a> {
     ) -> Option<Arc<Secret>> {
         let reference = credential.reference(&self.store);
         self.store.resolve(&reference, reporter)
+    }
+
+    /// Says so when the certificate of a key pair that was looked up here does not cover a host it is used for.
+    pub(crate) fn check_host(
+        &self,
+        secret: &SecretName,
+        host: &HostMatch,
+        origin: &Origin,
+        findings: &mut Findings,
+    ) {
+        self.store.check_host(secret, host, origin, findings);
     }
 
     /// Whether the credential has authorities, so that they can be left out where they may be.

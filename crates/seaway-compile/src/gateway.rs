@@ -1,17 +1,19 @@
-//! The default gateway: listeners, and the routes of all dialects merged into their virtual hosts.
+//! Listeners, and the routes of all dialects merged into their virtual hosts.
 //!
-//! HTTP is always listened on, so that a gateway without routes answers 404 rather than refusing connections. HTTPS is
-//! listened on once there is a certificate. Drafts are sorted once, all together, and then dealt out to hosts: each host's
-//! routes come out sorted without sorting each host.
+//! The default gateway always listens for HTTP where it is all there is, so that a gateway without routes answers 404
+//! rather than refusing connections; it listens for HTTPS once there is a certificate. Drafts are sorted once, all
+//! together, and then dealt out to listeners and hosts: each host's routes come out sorted without sorting each host.
+
+mod connections;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use seaway_model::{HostMatch, Listener, ListenerTls, Origin, Protocol, Route, VirtualHost};
+use seaway_model::{HostMatch, Listener, ListenerTls, Protocol, Route, ServerCertificate, VirtualHost};
 
-use crate::Options;
-use crate::draft::{Claim, Draft};
-use crate::https_cert::Certificates;
+use crate::draft::{Claim, Connections, Draft};
+use crate::presented::Presented;
+use crate::site::{Site, Sites, Socket};
 
 /// Everything that wants to be served, in the order of precedence.
 #[derive(Debug, Default)]
@@ -22,23 +24,28 @@ pub(crate) struct Wanted {
     pub(crate) fallbacks: Vec<Draft>,
     /// Hosts of Ingress rules: a default backend takes what their rules do not.
     pub(crate) ingress_hosts: HashSet<HostMatch>,
+    /// Routes of connections that are not HTTP, sorted by rank.
+    pub(crate) connections: Vec<Connections>,
+    /// Where all of it is served.
+    pub(crate) sites: Sites,
+    /// What each listener with TLS presents, settled.
+    pub(crate) presented: BTreeMap<Socket, Vec<Presented>>,
 }
 
 impl Wanted {
-    /// From drafts in any order.
-    pub(crate) fn new(
-        mut drafts: Vec<Draft>,
-        mut fallbacks: Vec<Draft>,
-        ingress_hosts: HashSet<HostMatch>,
-    ) -> Self {
-        join_wildcards(&mut drafts);
-        drafts.sort_by(|a, b| a.rank.cmp(&b.rank));
-        fallbacks.sort_by(|a, b| a.rank.cmp(&b.rank));
-        Self {
-            drafts,
-            fallbacks,
-            ingress_hosts,
-        }
+    /// Sorts, after which nothing depends on the order of the input.
+    pub(crate) fn in_order(mut self) -> Self {
+        join_wildcards(&mut self.drafts);
+        self.drafts.sort_by(|a, b| a.rank.cmp(&b.rank));
+        self.fallbacks.sort_by(|a, b| a.rank.cmp(&b.rank));
+        self.connections.sort_by(|a, b| a.rank.cmp(&b.rank));
+        self
+    }
+
+    /// What is presented there.
+    pub(crate) fn presented_on(&self, site: Option<&Site>) -> &[Presented] {
+        site.and_then(|site| self.presented.get(&site.socket))
+            .map_or(&[], Vec::as_slice)
     }
 }
 
@@ -75,68 +82,62 @@ fn join_wildcards(drafts: &mut [Draft]) {
     }
 }
 
-/// The default gateway's listeners, by name.
-pub(crate) fn listeners(
-    wanted: &Wanted,
-    certificates: &Certificates,
-    options: &Options,
-) -> Vec<Arc<Listener>> {
-    let mut listeners = vec![Arc::new(Listener {
-        name: format!("http-{}", options.http_port).into(),
-        origin: origin(),
-        address: None,
-        port: options.http_port,
-        protocol: Protocol::Http,
-        proxy_protocol: false,
-        tls: None,
-        virtual_hosts: virtual_hosts(wanted, |draft| draft.http.as_ref()),
-        l4: None,
-    })];
-    if !certificates.presented.is_empty() {
-        listeners.push(Arc::new(Listener {
-            name: format!("https-{}", options.https_port).into(),
-            origin: origin(),
-            address: None,
-            port: options.https_port,
-            protocol: Protocol::Https,
-            proxy_protocol: false,
-            tls: Some(ListenerTls {
-                certificates: certificates.presented.clone(),
-                routes: Vec::new(),
-            }),
-            virtual_hosts: virtual_hosts(wanted, |draft| draft.https.as_ref()),
-            l4: None,
-        }));
-    }
+/// All listeners, by name.
+pub(crate) fn listeners(wanted: &Wanted) -> Vec<Arc<Listener>> {
+    let mut listeners: Vec<_> = wanted
+        .sites
+        .iter()
+        .map(|site| Arc::new(listener(site, wanted)))
+        .collect();
     listeners.sort_by(|a, b| a.name.cmp(&b.name));
     listeners
 }
 
-/// Nobody wrote the default gateway.
-fn origin() -> Origin {
-    Origin {
-        api_version: "seaway.dev/v1alpha1".into(),
-        kind: "DefaultGateway".into(),
-        name: "default".into(),
-        ..Origin::default()
+fn listener(site: &Site, wanted: &Wanted) -> Listener {
+    Listener {
+        name: site.name.clone(),
+        origin: site.origin.clone(),
+        address: site.socket.address,
+        port: site.socket.port,
+        protocol: site.protocol,
+        proxy_protocol: site.proxy_protocol,
+        tls: (site.protocol == Protocol::Https).then(|| tls(site, wanted)),
+        virtual_hosts: if site.protocol.is_http() {
+            virtual_hosts(site, wanted)
+        } else {
+            Vec::new()
+        },
+        l4: connections::all(site, wanted),
     }
 }
 
-fn virtual_hosts(wanted: &Wanted, on_listener: impl Fn(&Draft) -> Option<&Arc<Route>>) -> Vec<VirtualHost> {
+fn tls(site: &Site, wanted: &Wanted) -> ListenerTls {
+    let presented = wanted.presented_on(Some(site));
+    let mut certificates: Vec<ServerCertificate> = presented
+        .iter()
+        .map(|presented| presented.certificate.clone())
+        .collect();
+    let routes = connections::by_server_name(site, wanted, &mut certificates);
+    ListenerTls { certificates, routes }
+}
+
+fn virtual_hosts(site: &Site, wanted: &Wanted) -> Vec<VirtualHost> {
     let mut hosts: BTreeMap<HostMatch, Vec<Arc<Route>>> = BTreeMap::new();
     // A host that an Ingress names is its own, even when none of its rules has a path.
-    for host in &wanted.ingress_hosts {
-        hosts.entry(host.clone()).or_default();
+    if site.default.is_some() {
+        for host in &wanted.ingress_hosts {
+            hosts.entry(host.clone()).or_default();
+        }
     }
     for draft in &wanted.drafts {
-        if let Some(route) = on_listener(draft) {
+        if let Some(route) = draft.on(site) {
             for claim in &*draft.hosts {
                 hosts.entry(claim.host.clone()).or_default().push(route.clone());
             }
         }
     }
     for (host, draft) in fallbacks(wanted) {
-        if let Some(route) = on_listener(draft) {
+        if let Some(route) = draft.on(site) {
             hosts.entry(host.clone()).or_default().push(route.clone());
         }
     }

@@ -24,7 +24,7 @@ use seaway_model::{
 
 pub(crate) use self::matching::elements;
 use crate::Options;
-use crate::draft::{Claim, Draft, Purpose};
+use crate::draft::{Claim, Draft, Purpose, Served};
 use crate::findings::{Findings, Reporter, origin_of, place};
 use crate::objects::is_kalm;
 use crate::order::{ObjectRank, Rank};
@@ -132,8 +132,10 @@ impl Made<'_> {
         Draft {
             rank: self.rank.clone(),
             hosts: self.hosts.clone(),
-            http: self.listeners.http.then_some(plain),
-            https: self.listeners.https.then_some(real),
+            served: Served::ByDefault {
+                http: self.listeners.http.then_some(plain),
+                https: self.listeners.https.then_some(real),
+            },
             purpose: Purpose::Rule,
             pos: self.pos,
         }
@@ -169,9 +171,17 @@ impl Made<'_> {
             pos: self.pos,
         };
         let draft = sibling.draft(policies, action);
-        Some(Draft {
+        let served = Served::ByDefault {
             // Where everything is redirected there is no CORS answer to be had.
-            http: draft.http.filter(|_| self.listeners.redirect.is_none()),
+            http: draft
+                .served
+                .http()
+                .filter(|_| self.listeners.redirect.is_none())
+                .cloned(),
+            https: draft.served.https().cloned(),
+        };
+        Some(Draft {
+            served,
             purpose: Purpose::Preflight,
             ..draft
         })

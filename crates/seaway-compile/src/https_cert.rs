@@ -11,7 +11,6 @@ pub(crate) mod store;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use seaway_api::https_cert::HttpsCert;
@@ -22,9 +21,10 @@ use seaway_model::{Code, HostMatch, IssuerKind, Material, Origin, Secret, Secret
 use self::issuer::Issuers;
 use self::store::{Reference, Store};
 use crate::Options;
-use crate::findings::{Findings, Reporter, origin_of, place, whereabouts};
+use crate::findings::{Findings, Reporter, origin_of, place};
 use crate::objects::{Objects, is_kalm};
 use crate::order::ObjectRank;
+use crate::presented::Presented;
 
 /// Namespace of the Secrets of Kalm's cluster-scoped HttpsCerts.
 const KALM_SECRET_NAMESPACE: &str = "istio-system";
@@ -34,30 +34,10 @@ const KALM_SECRET_NAMESPACE: &str = "istio-system";
 pub(crate) struct Certificates {
     /// By name.
     pub(crate) secrets: BTreeMap<SecretName, Arc<Secret>>,
-    /// Most specific host first, each host once.
-    pub(crate) presented: Vec<ServerCertificate>,
+    /// What is wanted on the default gateway's listener with TLS.
+    pub(crate) presented: Vec<Presented>,
     /// Domains that an authority is asked for, each where it is written.
     pub(crate) ordered: Vec<crate::draft::Claim>,
-}
-
-impl Certificates {
-    /// Whether a client that asks for this host gets a certificate.
-    pub(crate) fn cover(&self, host: &HostMatch) -> bool {
-        let presents = |wanted: &HostMatch| {
-            self.presented
-                .binary_search_by(|certificate| certificate.host.cmp(wanted))
-                .is_ok()
-        };
-        let one_label = match host {
-            HostMatch::Exact(name) => name.find('.').and_then(|dot| name.get(dot..)),
-            HostMatch::Suffix(suffix) | HostMatch::OneLabel(suffix) => Some(&**suffix),
-            // Of all hosts, those that have a certificate are served.
-            HostMatch::Any => return !self.presented.is_empty(),
-        };
-        presents(host)
-            || one_label.is_some_and(|suffix| presents(&HostMatch::OneLabel(suffix.into())))
-            || presents(&HostMatch::Any)
-    }
 }
 
 /// Compiles the certificates of all objects; the Ingresses are those that Seaway serves.
@@ -71,7 +51,7 @@ pub(crate) fn compile<'a>(
         store: Store::new(objects, options.now),
         issuers: Issuers::new(objects),
         made: BTreeMap::new(),
-        claims: Vec::new(),
+        presented: Vec::new(),
         ordered: Vec::new(),
     };
     for object in &objects.https_certs {
@@ -80,29 +60,25 @@ pub(crate) fn compile<'a>(
     for object in ingresses {
         collector.ingress(object, findings);
     }
-    collector.finish(findings)
-}
-
-/// A certificate that an object wants presented for a host.
-struct Claim {
-    rank: ObjectRank,
-    host: HostMatch,
-    secret: SecretName,
-    origin: Origin,
+    Certificates {
+        secrets: collector.made,
+        presented: collector.presented,
+        ordered: collector.ordered,
+    }
 }
 
 /// A domain as an object writes it.
-struct Domain {
-    host: HostMatch,
-    field: String,
-    pos: Pos,
+pub(crate) struct Domain {
+    pub(crate) host: HostMatch,
+    pub(crate) field: String,
+    pub(crate) pos: Pos,
 }
 
 struct Collector<'a> {
     store: Store<'a>,
     issuers: Issuers<'a>,
     made: BTreeMap<SecretName, Arc<Secret>>,
-    claims: Vec<Claim>,
+    presented: Vec<Presented>,
     ordered: Vec<crate::draft::Claim>,
 }
 
@@ -220,36 +196,11 @@ impl Collector<'_> {
     }
 
     fn claim(&mut self, rank: &ObjectRank, secret: &SecretName, domains: Vec<Domain>, origin: &Origin) {
-        self.claims.extend(domains.into_iter().map(|domain| Claim {
+        self.presented.extend(domains.into_iter().map(|domain| Presented {
             rank: rank.clone(),
-            secret: secret.clone(),
             origin: place(origin, &domain.field, domain.pos),
-            host: domain.host,
+            certificate: ServerCertificate::new(domain.host, secret.clone()),
         }));
-    }
-
-    /// The older object wins a host, then the first by namespace and name.
-    fn finish(mut self, findings: &mut Findings) -> Certificates {
-        self.claims
-            .sort_by(|a, b| (&a.rank, &a.origin).cmp(&(&b.rank, &b.origin)));
-        let mut winners: BTreeMap<HostMatch, Claim> = BTreeMap::new();
-        for claim in self.claims {
-            match winners.entry(claim.host.clone()) {
-                Entry::Vacant(free) => {
-                    free.insert(claim);
-                }
-                Entry::Occupied(taken) if taken.get().secret == claim.secret => {}
-                Entry::Occupied(taken) => report_conflict(taken.get(), claim, findings),
-            }
-        }
-        Certificates {
-            secrets: self.made,
-            ordered: self.ordered,
-            presented: winners
-                .into_values()
-                .map(|claim| ServerCertificate::new(claim.host, claim.secret))
-                .collect(),
-        }
     }
 }
 
@@ -295,19 +246,4 @@ fn ingress_domains(tls: &Spanned<IngressTls>, index: usize, reporter: &mut Repor
         }];
     }
     domains(&tls.hosts, &format!("spec.tls[{index}].hosts"), reporter)
-}
-
-fn report_conflict(winner: &Claim, loser: Claim, findings: &mut Findings) {
-    let message = format!(
-        "{} has a certificate for \"{}\" already{}, so this one is not presented for it",
-        winner.origin,
-        loser.host,
-        whereabouts(&winner.origin)
-    );
-    findings.report(
-        Code::CertificateConflict,
-        loser.origin,
-        message,
-        "remove the host from one of the two; the older object wins",
-    );
 }

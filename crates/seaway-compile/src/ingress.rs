@@ -21,7 +21,7 @@ use seaway_model::{
     Origin, PathMatch, Route, Target,
 };
 
-use crate::draft::{Claim, Draft, Purpose};
+use crate::draft::{Claim, Draft, Purpose, Served};
 use crate::findings::{Findings, Reporter, origin_of, place};
 use crate::http_route::elements;
 use crate::order::{ObjectRank, Rank};
@@ -273,8 +273,10 @@ fn draft(rank: Rank, hosts: Arc<[Claim]>, route: Arc<Route>) -> Draft {
     Draft {
         rank,
         hosts,
-        http: Some(route.clone()),
-        https: Some(route),
+        served: Served::ByDefault {
+            http: Some(route.clone()),
+            https: Some(route),
+        },
         purpose: Purpose::Rule,
         pos: Pos::default(),
     }

@@ -16,8 +16,10 @@ mod istio;
 mod node_port;
 mod objects;
 mod order;
+mod presented;
 mod problem;
 mod resolve;
+mod site;
 mod status;
 #[cfg(test)]
 mod testing;
@@ -29,13 +31,15 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use seaway_api::Resources;
-use seaway_model::{Locality, Model, Report};
+use seaway_model::{Locality, Model, Protocol, Report};
 
+use crate::credential::Credentials;
 use crate::findings::{Findings, origin_of};
 use crate::gateway::Wanted;
 use crate::ingress::class::Classes;
 use crate::objects::Objects;
 use crate::resolve::Resolver;
+use crate::site::{DefaultGateway, Sites, Socket};
 
 /// What compiling needs to know besides the resources.
 #[derive(Clone, Debug)]
@@ -48,6 +52,10 @@ pub struct Options {
     pub https_port: u16,
     /// The DNS suffix of Services: `NAME.NAMESPACE.svc.` and this.
     pub cluster_domain: Arc<str>,
+    /// The labels that a Gateway's selector must find for the Gateway to be served; `None` serves every one.
+    pub gateway_labels: Option<BTreeMap<Arc<str>, Arc<str>>>,
+    /// The port at which clients in the cluster name services by their hosts; `None`: there is none.
+    pub mesh_port: Option<u16>,
     /// Where the gateway itself stands, for localities of DestinationRules; `None`: nobody has said.
     pub locality: Option<Locality>,
     /// Labels of the gateway itself, for `failoverPriority`.
@@ -61,6 +69,8 @@ impl Default for Options {
             http_port: 80,
             https_port: 443,
             cluster_domain: "cluster.local".into(),
+            gateway_labels: None,
+            mesh_port: None,
             locality: None,
             locality_labels: BTreeMap::new(),
         }
@@ -102,24 +112,65 @@ pub fn compile(resources: &Resources, options: &Options) -> (Model, Report) {
         ingress_hosts.extend(compiled.hosts);
     }
 
+    // Gateways come before VirtualServices, which are served through them, and ports are given out to objects before the
+    // default gateway takes what is left.
+    let mut sites = Sites::default();
+    let mut credentials = Credentials::new(&objects, options.now);
+    let mut gateways =
+        istio::gateway::compile(&objects.istio_gateways, options, &mut credentials, &mut sites, &mut findings);
+    let services = istio::virtual_service::compile(
+        &objects,
+        &gateways,
+        &credentials,
+        options,
+        &mut resolver,
+        &mut findings,
+    );
+    drafts.append(&mut gateways.drafts);
+    drafts.extend(services.drafts);
+    let mut connections = services.connections;
+    connections.append(&mut gateways.connections);
+
     // Certificates come before listeners, since HTTPS is listened on only where there is one.
     let certificates = https_cert::compile(&objects, &ingresses, options, &mut findings);
+    let mut claims = gateways.presented;
+    let default_is_used = !(objects.http_routes.is_empty() && ingresses.is_empty() && objects.https_certs.is_empty());
+    if default_is_used || sites.is_empty() {
+        sites.serve_default(DefaultGateway::Http, options, &mut findings);
+        let https = Socket::any(options.https_port);
+        if !certificates.presented.is_empty() || sites.speaks(https, Protocol::Https) {
+            sites.serve_default(DefaultGateway::Https, options, &mut findings);
+            claims.entry(https).or_default().extend(certificates.presented);
+        }
+    }
+    if let Some(socket) = options.mesh_port.and_then(|port| sites.serve_mesh(port, &mut findings)) {
+        drafts.extend(istio::mesh::drafts(socket, &services.mesh, &mut resolver, &mut findings));
+    }
 
     // Only here do routes of different objects meet, and precedence is decided once and for all.
-    let wanted = Wanted::new(drafts, fallbacks, ingress_hosts);
+    let wanted = Wanted {
+        drafts,
+        fallbacks,
+        ingress_hosts,
+        connections,
+        sites,
+        presented: presented::settle_all(claims, &mut findings),
+    }
+    .in_order();
 
     // What is odd about all of them together can be said once they stand in order.
     conflict::shared_hosts(&wanted, &mut findings);
-    conflict::hosts_without_certificate(&wanted, &certificates, &ingresses, &mut findings);
-    conflict::domains_not_served(&wanted, &certificates, &mut findings);
+    conflict::hosts_without_certificate(&wanted, &ingresses, &mut findings);
+    conflict::domains_not_served(&wanted, &certificates.ordered, &mut findings);
     unreachable::report(&wanted, &mut findings);
 
-    let mut listeners = gateway::listeners(&wanted, &certificates, options);
+    let mut listeners = gateway::listeners(&wanted);
     node_port::add(&mut listeners, &objects, &mut resolver, &mut findings);
 
     // Nothing resolves anything from here on, so that what nobody asked for is known.
     let resolved = resolver.finish(&mut findings);
-    let mut secrets = certificates.secrets.clone();
+    let mut secrets = certificates.secrets;
+    secrets.extend(gateways.secrets);
     secrets.extend(resolved.secrets);
     let model = Model {
         listeners,
@@ -131,7 +182,9 @@ pub fn compile(resources: &Resources, options: &Options) -> (Model, Report) {
     let diagnostics = findings.finish();
     let known = (objects.http_routes.iter().map(|object| origin_of(&object.meta)))
         .chain(objects.https_certs.iter().map(|object| origin_of(&object.meta)))
-        .chain(ingresses.iter().map(|object| origin_of(&object.meta)));
+        .chain(ingresses.iter().map(|object| origin_of(&object.meta)))
+        .chain(objects.istio_gateways.iter().map(|object| origin_of(&object.meta)))
+        .chain(objects.virtual_services.iter().map(|object| origin_of(&object.meta)));
     let statuses = status::statuses(known, &resources.problems, &diagnostics, &model);
     let report = Report {
         diagnostics,

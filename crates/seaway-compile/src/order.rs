@@ -1,9 +1,16 @@
 //! Which route wins, decided once.
 //!
-//! All routes of a host are sorted by `Rank`, and engines take the first that matches. The order is that of HttpRoute,
-//! and it holds for Ingress too: "the longest matching path wins, and Exact beats Prefix at equal length" is the same as
-//! "exact first, then the longest prefix", because an exact match is as long as the request's path, and no path that
-//! matches by prefix can be longer (its trailing slash does not count).
+//! All routes of a host are sorted by `Rank`, and engines take the first that matches. Three blocks stand one after the
+//! other: what a server says for all of its hosts; the rules of VirtualServices; everything else.
+//!
+//! **VirtualServices** keep the order in which their rules are written, and the older object goes first. As Istio does it,
+//! rules that take everything come after all others of the block, so that of two VirtualServices of one host neither can
+//! hide the other by being older. Inside one VirtualService nothing is moved: what follows a rule that takes everything is
+//! dead, and that is said.
+//!
+//! **Everything else** has the order of HttpRoute, and it holds for Ingress too: "the longest matching path wins, and Exact
+//! beats Prefix at equal length" is the same as "exact first, then the longest prefix", because an exact match is as long
+//! as the request's path, and no path that matches by prefix can be longer (its trailing slash does not count).
 //!
 //! Three things that the rule leaves open are decided here:
 //! - `/` takes everything and comes after the regular expressions. Were it a prefix like others, no expression beside a
@@ -15,15 +22,37 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use seaway_api::Meta;
-use seaway_model::{Conditions, PathMatch};
+use seaway_model::{Conditions, Origin, PathMatch};
 
 /// The place of a route among the routes of its host; smaller goes first.
 ///
-/// Fields are compared in the order they are written here.
+/// Variants, and fields within them, are compared in the order they are written here.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Rank {
-    /// A default backend comes after every rule.
-    pub(crate) fallback: bool,
+pub(crate) enum Rank {
+    /// What a server says for all of its hosts: a redirect to HTTPS, or a refusal.
+    Server(Arc<ObjectRank>),
+    /// A rule of an object that keeps its own order.
+    Listed(Listed),
+    /// A rule whose place follows from what it matches.
+    Sorted(Sorted),
+    /// A default backend, by the number it has in its object.
+    Fallback(Arc<ObjectRank>, u32),
+}
+
+/// The place of a VirtualService's rule.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Listed {
+    /// Whether it takes every request.
+    pub(crate) takes_everything: bool,
+    /// Its VirtualService; of a delegated rule that which delegates.
+    pub(crate) object: Arc<ObjectRank>,
+    /// Counts the alternatives of all rules, in the order they are written.
+    pub(crate) position: usize,
+}
+
+/// The place of a rule of an HttpRoute or an Ingress.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Sorted {
     path: PathRank,
     any_method: bool,
     headers: Reverse<usize>,
@@ -58,6 +87,17 @@ pub(crate) struct ObjectRank {
 }
 
 impl ObjectRank {
+    /// Of an object of which nobody asks how old it is.
+    pub(crate) fn of(origin: &Origin) -> Self {
+        Self {
+            age: (true, 0),
+            namespace: origin.namespace.clone(),
+            name: origin.name.clone(),
+            kind: origin.kind.clone(),
+            api_version: origin.api_version.clone(),
+        }
+    }
+
     /// Of an object.
     pub(crate) fn new(meta: &Meta) -> Self {
         Self {
@@ -71,10 +111,9 @@ impl ObjectRank {
 }
 
 impl Rank {
-    /// Of a route: `rule` and `index` count inside its object.
+    /// Of a route whose place follows from its conditions: `rule` and `index` count inside its object.
     pub(crate) fn new(conditions: &Conditions, object: &Arc<ObjectRank>, rule: u32, index: usize) -> Self {
-        Self {
-            fallback: false,
+        Self::Sorted(Sorted {
             path: PathRank::new(&conditions.path),
             any_method: conditions.methods.is_empty(),
             headers: Reverse(conditions.headers.len() + conditions.cookies.len()),
@@ -83,23 +122,23 @@ impl Rank {
             rule,
             index,
             not_preflight: true,
-        }
+        })
     }
 
-    /// Right before this one.
+    /// Right before this one, which must be of a route whose place follows from its conditions.
     pub(crate) fn preflight(&self) -> Self {
-        Self {
-            not_preflight: false,
-            ..self.clone()
+        match self {
+            Self::Sorted(sorted) => Self::Sorted(Sorted {
+                not_preflight: false,
+                ..sorted.clone()
+            }),
+            other => other.clone(),
         }
     }
 
     /// Of a default backend.
     pub(crate) fn fallback(object: &Arc<ObjectRank>, rule: u32) -> Self {
-        Self {
-            fallback: true,
-            ..Self::new(&Conditions::default(), object, rule, 0)
-        }
+        Self::Fallback(object.clone(), rule)
     }
 }
 

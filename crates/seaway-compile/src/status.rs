@@ -21,6 +21,7 @@ fn conditions_of(object: &ObjectRef) -> &'static [&'static str] {
         ("seaway.dev" | "core.kalm.dev", "HttpRoute") => &["Accepted", "Programmed", "ResolvedRefs"],
         ("seaway.dev" | "core.kalm.dev", "HttpsCert") => &["Ready"],
         ("networking.k8s.io", "Ingress") => &["Accepted", "ResolvedRefs"],
+        ("networking.istio.io", "Gateway" | "VirtualService") => &["Accepted", "Programmed", "ResolvedRefs"],
         _ => &[],
     }
 }

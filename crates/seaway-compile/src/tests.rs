@@ -2,5 +2,6 @@
 
 mod longest;
 mod order;
+mod registry;
 mod report;
 mod shuffled;

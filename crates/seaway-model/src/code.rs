@@ -77,6 +77,7 @@ macro_rules! codes {
 
 const NOT_ACCEPTED: Option<(&str, &str)> = Some(("Accepted", "Invalid"));
 const NOT_RESOLVED: Option<(&str, &str)> = Some(("ResolvedRefs", "BackendNotFound"));
+const NO_GATEWAY: Option<(&str, &str)> = Some(("ResolvedRefs", "GatewayNotFound"));
 const BAD_CERTIFICATE: Option<(&str, &str)> = Some(("ResolvedRefs", "InvalidCertificateRef"));
 
 codes! {
@@ -194,6 +195,30 @@ codes! {
     /// Two IngressClasses are the default.
     TwoDefaultClasses = "SW0405", Error, NOT_ACCEPTED,
         "An Ingress without a class is then left alone, as Kubernetes refuses to admit it. Keep one default.";
+    /// A Gateway is not there.
+    GatewayNotFound = "SW0601", Error, NO_GATEWAY,
+        "The VirtualService is not served through that Gateway; through others that it names it is. Create the Gateway, or correct its name or namespace.";
+    /// No server serves a host or a rule of a VirtualService.
+    NotServed = "SW0602", Warning, None,
+        "No request for the host, or none that the rule would take, comes to this VirtualService. Name the host in a server of one of its Gateways, for this namespace, or correct the host, or the port or Gateway of the rule.";
+    /// Two protocols are asked for on one port.
+    PortConflict = "SW0603", Error, Some(("Accepted", "PortUnavailable")),
+        "The older object has the port; the server, or the flag, that is named is left out. Give one of the two another port.";
+    /// A Gateway that no selector finds.
+    ForeignGateway = "SW0604", Info, None,
+        "Its selector does not name the labels that Seaway has here (--gateway-label), so it belongs to another proxy, and is left alone.";
+    /// Routes that do not fit the protocol of a port.
+    ProtocolMismatch = "SW0605", Warning, None,
+        "HTTP rules hold on servers for HTTP and HTTPS, tls rules on servers that pass TLS through, tcp rules on servers for TCP and on those that end TLS without HTTP. Correct the protocol of the port, or the kind of the rules.";
+    /// A weight that does nothing.
+    UselessWeight = "SW0606", Warning, None,
+        "A single destination gets every request, whatever its weight, and one of weight zero gets none. Remove the weight, or the destination.";
+    /// A delegation that cannot be followed.
+    BadDelegate = "SW0607", Error, NOT_ACCEPTED,
+        "The rule, or that alternative of it, is left out. A delegate has no hosts, does not delegate again, and matches only what the rule that delegates to it matches.";
+    /// Rules for traffic inside the cluster, and nothing that holds them.
+    MeshNotServed = "SW0608", Info, None,
+        "A VirtualService that names no Gateway, or the word mesh, is for requests from inside the cluster. Seaway has no sidecars; it holds such rules on a port of its own, where clients name services by their hosts (--mesh-port). Name a Gateway if the rules were meant for requests from outside.";
     /// A file that could not be watched.
     NotWatched = "SW0501", Warning, None,
         "Changes are not seen by themselves; send SIGHUP to reload.";

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use regex_automata::nfa::thompson;
 use serde::{Deserialize, Serialize};
 
+mod example;
+
 /// Longest accepted source, in bytes.
 const MAX_SOURCE: usize = 4096;
 /// Largest accepted automaton, in bytes.
@@ -64,6 +66,22 @@ impl Pattern {
     #[must_use]
     pub fn source(&self) -> &str {
         &self.0
+    }
+
+    /// A short text that matches as a whole, for people to see what the expression takes. `None` where finding one is
+    /// not easy.
+    #[must_use]
+    pub fn example(&self) -> Option<String> {
+        example::of(&self.0)
+    }
+
+    /// Whether it matches a whole text. Slow, for deciding while configuration is compiled; `seaway-route` matches
+    /// requests.
+    #[must_use]
+    pub fn is_match(&self, text: &str) -> bool {
+        use regex_automata::nfa::thompson::pikevm::PikeVM;
+        // It was built when the pattern was made, so it can be built.
+        PikeVM::new(&self.anchored()).is_ok_and(|vm| vm.is_match(&mut vm.create_cache(), text))
     }
 
     /// The expression that matches the whole value.

@@ -8,6 +8,7 @@ use http::HeaderValue;
 
 use crate::downstream::{Connections, Counters};
 use crate::options::Options;
+use crate::pipeline::proof;
 use crate::snapshot::{Published, Snapshot};
 use crate::tls::{Certificates, ClientCertificate};
 use crate::upstream::Registry;
@@ -71,6 +72,7 @@ pub struct Connection {
 #[derive(Clone, Debug, Default)]
 pub struct Made {
     peer_text: OnceLock<HeaderValue>,
+    client_text: OnceLock<Option<HeaderValue>>,
 }
 
 /// What the handshake said.
@@ -89,6 +91,13 @@ impl Connection {
             let text = Bytes::from_owner(self.peer.ip().to_canonical().to_string().into_bytes());
             HeaderValue::from_maybe_shared(text).unwrap_or(HeaderValue::from_static("unknown"))
         })
+    }
+
+    /// The client's certificate as `x-forwarded-client-cert` has it, where it has shown one.
+    pub(crate) fn client_text(&self) -> Option<&HeaderValue> {
+        let client = self.tls.as_ref()?.client.as_deref()?;
+        let text = self.made.client_text.get_or_init(|| proof::element(client));
+        text.as_ref()
     }
 
     /// The newest configuration; call it once per request.

@@ -24,6 +24,7 @@ mod identity;
 mod kept;
 mod mirror;
 mod outgoing;
+pub(crate) mod proof;
 mod redirect;
 mod retry;
 mod shares;
@@ -75,6 +76,8 @@ pub async fn handle(connection: Arc<Connection>, mut request: Request<Incoming>)
     if !trusted {
         normalize::distrust(request.headers_mut());
     }
+    // Who the client has proved to be is no lie, and a route may ask for it.
+    proof::vouch(&exchange.connection, request.headers_mut());
 
     // Who the request is for, said in one way only. After this, all stages read the same host and path.
     let host = match host {

@@ -213,6 +213,10 @@ metrics! {
     DOWNSTREAM_CONNECTIONS = Gauge "seaway_downstream_connections" &[];
     /// Connections accepted from clients.
     DOWNSTREAM_CONNECTIONS_TOTAL = Counter "seaway_downstream_connections_total" &[];
+    /// Sessions of datagrams under way.
+    DOWNSTREAM_SESSIONS = Gauge "seaway_downstream_sessions" &[];
+    /// Datagrams of clients and answers to them that were lost here: nobody to go to, no room, too many sessions.
+    DOWNSTREAM_DATAGRAMS_DROPPED = Counter "seaway_downstream_datagrams_dropped_total" &[];
     /// Connections and requests refused by a guard before they were routed, by its reason.
     DOWNSTREAM_REFUSED = Counter "seaway_downstream_refused_total" &["reason"];
     /// Open connections to the endpoints of a cluster, idle ones included.

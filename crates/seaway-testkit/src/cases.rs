@@ -76,6 +76,10 @@ pub struct CaseOptions {
     pub locality_label: BTreeMap<String, String>,
     /// `--cluster-domain`
     pub cluster_domain: Option<String>,
+    /// `--gateway-label`
+    pub gateway_label: BTreeMap<String, String>,
+    /// `--mesh-port`
+    pub mesh_port: Option<u16>,
 }
 
 /// Every case below `root`, by id; and what lies there that is no part of a case.

@@ -320,6 +320,9 @@ pub struct LimitArgs {
     /// Connections from clients, all together.
     #[arg(long, value_name = "N", default_value = "50000")]
     pub max_connections: usize,
+    /// Sessions of datagrams, all together.
+    #[arg(long, value_name = "N", default_value = "10000")]
+    pub max_sessions: usize,
     /// HTTP/2 streams a connection may have open.
     #[arg(long, value_name = "N", default_value = "128")]
     pub max_concurrent_streams: u32,

@@ -8,8 +8,8 @@ use anyhow::{Context, Result, bail, ensure};
 use super::gateway::{Gateway, HOST};
 use crate::{parts, project};
 
-/// After this many seconds the scan is ended. It takes fifty to ninety on two cores.
-const SECONDS: &str = "115";
+/// After this many seconds the scan is ended. It takes fifty to ninety on two cores that have nothing else to do.
+const SECONDS: &str = "400";
 
 /// Programs that testssl calls and this task does not bring, with the package of Debian that has them. Any of a line is
 /// enough.

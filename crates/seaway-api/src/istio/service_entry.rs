@@ -273,8 +273,8 @@ fn check_resolution(entry: &ServiceEntry, cx: &mut Cx, node: &Node<'_>) {
         }
     }
     if entry.resolution.value == Resolution::DynamicDns {
-        let message = "DYNAMIC_DNS is not implemented: the hosts answer 503";
-        let help = "name the hosts, with the resolution DNS";
+        let message = "DYNAMIC_DNS looks up the names that routes write out; at the wildcard itself requests are answered 503";
+        let help = "name the hosts that are meant in the destinations of routes";
         cx.report_in(
             "resolution",
             ProblemKind::IgnoredField,

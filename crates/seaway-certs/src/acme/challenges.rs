@@ -76,7 +76,7 @@ impl Challenges {
         Ok(())
     }
 
-    /// Has exactly these answers, which another process has published. Looked at every second, so a table that is the
+    /// Has exactly these answers, which another process has published. Looked at four times a second, so a table that is the
     /// same is left alone: the key of a handshake takes time to make.
     pub(crate) fn replace(&self, proofs: &[Proof]) -> Result<(), rcgen::Error> {
         let known = self.kept.load();

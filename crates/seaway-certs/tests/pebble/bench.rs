@@ -15,6 +15,8 @@ use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::rustls;
 
 const DEADLINE: Duration = Duration::from_secs(60);
+/// Between two questions.
+const PACE: Duration = Duration::from_millis(5);
 
 pub struct Bench {
     pub dns: ChallengeDns,
@@ -139,14 +141,15 @@ impl Bench {
         calls.iter().map(words).collect()
     }
 
-    /// The status, when it is so. Nothing tells of it, so the scheduler is asked until then.
+    /// The status, when it is so. Nothing tells of it, so it is asked for until then.
     pub async fn status(&self, so: impl Fn(&CertStatus) -> bool) -> CertStatus {
+        let mut pace = tokio::time::interval(PACE);
         let found = tokio::time::timeout(DEADLINE, async {
             loop {
                 if let Some(status) = self.manager().status().into_iter().find(|status| so(status)) {
                     return status;
                 }
-                tokio::task::yield_now().await;
+                pace.tick().await;
             }
         });
         let failed = || panic!("it never was so: {:#?}", self.manager().status());

@@ -36,6 +36,8 @@ impl Leaf {
         match host {
             HostMatch::Any => true,
             HostMatch::Exact(name) => self.names.iter().any(|pattern| pattern.matches(name)),
+            // The certificate's wildcard is for one label, which is as much as a certificate can cover.
+            HostMatch::Suffix(suffix) => self.names.contains(&HostMatch::OneLabel(suffix.clone())),
             wildcard => self.names.contains(wildcard),
         }
     }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use seaway_api::core::Secret as ApiSecret;
 use seaway_api::{Object, Spanned};
-use seaway_model::{Code, Material, Secret, SecretName};
+use seaway_model::{Code, HostMatch, Material, Origin, Secret, SecretName};
 
 use super::Domain;
 use super::key_pair::{self, KeyPairError, Leaf};
-use crate::findings::{Reporter, origin_of, whereabouts};
+use crate::findings::{Findings, Reporter, origin_of, place, whereabouts};
 use crate::objects::Objects;
 
 const SECONDS_A_DAY: i64 = 86_400;
@@ -104,19 +104,29 @@ impl<'a> Store<'a> {
 
     /// Says so when a certificate does not cover a domain it is used for.
     pub(super) fn check_domain(&self, secret: &SecretName, domain: &Domain, reporter: &mut Reporter<'_>) {
+        let origin = place(reporter.origin, &domain.field, domain.pos);
+        self.check_host(secret, &domain.host, &origin, reporter.findings);
+    }
+
+    /// The same for a host that is written at `origin`.
+    pub(crate) fn check_host(
+        &self,
+        secret: &SecretName,
+        host: &HostMatch,
+        origin: &Origin,
+        findings: &mut Findings,
+    ) {
         let Some(Ok(good)) = self.checked.get(secret) else {
             return;
         };
-        if good.leaf.covers(&domain.host) {
+        if good.leaf.covers(host) {
             return;
         }
-        reporter.report(
+        findings.report(
             Code::CertificateHostMismatch,
-            &domain.field,
-            domain.pos,
+            origin.clone(),
             format!(
-                "the certificate in Secret {secret} does not cover \"{}\": it is for {}",
-                domain.host,
+                "the certificate in Secret {secret} does not cover \"{host}\": it is for {}",
                 good.leaf.names()
             ),
             "use a certificate that names this host, or correct the host",

@@ -107,15 +107,8 @@ impl<'a> Entries<'a> {
 impl Entry<'_> {
     fn visible_from(&self, client: &str) -> bool {
         let meta = &self.object.meta;
-        // One per host and reference; the list is seldom longer than one.
-        let export_to: Vec<_> = self
-            .object
-            .spec
-            .export_to
-            .iter()
-            .map(|to| to.value.clone())
-            .collect();
-        visible(&export_to, &meta.namespace, client)
+        let export_to = self.object.spec.export_to.iter().map(|to| &to.value);
+        visible(export_to, &meta.namespace, client)
     }
 }
 

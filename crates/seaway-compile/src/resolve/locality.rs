@@ -230,3 +230,6 @@ fn matches(place: &Locality, pattern: &str) -> bool {
         && any_or(zone, &place.zone)
         && any_or(subzone, &place.subzone)
 }
+
+#[cfg(test)]
+mod tests;

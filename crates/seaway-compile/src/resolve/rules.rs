@@ -41,7 +41,8 @@ pub(crate) struct Rule {
     rank: ObjectRank,
     used: Cell<bool>,
     /// Another rule that was used where this one could have been.
-    beaten_by: RefCell<Option<Origin>>,
+    /// Its host may be another pattern.
+    beaten_by: RefCell<Option<(Origin, Arc<str>)>>,
 }
 
 /// A subset.
@@ -155,10 +156,15 @@ impl Subset {
     }
 }
 
-/// Whether an object of `owner` that is exported to these namespaces can be seen from `client`.
-pub(super) fn visible(export_to: &[Visibility], owner: &str, client: &str) -> bool {
-    export_to.is_empty()
-        || export_to.iter().any(|visibility| match visibility {
+/// Whether an object of `owner` that is exported to these namespaces, to all if there are none, can be seen from `client`.
+pub(super) fn visible<'v>(
+    export_to: impl IntoIterator<Item = &'v Visibility>,
+    owner: &str,
+    client: &str,
+) -> bool {
+    let mut export_to = export_to.into_iter().peekable();
+    export_to.peek().is_none()
+        || export_to.any(|visibility| match visibility {
             Visibility::All => true,
             Visibility::Own => *owner == *client,
             Visibility::Nobody => false,
@@ -232,7 +238,7 @@ impl Rules {
                     Some(first) if !Rc::ptr_eq(&first.rule, rule) => {
                         rule.beaten_by
                             .borrow_mut()
-                            .get_or_insert_with(|| first.rule.origin.clone());
+                            .get_or_insert_with(|| (first.rule.origin.clone(), first.rule.host.clone()));
                     }
                     Some(_) => {}
                     None => {
@@ -267,15 +273,23 @@ impl Rules {
 
 fn unused(rule: &Rule, is_known: &impl Fn(&str, &str) -> bool) -> (Code, String, String) {
     let host = &rule.host;
-    if let Some(other) = &*rule.beaten_by.borrow() {
-        let at = whereabouts(other);
-        return (
-            Code::DestinationRuleConflict,
-            format!("{other}{at} holds for \"{host}\" instead wherever a route leads there"),
-            "keep one of the two; the namespace that refers comes before that of the service, and an exact host before \
-             a wildcard"
-                .to_owned(),
-        );
+    if let Some((origin, pattern)) = &*rule.beaten_by.borrow() {
+        let at = whereabouts(origin);
+        // A wildcard is there to be overridden, and one host is not written twice by intention.
+        return match pattern == host {
+            true => (
+                Code::DestinationRuleConflict,
+                format!("{origin}{at} holds for \"{host}\" instead wherever a route leads there"),
+                "keep one of the two; the namespace that refers comes before that of the service, and that before the \
+                 root namespace"
+                    .to_owned(),
+            ),
+            false => (
+                Code::DestinationRuleUnused,
+                format!("where a route leads to \"{host}\", a more specific rule holds: {origin}{at}"),
+                "it is used as soon as a route leads to another host that it covers".to_owned(),
+            ),
+        };
     }
     if is_known(host, &rule.namespace) {
         return (

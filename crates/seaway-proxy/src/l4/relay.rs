@@ -193,8 +193,8 @@ impl Half {
     fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        from: &mut impl Side,
-        to: &mut impl Side,
+        from: &mut (impl AsyncRead + Unpin),
+        to: &mut (impl AsyncWrite + Unpin),
     ) -> Poll<Result<(), Broken>> {
         loop {
             match self.phase {
@@ -214,7 +214,11 @@ impl Half {
     }
 
     /// Writes what is kept.
-    fn poll_rest(&mut self, cx: &mut Context<'_>, to: &mut impl Side) -> Poll<io::Result<()>> {
+    fn poll_rest(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: &mut (impl AsyncWrite + Unpin),
+    ) -> Poll<io::Result<()>> {
         while let Some(rest) = self.rest.get(self.at..).filter(|rest| !rest.is_empty()) {
             let count = ready!(write(cx, to, rest))?;
             self.at += count;
@@ -229,8 +233,8 @@ impl Half {
     fn poll_fresh(
         &mut self,
         cx: &mut Context<'_>,
-        from: &mut impl Side,
-        to: &mut impl Side,
+        from: &mut (impl AsyncRead + Unpin),
+        to: &mut (impl AsyncWrite + Unpin),
     ) -> Poll<Result<usize, Broken>> {
         space::with(|space| self.poll_through(cx, from, to, space))
     }
@@ -238,8 +242,8 @@ impl Half {
     fn poll_through(
         &mut self,
         cx: &mut Context<'_>,
-        from: &mut impl Side,
-        to: &mut impl Side,
+        from: &mut (impl AsyncRead + Unpin),
+        to: &mut (impl AsyncWrite + Unpin),
         space: &mut [u8],
     ) -> Poll<Result<usize, Broken>> {
         let mut buffer = ReadBuf::new(space);
@@ -273,7 +277,11 @@ impl Half {
     }
 
     /// With nothing to read, what was written has to leave.
-    fn poll_flush(&mut self, cx: &mut Context<'_>, to: &mut impl Side) -> Poll<Result<usize, Broken>> {
+    fn poll_flush(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: &mut (impl AsyncWrite + Unpin),
+    ) -> Poll<Result<usize, Broken>> {
         if self.is_unflushed {
             ready!(Pin::new(to).poll_flush(cx)).map_err(|_| Broken::Writing)?;
             self.is_unflushed = false;
@@ -287,9 +295,12 @@ impl Half {
     }
 }
 
-fn write(cx: &mut Context<'_>, to: &mut impl Side, bytes: &[u8]) -> Poll<io::Result<usize>> {
+fn write(cx: &mut Context<'_>, to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> Poll<io::Result<usize>> {
     match ready!(Pin::new(to).poll_write(cx, bytes)) {
         Ok(0) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
         result => Poll::Ready(result),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,8 @@
 //! route's condition must not be met by a lie. Which they are is decided where `explain` knows it too
 //! ([`seaway_route::normalize::distrust`]). From a trusted peer they are kept and continued.
 //!
+//! Who a client has proved to be by its certificate is in [`super::proof`].
+//!
 //! `via` is not added: caches and compressing servers change their behaviour when they see it, and loops are found
 //! faster by the length of `x-forwarded-for`.
 

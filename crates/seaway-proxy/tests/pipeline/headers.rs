@@ -3,6 +3,7 @@
 use http::{HeaderMap, Request, StatusCode};
 use seaway_model::*;
 use seaway_proxy::options::Options;
+use seaway_proxy::tls::ClientCertificate;
 
 use super::support::*;
 
@@ -104,6 +105,72 @@ async fn a_trusted_peer_is_believed_and_continued() {
     assert_eq!(got.headers["x-forwarded-for"], "192.0.2.9, 127.0.0.1");
     assert_eq!(got.headers["x-forwarded-proto"], "https");
     assert_eq!(got.headers["x-request-id"], "mine");
+}
+
+const PROOF: &str = "x-forwarded-client-cert";
+
+/// What the upstream gets of a client that says who it is, and shows a certificate or none.
+async fn vouched(trusted: bool, certificate: bool) -> Option<String> {
+    let network = ("127.0.0.0".parse().unwrap(), 8);
+    let options = Options {
+        trusted_proxies: trusted.then_some(network).into_iter().collect(),
+        ..Options::default()
+    };
+    let client = certificate.then(|| ClientCertificate {
+        subject: "CN=client".into(),
+        uris: vec!["spiffe://a/b".into()],
+        dns_names: Vec::new(),
+        hash: "0a1b".into(),
+    });
+    let clusters = vec![cluster("c", &[mirror_of_heads().await])];
+    let gateway = Gateway::with_client(vec![forward("c")], clusters, options, client).await;
+    let request = request(&[(PROOF, "Hash=theirs"), (PROOF, "Hash=older")]);
+    let got = parse(&fetch(gateway.http1, request).await.1);
+    let value = got.headers.get(PROOF)?;
+    assert_eq!(
+        got.headers.get_all(PROOF).iter().count(),
+        if trusted && !certificate { 2 } else { 1 }
+    );
+    Some(value.to_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn what_a_client_says_of_its_certificate_is_replaced_by_what_it_showed() {
+    let shown = "Hash=0a1b;Subject=\"CN=client\";URI=spiffe://a/b";
+    assert_eq!(vouched(false, true).await.as_deref(), Some(shown));
+    assert_eq!(vouched(false, false).await, None);
+}
+
+#[tokio::test]
+async fn what_a_trusted_peer_says_of_a_certificate_is_kept_and_continued() {
+    let joined = "Hash=theirs,Hash=older,Hash=0a1b;Subject=\"CN=client\";URI=spiffe://a/b";
+    assert_eq!(vouched(true, true).await.as_deref(), Some(joined));
+    assert_eq!(vouched(true, false).await.as_deref(), Some("Hash=theirs"));
+}
+
+#[tokio::test]
+async fn a_route_may_ask_who_the_client_has_proved_to_be() {
+    let mut asking = route(Action::Respond(DirectResponse {
+        status: 204,
+        body: None,
+    }));
+    asking.matches = Match::When(Conditions {
+        headers: vec![HeaderMatch {
+            name: PROOF.into(),
+            value: ValueMatch::Is(StringMatch::Prefix("Hash=0a1b;".into())),
+        }],
+        ..Conditions::default()
+    });
+    let client = ClientCertificate {
+        subject: "CN=client".into(),
+        hash: "0a1b".into(),
+        ..ClientCertificate::default()
+    };
+    for (client, status) in [(Some(client), 204), (None, 404)] {
+        let gateway = Gateway::with_client(vec![asking.clone()], vec![], Options::default(), client).await;
+        let lie = request(&[(PROOF, "Hash=0a1b;Subject=\"CN=client\"")]);
+        assert_eq!(fetch(gateway.http1, lie).await.0, status);
+    }
 }
 
 #[tokio::test]

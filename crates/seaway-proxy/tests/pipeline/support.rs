@@ -14,10 +14,11 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use seaway_model::*;
-use seaway_proxy::context::{Connection, Made, Shared};
+use seaway_proxy::context::{Connection, Made, Shared, TlsConnection};
 use seaway_proxy::options::Options;
 use seaway_proxy::pipeline;
 use seaway_proxy::snapshot::Snapshot;
+use seaway_proxy::tls::ClientCertificate;
 use seaway_proxy::upstream::Registry;
 use seaway_telemetry::{Flag, RequestRecord, RequestSink, Sinks};
 use tokio::net::{TcpListener, TcpStream};
@@ -90,12 +91,26 @@ impl Gateway {
     }
 
     pub async fn with_options(routes: Vec<Route>, clusters: Vec<Cluster>, options: Options) -> Self {
+        Self::with_client(routes, clusters, options, None).await
+    }
+
+    /// As if its clients had shown a certificate in a handshake.
+    pub async fn with_client(
+        routes: Vec<Route>,
+        clusters: Vec<Cluster>,
+        options: Options,
+        client: Option<ClientCertificate>,
+    ) -> Self {
+        let tls = client.map(|client| TlsConnection {
+            server_name: None,
+            client: Some(Arc::new(client)),
+        });
         let (sender, records) = unbounded_channel();
         pipeline::install_sink(Box::new(Sink(sender)));
         let shared = Arc::new(Shared::new(options));
         let mut gateway = Self {
-            http1: listen(Arc::clone(&shared), false).await,
-            http2: listen(Arc::clone(&shared), true).await,
+            http1: listen(Arc::clone(&shared), false, tls.clone()).await,
+            http2: listen(Arc::clone(&shared), true, tls).await,
             shared,
             registry: Registry::new(),
             version: 0,
@@ -160,7 +175,7 @@ impl Sinks for Recorder {
     }
 }
 
-async fn listen(shared: Arc<Shared>, http2: bool) -> SocketAddr {
+async fn listen(shared: Arc<Shared>, http2: bool, tls: Option<TlsConnection>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let local = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -171,7 +186,7 @@ async fn listen(shared: Arc<Shared>, http2: bool) -> SocketAddr {
                 listener: "test".into(),
                 peer,
                 local,
-                tls: None,
+                tls: tls.clone(),
                 made: Made::default(),
             });
             let service = service_fn(move |request| {

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use super::*;
 use crate::catalog::{
     self, CERTIFICATE_EXPIRY, CERTIFICATE_FAILURES, CERTIFICATE_ORDERS, CERTIFICATE_RENEWALS, CONFIG_VERSION,
-    DOWNSTREAM_CONNECTIONS, DOWNSTREAM_CONNECTIONS_TOTAL, DOWNSTREAM_REFUSED, MIRROR_REQUESTS,
-    UPSTREAM_CONNECTIONS,
+    DOWNSTREAM_CONNECTIONS, DOWNSTREAM_CONNECTIONS_TOTAL, DOWNSTREAM_DATAGRAMS_DROPPED, DOWNSTREAM_REFUSED,
+    DOWNSTREAM_SESSIONS, MIRROR_REQUESTS, UPSTREAM_CONNECTIONS,
 };
 use crate::{RequestRecord, fixture};
 
@@ -130,13 +130,15 @@ fn everything() -> Arc<Telemetry> {
         objects: BTreeMap::from([("HttpRoute".into(), 7)]),
     });
     telemetry.register(Box::new(|exposition| {
-        let once: [(_, &[&str]); 9] = [
+        let once: [(_, &[&str]); 11] = [
             (CERTIFICATE_EXPIRY, &["d"]),
             (CERTIFICATE_ORDERS, &[]),
             (CERTIFICATE_RENEWALS, &[]),
             (CERTIFICATE_FAILURES, &["k"]),
             (DOWNSTREAM_CONNECTIONS, &[]),
             (DOWNSTREAM_CONNECTIONS_TOTAL, &[]),
+            (DOWNSTREAM_SESSIONS, &[]),
+            (DOWNSTREAM_DATAGRAMS_DROPPED, &[]),
             (DOWNSTREAM_REFUSED, &["r"]),
             (UPSTREAM_CONNECTIONS, &["c"]),
             (MIRROR_REQUESTS, &["success"]),

@@ -17,6 +17,12 @@ pub struct CompileArgs {
     /// The DNS suffix of the cluster's Services.
     #[arg(long, value_name = "DOMAIN", default_value = "cluster.local")]
     pub cluster_domain: Option<String>,
+    /// A label of the gateway (repeatable): only Istio Gateways whose selector finds it are served; by default all.
+    #[arg(long = "gateway-label", value_name = "KEY=VALUE", value_parser = parse_label)]
+    pub gateway_labels: Vec<(Arc<str>, Arc<str>)>,
+    /// Listen here for requests from inside the cluster, which name a service by its host.
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub mesh_port: Option<u16>,
 }
 
 impl CompileArgs {
@@ -31,6 +37,9 @@ impl CompileArgs {
                 Some(domain) => domain.trim_matches('.').to_ascii_lowercase().into(),
                 None => defaults.cluster_domain.clone(),
             },
+            gateway_labels: (!self.gateway_labels.is_empty())
+                .then(|| self.gateway_labels.iter().cloned().collect()),
+            mesh_port: self.mesh_port,
             ..defaults
         }
     }

@@ -189,3 +189,6 @@ impl AcmeChallenges for Answers {
 fn lock(listed: &Mutex<Listed>) -> MutexGuard<'_, Listed> {
     listed.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,8 +4,8 @@ use std::sync::{Arc, Weak};
 
 use seaway_proxy::{Proxy, pipeline};
 use seaway_telemetry::catalog::{
-    DOWNSTREAM_CONNECTIONS, DOWNSTREAM_CONNECTIONS_TOTAL, DOWNSTREAM_REFUSED, MIRROR_REQUESTS,
-    UPSTREAM_CONNECTIONS,
+    DOWNSTREAM_CONNECTIONS, DOWNSTREAM_CONNECTIONS_TOTAL, DOWNSTREAM_DATAGRAMS_DROPPED, DOWNSTREAM_REFUSED,
+    DOWNSTREAM_SESSIONS, MIRROR_REQUESTS, UPSTREAM_CONNECTIONS,
 };
 use seaway_telemetry::{Exposition, Telemetry};
 
@@ -27,8 +27,16 @@ fn collect(exposition: &mut Exposition, proxy: &Proxy) {
     exposition
         .family(DOWNSTREAM_CONNECTIONS_TOTAL)
         .sample(&[], stats.accepted);
+    exposition
+        .family(DOWNSTREAM_SESSIONS)
+        .sample(&[], stats.open_sessions as u64);
+    exposition
+        .family(DOWNSTREAM_DATAGRAMS_DROPPED)
+        .sample(&[], stats.datagrams_dropped);
     let mut refused = exposition.family(DOWNSTREAM_REFUSED);
     refused.sample(&["too_many_connections"], stats.over_limit);
+    refused.sample(&["too_many_sessions"], stats.sessions_over_limit);
+    refused.sample(&["proxy_header"], stats.proxy_headers_refused);
     refused.sample(&["handshake_failed"], stats.handshakes_failed);
     refused.sample(&["unknown_server_name"], stats.server_names_unknown);
     refused.sample(&["reset_flood"], stats.reset_floods);

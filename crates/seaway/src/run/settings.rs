@@ -44,6 +44,7 @@ fn limits(args: &LimitArgs) -> Limits {
         idle_timeout: args.idle_timeout,
         stream_idle_timeout: args.stream_idle_timeout,
         connections: args.max_connections,
+        sessions: args.max_sessions,
         concurrent_streams: args.max_concurrent_streams,
         reset_streams: args.max_reset_streams,
         replay_bytes: args.max_replay_bytes,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use seaway_model::{Balancing, HashOn};
 use seaway_route::Explanation;
 use seaway_route::explain::{ActionKind, DestinationShare, HeaderChanges, UpstreamRequest};
 use seaway_testkit::echo::Received;
@@ -34,6 +35,7 @@ pub fn disagreements(
     let route = explanation.route.map(|route| (route.origin.clone(), route.rule));
     wrong.equal("route", &route, &noted.route);
     wrong.response_headers(explanation, reply);
+    wrong.sticky(ask, explanation, (reply, noted));
     if let Some(status) = aborted(explanation) {
         wrong.equal("status", status, reply.status);
         wrong.equal("reason", Some("fault_injected"), noted.reason.as_deref());
@@ -155,6 +157,28 @@ impl Wrong {
             let got = received.headers.get(name).map(Vec::as_slice).unwrap_or_default();
             self.equal(name, expected.join(", "), got.join(", "));
         }
+    }
+
+    /// A cookie is set exactly where a hashing balancer goes by it and the request has none.
+    fn sticky(&mut self, ask: &Ask, explanation: &Explanation<'_>, (reply, noted): (&Reply, &Noted)) {
+        let balancing = |d: &DestinationShare<'_>| d.policies.map(|policies| policies.0.balancing);
+        let met = |d: &&DestinationShare<'_>| d.cluster.is_some() && d.cluster == noted.cluster.as_deref();
+        let balancing = explanation.destinations.iter().find(met).and_then(balancing);
+        let hashed = matches!(balancing, Some(Balancing::RingHash | Balancing::Maglev));
+        let made = explanation.hash_on.iter().find_map(|on| match on {
+            HashOn::GeneratedCookie(made) => Some(&*made.name),
+            _ => None,
+        });
+        let Some(name) = made.filter(|_| hashed) else {
+            return;
+        };
+        let pairs = ask.headers.iter().filter(|(name, _)| *name == "cookie");
+        let mut pairs = pairs.flat_map(|(_, value)| value.split("; "));
+        let has = pairs.any(|pair| pair.split_once('=').is_some_and(|(other, _)| other == name));
+        let set = reply
+            .header("set-cookie")
+            .is_some_and(|set| set.starts_with(&format!("{name}=")));
+        self.equal("cookie is set", !has, set);
     }
 
     /// The route's changes to responses are the same for every answer that it gives, so they need no explanation.

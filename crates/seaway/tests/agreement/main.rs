@@ -11,6 +11,7 @@ mod envoy;
 mod manifests;
 mod requests;
 mod served;
+mod spice;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -114,7 +115,8 @@ async fn one_configuration(served: &mut Served, seed: u64, key_pair: &str, tally
     let text = manifests::manifests(&mut dice, key_pair);
     let mut resources = Resources::default();
     resources.parse_into("random.yaml", &text);
-    let (model, _) = compile(&resources, &Options::default());
+    let (mut model, _) = compile(&resources, &Options::default());
+    spice::spice(&mut dice, &mut model);
     let (model, slots) = served.apply(model);
     let table = RouteTable::build(&model);
     let https = model.listeners.len() > 1;

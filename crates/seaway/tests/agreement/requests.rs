@@ -1,5 +1,7 @@
 //! Random requests, from the same small alphabets as the manifests, and some that a gateway must refuse.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use seaway_route::{ExplainRequest, UnusableRequest};
 
 use crate::dice::Dice;
@@ -157,7 +159,8 @@ impl Ask {
         let is_said = self.host == self.name && !self.has_second_host();
         let host = (!is_said).then(|| ("host", self.host.to_owned()));
         let headers = self.headers.iter().cloned().chain(host);
-        ExplainRequest::parse(self.method, url, headers, None)
+        let request = ExplainRequest::parse(self.method, url, headers, None)?;
+        Ok(request.from_source(Some(IpAddr::V4(Ipv4Addr::LOCALHOST))))
     }
 }
 

@@ -3,6 +3,7 @@
 use seaway_testkit::certs::{Ca, Leaf};
 use seaway_testkit::client::ClientTls;
 
+use crate::support::files::Folder;
 use crate::support::manifests::{self, documents, https_cert, route};
 use crate::{HOST, Street};
 
@@ -137,4 +138,64 @@ async fn an_issuer_that_is_not_there_is_said_and_plain_http_serves() {
     .await;
     street.reported("SW0306", "./shop.yaml:").await;
     assert_eq!(street.gateway.who(HOST).await, "one");
+}
+
+#[tokio::test]
+async fn files_that_a_destination_rule_names_are_told_until_they_are_there() {
+    let files = Folder::new();
+    let path = |name: &str| files.file(name).to_string_lossy().into_owned();
+    let street = Street::with(|one| {
+        let rule = format!(
+            "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {{name: shop, namespace: test}}\nspec:\n  \
+             host: shop.test.svc.cluster.local\n  trafficPolicy:\n    tls:\n      mode: MUTUAL\n      \
+             clientCertificate: \"{}\"\n      privateKey: \"{}\"\n      caCertificates: \"{}\"\n",
+            path("tls.crt"),
+            path("tls.key"),
+            path("ca.crt"),
+        );
+        let route = manifests::route_to(HOST, "shop:8080");
+        documents(&[route, manifests::service("shop", one.addr()), rule])
+    })
+    .await;
+    let finding = street.reported("SW0313", "./shop.yaml:").await;
+    assert!(
+        finding["message"]
+            .as_str()
+            .is_some_and(|text| text.contains("cannot be read"))
+    );
+    assert_eq!(street.gateway.findings("SW0313").await.len(), 2);
+    let ca = Ca::new("test");
+    let leaf = ca.leaf(&["gateway.example.com"]);
+    files.write("ca.crt", &ca.pem());
+    files.write("tls.crt", &leaf.certificate);
+    files.write("tls.key", "not yet a key");
+    // Seen by itself.
+    street
+        .gateway
+        .until("one of them is found", async || {
+            let found = street.gateway.findings("SW0313").await;
+            found.len() == 1
+                && found[0]["message"]
+                    .as_str()
+                    .is_some_and(|text| text.contains("tls.key"))
+        })
+        .await;
+    files.write("tls.key", &leaf.key);
+    street.gateway.process.signal(rustix::process::Signal::HUP);
+    street
+        .gateway
+        .until("both are found", async || {
+            street.gateway.findings("SW0313").await.is_empty()
+        })
+        .await;
+    let certs = street.gateway.admin_json("/certs").await;
+    let listed = certs["certs"].as_array().into_iter().flatten();
+    let ours: Vec<_> = listed
+        .filter(|cert| cert["domains"][0] == "gateway.example.com")
+        .collect();
+    assert_eq!(ours.len(), 1, "{certs}");
+    assert_eq!(ours[0]["issuer"], format!("file {}", path("tls.crt")));
+    let said = street.gateway.process.err.all().join("\n");
+    let key = leaf.key.lines().nth(1).expect("a line");
+    assert!(!said.contains(key) && !said.contains("not yet a key"));
 }

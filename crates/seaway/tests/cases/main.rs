@@ -4,7 +4,7 @@
 
 mod sockets;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,6 +42,8 @@ fn options(case: &Case) -> Options {
         locality,
         locality_label,
         cluster_domain,
+        gateway_label,
+        mesh_port,
     } = case.options().expect("options.yaml");
     let defaults = Options::default();
     Options {
@@ -55,12 +57,18 @@ fn options(case: &Case) -> Options {
                 subzone: parts.next().unwrap_or_default(),
             }
         }),
-        locality_labels: (locality_label.iter())
-            .map(|(key, value)| (key.as_str().into(), value.as_str().into()))
-            .collect(),
+        locality_labels: labels(&locality_label),
+        gateway_labels: (!gateway_label.is_empty()).then(|| labels(&gateway_label)),
+        mesh_port,
         cluster_domain: cluster_domain.map_or(defaults.cluster_domain.clone(), Into::into),
         ..defaults
     }
+}
+
+fn labels(labels: &BTreeMap<String, String>) -> BTreeMap<Arc<str>, Arc<str>> {
+    (labels.iter())
+        .map(|(key, value)| (key.as_str().into(), value.as_str().into()))
+        .collect()
 }
 
 fn headers(probe: &Probe) -> HeaderMap {
@@ -164,6 +172,7 @@ fn there_are_cases_for_every_diagnostic_that_manifests_can_cause() {
         // Only a VirtualService names them, and its compiler is about to land.
         Code::HostNotFound,
         Code::SubsetNotFound,
+        Code::UnresolvableHost,
     ];
     // A code never changes its meaning, so one that has lost its cause stays in the table.
     let retired = [Code::IssuerUnsupported];

@@ -284,7 +284,7 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("ServiceEntry", "hosts: ['*.a.com']\nresolution: DNS\nports: [{number: 80, name: http}]",
         "5:11 spec.hosts[0] InvalidValue: \"*.a.com\" cannot be asked for in the DNS"),
     ("ServiceEntry", "hosts: ['*.a.com']\nresolution: DYNAMIC_DNS\nports: [{number: 80, name: http}]",
-        "6:15 spec.resolution IgnoredField: DYNAMIC_DNS is not implemented: the hosts answer 503"),
+        "6:15 spec.resolution IgnoredField: DYNAMIC_DNS looks up the names that routes write out; at the wildcard itself requests are answered 503"),
     ("ServiceEntry", "hosts: [a.com]\nresolution: DNS\nports: [{number: 80, name: http}]\nendpoints: [{address: unix:///a}]",
         "8:25 spec.endpoints[0].address InvalidValue: a socket cannot be asked for in the DNS"),
     ("ServiceEntry", "hosts: [a.com]\nresolution: DNS_ROUND_ROBIN\nports: [{number: 80, name: http}]\nendpoints: [{address: b.com}, {address: c.com}]",

@@ -330,7 +330,7 @@ pub(super) fn check_action(cx: &mut Cx, node: &Node<'_>) {
             }
             &["mirror", "mirrors", "retries", "timeout"]
         }
-        "delegate" => &["timeout", "retries", "fault", "mirror", "mirrors", "corsPolicy"],
+        // A delegate takes from here what it does not say itself.
         _ => &[],
     };
     for name in useless {

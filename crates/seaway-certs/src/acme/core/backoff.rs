@@ -15,6 +15,9 @@ const URGENT: Duration = HOUR.saturating_mul(2);
 /// No authority's wish for silence is obeyed for longer.
 const LONGEST_RETRY_AFTER: Duration = DAY.saturating_mul(7);
 
+/// Doubled with every question whether the authority is done. Most are, within a second.
+const FIRST_POLL: Duration = Duration::from_millis(250);
+
 /// First and longest pause.
 fn bounds(kind: FailureKind) -> (Duration, Duration) {
     match kind {
@@ -50,7 +53,7 @@ pub(super) fn pause(
 
 /// The pause before asking again whether the authority is done.
 pub(super) fn poll(polls: u32, retry_after: Option<Duration>) -> Duration {
-    let ours = Duration::from_secs(1).saturating_mul(1 << polls.min(6));
+    let ours = FIRST_POLL.saturating_mul(1 << polls.min(8));
     retry_after.map_or(ours.min(MINUTE), |asked| asked.min(HOUR))
 }
 

@@ -17,8 +17,12 @@ use crate::leaf::Names;
 const AT_ONCE: usize = 4;
 /// The clock may be set, and a machine may sleep: nobody waits longer than this without looking again.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
-/// How often another process's lock is tried, and its certificates are looked for.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often another process's lock is tried, and its proofs are looked for, which an authority may ask of us at once.
+const LOOK: Duration = Duration::from_millis(250);
+/// Of so many looks one is for its certificates too. They are larger, and nobody waits for them.
+const CERTIFICATES: u32 = 4;
+/// How often a folder is tried that could not be read.
+const TRY_AGAIN: Duration = Duration::from_secs(10);
 
 type Steps = JoinSet<(Names, Arc<Job>, Done)>;
 
@@ -32,6 +36,7 @@ pub(super) async fn run(shared: &Arc<Shared>) {
 
 async fn work(shared: &Arc<Shared>) {
     let mut right: Option<File> = None;
+    let mut looks = 0_u32;
     let mut steps = Steps::new();
     loop {
         if shared.lock().wanted.is_empty() {
@@ -39,7 +44,8 @@ async fn work(shared: &Arc<Shared>) {
             continue;
         }
         if right.is_none() {
-            right = take_right(shared);
+            right = take_right(shared, looks.is_multiple_of(CERTIFICATES));
+            looks = looks.wrapping_add(1);
         }
         let sleep = match right {
             Some(_) => start_due(shared, &mut steps),
@@ -57,14 +63,15 @@ async fn work(shared: &Arc<Shared>) {
     }
 }
 
-/// The right to order, with all that the process before has written.
-fn take_right(shared: &Shared) -> Option<File> {
+/// The right to order, with all that the process before has written. Without the right, what that process has published,
+/// and its `certificates` if they are asked for.
+fn take_right(shared: &Shared, certificates: bool) -> Option<File> {
     let right = shared.storage.try_lock();
     let mut state = shared.lock();
     let trouble = right.as_ref().err().map(ToString::to_string);
     let troubled = std::mem::replace(&mut state.folder_trouble, trouble) != state.folder_trouble;
     let right = right.ok().flatten();
-    let changed = state.reload(&shared.storage);
+    let changed = (certificates || right.is_some()) && state.reload(&shared.storage);
     state.orders_here = right.is_some();
     let proofs = state.proofs(&shared.storage);
     drop(state);
@@ -90,7 +97,7 @@ fn start_due(shared: &Arc<Shared>, steps: &mut Steps) -> Duration {
             drop(state);
             (shared.on_change)(Change::Trouble);
         }
-        return LOOK * 10;
+        return TRY_AGAIN;
     }
     let mut troubled = false;
     let idle: Vec<Names> = state

@@ -15,9 +15,9 @@ use crate::acme::core::{Failure, FailureKind, Outcome, Timestamp};
 use crate::acme::failure;
 use crate::leaf;
 
-/// Another process on the data folder, which may get the authority's question during a hand-over, looks for answers every
-/// second.
-const OTHERS_LOOK: Duration = Duration::from_millis(1200);
+/// Another process on the data folder, which may get the authority's question during a hand-over, looks for answers four
+/// times a second.
+const OTHERS_LOOK: Duration = Duration::from_millis(400);
 
 impl Worker {
     pub(super) async fn order(&self, session: &Session<'_>) -> Result<Outcome, Failure> {

@@ -29,7 +29,7 @@ impl Translator<'_, '_> {
                 };
                 made.unwrap_or_else(|| {
                     refused(format!(
-                        "{} asks for TLS with a credential that is not there",
+                        "{} asks for TLS with a credential that is not there or cannot be used",
                         self.reporter.origin
                     ))
                 })

@@ -18,11 +18,11 @@ use crate::findings::{Findings, origin_of};
 pub(super) fn can_be_found(object: &Object<ServiceEntry>, asked: &str) -> bool {
     let entry = &object.spec;
     match entry.resolution.value {
-        Resolution::DynamicDns => false,
         _ if !entry.endpoints.is_empty() || entry.workload_selector.is_some() => true,
         Resolution::None => !asked.starts_with('*') || addresses(entry).next().is_some(),
         Resolution::Static => true,
-        Resolution::Dns | Resolution::DnsRoundRobin => !asked.starts_with('*'),
+        // The name that is asked for is what is looked up; the wildcard itself is no name.
+        Resolution::Dns | Resolution::DnsRoundRobin | Resolution::DynamicDns => !asked.starts_with('*'),
     }
 }
 

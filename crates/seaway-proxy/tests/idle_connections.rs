@@ -1,0 +1,132 @@
+//! What idle connections cost. A test binary of its own, since it asks the system what the whole process costs.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what goes wrong in a test has to stop it"
+)]
+
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+
+use seaway_model::*;
+use seaway_proxy::{Options, Proxy};
+use seaway_telemetry::{RequestRecord, RequestSink, Sinks};
+
+/// Each takes four descriptors here, since both far ends are in this process too. 10,000 would need more than many a
+/// machine allows; the cost of one does not depend on how many there are.
+const MOST: usize = 4_000;
+
+/// 10,000 are to stay under 200 MiB.
+const ALLOWED: usize = 200 * 1024 * 1024 / 10_000;
+
+/// Descriptors for everything else.
+const OTHERS: usize = 100;
+
+struct Silence;
+
+impl Sinks for Silence {
+    fn sink(&self, _: usize) -> Box<dyn RequestSink> {
+        Box::new(Self)
+    }
+}
+
+impl RequestSink for Silence {
+    fn record(&self, _: &RequestRecord<'_>) {}
+}
+
+#[test]
+fn ten_thousand_idle_connections_would_stay_under_200_mebibytes() {
+    let count = MOST.min((descriptors() - OTHERS) / 4);
+    assert!(
+        count >= 50,
+        "too few descriptors are allowed to measure anything: {count}"
+    );
+    let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let (_proxy, address) = start(server.local_addr().unwrap());
+    // What is needed once, however many there are.
+    let first = connect(address, &server);
+    let before = resident();
+    let all: Vec<_> = (0..count).map(|_| connect(address, &server)).collect();
+    let each = resident().saturating_sub(before) / count;
+    println!("{each} bytes for each of {count}");
+    assert!(each < ALLOWED, "{each} bytes for each of {count}");
+    drop((first, all));
+}
+
+/// A connection through which more has gone than it may keep room for.
+fn connect(address: SocketAddr, server: &TcpListener) -> (TcpStream, TcpStream) {
+    let mut client = TcpStream::connect(address).unwrap();
+    let (mut upstream, _) = server.accept().unwrap();
+    let mut bytes = [7; 50_000];
+    client.write_all(&bytes).unwrap();
+    upstream.read_exact(&mut bytes).unwrap();
+    upstream.write_all(&bytes).unwrap();
+    client.read_exact(&mut bytes).unwrap();
+    (client, upstream)
+}
+
+fn start(endpoint: SocketAddr) -> (Proxy, SocketAddr) {
+    let options = Options {
+        workers: 2,
+        address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        port_map: [(9000, 0)].into(),
+        ..Options::default()
+    };
+    let proxy = Proxy::start(options, Arc::new(Silence)).unwrap();
+    let name = ClusterName("c".into());
+    let cluster = Cluster::new(
+        name.clone(),
+        Origin::default(),
+        EndpointSource::Static(vec![Endpoint::new(endpoint)]),
+    );
+    let listener = Listener {
+        name: "tcp-9000".into(),
+        origin: Origin::default(),
+        address: None,
+        port: 9000,
+        protocol: Protocol::Tcp,
+        proxy_protocol: false,
+        tls: None,
+        virtual_hosts: Vec::new(),
+        l4: Some(Arc::new(L4Route {
+            origin: Origin::default(),
+            rule: 0,
+            destinations: vec![L4Destination {
+                target: Target::Cluster(name.clone()),
+                weight: 1,
+            }],
+            idle_timeout: None,
+            hash_source_ip: false,
+        })),
+    };
+    let model = Model {
+        listeners: vec![Arc::new(listener)],
+        clusters: [(name, Arc::new(cluster))].into(),
+        ..Model::default()
+    };
+    let statuses = proxy.apply(&Arc::new(model));
+    let address = statuses.first().unwrap().bound.unwrap();
+    (proxy, address)
+}
+
+/// How many files this process may have open.
+fn descriptors() -> usize {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"))
+        .unwrap();
+    let soft = line.split_whitespace().nth(3).unwrap();
+    soft.parse().unwrap_or(usize::MAX)
+}
+
+/// Bytes of memory that this process has in use.
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+    let kibibytes: usize = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    kibibytes * 1024
+}
