@@ -42,6 +42,8 @@ pub enum Failure {
     ConnectFailed,
     #[error("connecting to the endpoint took too long")]
     ConnectTimeout,
+    #[error("no TLS connection to the endpoint: {}", .0.message())]
+    UpstreamTls(TlsFault),
     #[error("the endpoint closed the connection before it answered")]
     UpstreamReset,
     #[error("the endpoint refused the stream")]
@@ -62,6 +64,65 @@ pub enum Failure {
     Overload,
     #[error("too much is under way to that destination")]
     Overflow,
+}
+
+/// Why there is no TLS connection to an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsFault {
+    /// It does not speak TLS, or none that we speak.
+    Handshake,
+    /// Its certificate is of an authority that is not believed.
+    UnknownAuthority,
+    /// Its certificate is for somebody else.
+    WrongName,
+    /// Its certificate is not valid now.
+    Expired,
+    /// Its certificate is bad in another way.
+    Certificate,
+    /// It does not accept ours, or another thing about us.
+    Refused,
+    /// A secret is missing or unusable: whom to believe, or who we are.
+    NoSecret,
+    /// There is no name by which it could be asked for.
+    ServerName,
+}
+
+impl TlsFault {
+    /// For a client: what is wrong, and nothing of our inside.
+    #[must_use]
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::Handshake => "the handshake failed",
+            Self::UnknownAuthority => "its certificate's issuer is not trusted",
+            Self::WrongName => "its certificate is for another name",
+            Self::Expired => "its certificate is not valid at this time",
+            Self::Certificate => "its certificate is not acceptable",
+            Self::Refused => "it refused us",
+            Self::NoSecret => "a secret that is needed for it cannot be used",
+            Self::ServerName => "the host is no server name",
+        }
+    }
+
+    /// Stable word.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Handshake => "upstream_tls_handshake",
+            Self::UnknownAuthority => "upstream_tls_unknown_authority",
+            Self::WrongName => "upstream_tls_wrong_name",
+            Self::Expired => "upstream_tls_expired",
+            Self::Certificate => "upstream_tls_certificate",
+            Self::Refused => "upstream_tls_refused",
+            Self::NoSecret => "upstream_tls_no_secret",
+            Self::ServerName => "upstream_tls_server_name",
+        }
+    }
+
+    /// Whether the endpoint has nothing to do with it.
+    #[must_use]
+    pub fn is_ours(self) -> bool {
+        matches!(self, Self::NoSecret | Self::ServerName)
+    }
 }
 
 /// What a failure looks like from outside.
@@ -95,7 +156,37 @@ pub fn grpc_status(http: u16) -> u16 {
     }
 }
 
+/// The HTTP status that stands for a gRPC status (the mapping that Envoy uses, the reverse of the above where there is
+/// one).
+#[must_use]
+pub fn http_status(grpc: u16) -> u16 {
+    match grpc {
+        0 => 200,
+        1 => 499,
+        3 | 9 | 11 => 400,
+        4 => 504,
+        5 => 404,
+        6 | 10 => 409,
+        7 => 403,
+        8 => 429,
+        12 => 501,
+        14 => 503,
+        16 => 401,
+        _ => 500,
+    }
+}
+
 impl Failure {
+    /// Whether no connection could be made to that endpoint, and another may do better.
+    #[must_use]
+    pub fn is_unreachable(self) -> bool {
+        match self {
+            Self::ConnectFailed | Self::ConnectTimeout => true,
+            Self::UpstreamTls(fault) => !fault.is_ours(),
+            _ => false,
+        }
+    }
+
     /// The row of the table.
     #[must_use]
     pub fn outcome(self) -> Outcome {
@@ -169,6 +260,14 @@ impl Failure {
                 14,
                 Some(Flag::UpstreamConnectionFailure),
                 "connect_timeout",
+                true,
+            ),
+            Self::UpstreamTls(fault) => (
+                if fault.is_ours() { Ourselves } else { Upstream },
+                503,
+                14,
+                Some(Flag::UpstreamConnectionFailure),
+                fault.reason(),
                 true,
             ),
             Self::UpstreamReset => (

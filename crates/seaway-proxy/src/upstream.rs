@@ -5,7 +5,7 @@
 //! [`ClusterMap`] into the registry, so a request finds its cluster without a lock.
 //!
 //! Decisions are pure cores that are given their randomness and their time: [`balance`], [`outlier`], [`budget`], and
-//! the schedule in [`dns`]. Connections are pooled per worker thread, in a `thread_local!` that is touched in short
+//! the schedule in [`dns`]. Circuit breakers are counts that are taken and given back exactly, over all threads. Connections are pooled per worker thread, in a `thread_local!` that is touched in short
 //! closures only: no lock and no hand-over between threads on the way of a request. The price is up to one idle
 //! connection per thread where a shared pool needs one; it was measured ten per cent cheaper all the same.
 //!
@@ -15,6 +15,7 @@
 //! choice.
 
 pub mod balance;
+mod breakers;
 pub mod budget;
 mod classify;
 mod cluster;
@@ -24,13 +25,17 @@ pub mod dns;
 mod endpoint;
 mod http2;
 mod in_flight;
+mod members;
 pub mod outlier;
 mod pool;
+mod proxy_header;
 mod registry;
 mod send;
 mod shape;
 mod status;
 mod stream;
+mod tls;
+mod transport;
 
 pub use balance::ring::hash_key;
 pub use budget::RetryPermit;
@@ -38,7 +43,7 @@ pub use cluster::ClusterState;
 pub use dial::{ClientAddress, Dialled, dial, pick};
 pub use in_flight::InFlight;
 pub use registry::{ClusterMap, Registry};
-pub use send::{Attempt, SendError, Sent, send};
-pub(crate) use send::{Unanswered, send_from};
-pub use status::{ClusterStatus, DnsState, DnsStatus, EndpointStatus, HealthWord};
+pub use send::{Attempt, Client, SendError, Sent, send};
+pub(crate) use send::{Trail, Unanswered, send_from};
+pub use status::{BreakersStatus, ClusterStatus, DnsState, DnsStatus, EndpointStatus, HealthWord, Taken};
 pub use stream::Stream;

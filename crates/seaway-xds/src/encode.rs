@@ -5,7 +5,7 @@
 //! ([`crate::notes`]).
 
 pub(crate) mod action;
-mod cluster;
+pub(crate) mod cluster;
 mod endpoints;
 pub(crate) mod expression;
 pub(crate) mod filters;

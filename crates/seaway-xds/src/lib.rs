@@ -26,6 +26,7 @@ mod words;
 
 pub use ads_bootstrap::{AdsBootstrap, ads_bootstrap};
 pub use bootstrap::static_bootstrap;
+pub use decode::{Decoded, Rejected, decode};
 pub use encode::{Delivery, Encoded, Options, encode};
 pub use envoy_types::pb;
 pub use resources::{Kind, Resources};

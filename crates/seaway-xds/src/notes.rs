@@ -156,7 +156,7 @@ fn from_value(value: &Value, depth: usize) -> Json {
 )]
 fn from_number(number: f64) -> Json {
     const EXACT: f64 = 9_007_199_254_740_992.0;
-    if number >= 0.0 && number <= EXACT && number.fract() == 0.0 {
+    if (0.0..=EXACT).contains(&number) && number.fract() == 0.0 {
         Json::from(number as u64)
     } else {
         Json::from(number)

@@ -9,7 +9,7 @@ use envoy_types::pb::envoy::r#type::matcher::v3::{
 };
 use envoy_types::pb::envoy::r#type::v3::{FractionalPercent, Percent, fractional_percent::DenominatorType};
 use envoy_types::pb::google::protobuf::{Any, BoolValue, Duration, UInt32Value, UInt64Value};
-use prost::{Message, Name};
+use prost::Name;
 use seaway_model::{Fraction, HeaderMutation, Millis};
 
 /// A message in its envelope.

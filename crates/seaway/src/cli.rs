@@ -168,6 +168,8 @@ pub struct TranslateArgs {
 pub enum Target {
     // Seaway's own model.
     Model,
+    // A static configuration of Envoy, private keys included.
+    Envoy,
 }
 
 /// Where listeners are bound.

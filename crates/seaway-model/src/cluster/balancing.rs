@@ -25,7 +25,8 @@ pub enum Balancing {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BalancingSettings {
-    /// `RingHash`: at least so many points on the ring; 1,024 where not said.
+    /// `RingHash`: at least so many points on the ring. An endpoint has 1,024 where nothing is said, fewer where there are
+    /// hundreds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub minimum_ring_size: Option<u32>,
     /// `Maglev`: entries of the table, a prime; 65,537 where not said.

@@ -64,9 +64,11 @@ pub struct OutlierDetection {
     pub base_ejection_time: Millis,
     /// Never longer than this.
     pub max_ejection_time: Millis,
-    /// Never more than this share of the endpoints, but always at least one of two or more.
+    /// Never more than this share of the endpoints, rounded down: of nine endpoints a tenth is none.
     pub max_ejection: Fraction,
-    /// Nobody is ejected, and those who are may be chosen, while less than this share of the endpoints is healthy.
+    /// Nobody is ejected while less than this share of the endpoints is healthy, and those who are may be chosen while
+    /// moreover the healthy ones cannot carry everything (Envoy's panic threshold): less than 5 in 7 of them, all
+    /// priorities together.
     #[serde(default, skip_serializing_if = "Fraction::is_zero")]
     pub min_health: Fraction,
 }

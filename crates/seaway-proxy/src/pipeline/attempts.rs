@@ -23,7 +23,7 @@ use super::outgoing::Outgoing;
 use super::retry;
 use crate::body::Body;
 use crate::error::Failure;
-use crate::upstream::{self, Attempt, ClusterState, RetryPermit, Sent, Unanswered};
+use crate::upstream::{self, Attempt, Client, ClusterState, RetryPermit, Sent, Trail, Unanswered};
 
 /// Where a request goes and how often.
 pub(crate) struct Plan<'a> {
@@ -132,16 +132,22 @@ impl<'a> Tries<'a> {
             cluster: self.plan.cluster,
             hash: self.plan.hash,
             avoid: &self.avoid,
+            client: Some(Client {
+                peer: &exchange.connection.peer,
+                local: &exchange.connection.local,
+            }),
         };
+        let mut trail = Trail::default();
         let result = {
-            let sending = pin!(upstream::send_from(attempt, request));
+            let sending = pin!(upstream::send_from(attempt, request, &mut trail));
             exchange.clock.limit(per_try, sending).await
         };
         let result = result.unwrap_or_else(|failure| {
             *request = None;
+            let too_slow = matches!(failure, Failure::PerTryTimeout | Failure::Timeout);
             Err(Unanswered {
                 failure,
-                endpoint: None,
+                endpoint: too_slow.then(|| trail.timed_out(self.plan.cluster)).flatten(),
                 reused: false,
             })
         });
@@ -216,8 +222,5 @@ impl<'a> Tries<'a> {
 
 /// Whether another endpoint may do better.
 fn is_of_the_endpoint(failure: Failure) -> bool {
-    matches!(
-        failure,
-        Failure::ConnectFailed | Failure::ConnectTimeout | Failure::RefusedStream | Failure::UpstreamReset
-    )
+    failure.is_unreachable() || matches!(failure, Failure::RefusedStream | Failure::UpstreamReset)
 }

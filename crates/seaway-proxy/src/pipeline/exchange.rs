@@ -205,6 +205,9 @@ impl Exchange {
             self.response_bytes += data.len() as u64;
         } else if let Some(trailers) = frame.trailers_ref() {
             self.grpc_status = grpc_status(trailers).or(self.grpc_status);
+            if let Some((guard, status)) = self.guard.as_mut().zip(self.grpc_status) {
+                guard.grpc_status(status);
+            }
         }
     }
 

@@ -103,6 +103,7 @@ async fn exchange(cluster: &Arc<ClusterState>, request: Request<Body>) -> bool {
         cluster,
         hash: None,
         avoid: &[],
+        client: None,
     };
     let Ok(sent) = upstream::send(attempt, request).await else {
         return false;

@@ -18,10 +18,8 @@ pub(crate) const MAX_UNTOUCHED: u32 = 2;
 /// Whether a policy covers a failure. `unsent`: nothing of the request was written anywhere. That there was no room
 /// ([`Failure::Overflow`]) is never covered: more of the same would not make any.
 pub(crate) fn covers_failure(policy: &RetryPolicy, failure: Failure, unsent: bool) -> bool {
-    use Failure::{
-        ConnectFailed, ConnectTimeout, PerTryTimeout, RefusedStream, UpstreamProtocol, UpstreamReset,
-    };
-    let connect = matches!(failure, ConnectFailed | ConnectTimeout);
+    use Failure::{PerTryTimeout, RefusedStream, UpstreamProtocol, UpstreamReset};
+    let connect = failure.is_unreachable();
     let broken = matches!(
         failure,
         UpstreamReset | RefusedStream | UpstreamProtocol | PerTryTimeout

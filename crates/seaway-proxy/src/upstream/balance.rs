@@ -5,16 +5,24 @@
 //! on one that may not be chosen is repeated among those that may, which gives each exactly its weight's share of
 //! them, and costs nothing while all may be chosen.
 //!
+//! Above the policies stand, only where a cluster asks for them, [`layers`] (priorities and localities) and [`warmth`]
+//! (slow start).
+//!
 //! Rejected: the usual smooth weighted round robin, which writes to every endpoint's counter at every choice and so
 //! needs a lock; its sequence is computed once instead, and a shared number counts along it.
 
+pub mod layers;
+mod maglev;
+pub mod priority;
 pub mod ring;
 mod turns;
+pub mod warmth;
 
 use std::net::SocketAddr;
 
-use seaway_model::Balancing;
+use seaway_model::{Balancing, BalancingSettings};
 
+use maglev::Maglev;
 use ring::Ring;
 use turns::Turns;
 
@@ -32,7 +40,12 @@ impl<F: FnMut() -> u64> Rng for F {
 
 /// Uniform in `0..bound`; 0 when the bound is.
 fn below(rng: &mut impl Rng, bound: u64) -> u64 {
-    let wide = (u128::from(rng.next()) * u128::from(bound)) >> 64;
+    scaled(rng.next(), bound)
+}
+
+/// A number that is uniform over all of its bits, brought into `0..bound`.
+fn scaled(number: u64, bound: u64) -> u64 {
+    let wide = (u128::from(number) * u128::from(bound)) >> 64;
     u64::try_from(wide).unwrap_or(0)
 }
 
@@ -51,18 +64,20 @@ enum Plan {
     Random,
     RoundRobin(Turns),
     RingHash(Ring),
+    Maglev(Maglev),
 }
 
 impl Balancer {
     /// Prepares a policy for these addresses and weights. A weight of zero is chosen only when nothing else may be.
     #[must_use]
-    pub fn new(policy: Balancing, endpoints: &[(SocketAddr, u32)]) -> Self {
+    pub fn new(policy: Balancing, settings: &BalancingSettings, endpoints: &[(SocketAddr, u32)]) -> Self {
         let weights: Vec<u32> = endpoints.iter().map(|(_, weight)| *weight).collect();
         let plan = match policy {
             Balancing::LeastRequest => Plan::LeastRequest,
             Balancing::Random => Plan::Random,
             Balancing::RoundRobin => Plan::RoundRobin(Turns::new(&weights)),
-            Balancing::RingHash | Balancing::Maglev => Plan::RingHash(Ring::new(endpoints)),
+            Balancing::RingHash => Plan::RingHash(Ring::new(endpoints, settings.minimum_ring_size)),
+            Balancing::Maglev => Plan::Maglev(Maglev::new(endpoints, settings.maglev_table_size)),
         };
         let uniform = weights.windows(2).all(|pair| pair.first() == pair.last());
         let sums = if uniform {
@@ -90,6 +105,11 @@ impl Balancer {
             Plan::Random => self.draw(&eligible, rng),
             Plan::RoundRobin(turns) => turns.choose(&eligible, turn),
             Plan::RingHash(ring) => ring.choose(hash.unwrap_or_else(|| rng.next()), &eligible),
+            Plan::Maglev(maglev) => {
+                let hash = hash.unwrap_or_else(|| rng.next());
+                let chosen = maglev.choose(hash, &eligible);
+                chosen.or_else(|| self.draw_among(&eligible, rng))
+            }
         }
     }
 
@@ -162,4 +182,4 @@ fn running_sums(weights: &[u32]) -> Vec<u64> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

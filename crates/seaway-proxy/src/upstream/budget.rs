@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use seaway_model::RetryBudget;
 
+use super::breakers;
+
 /// What a cluster has under way. On cache lines of its own: every request of every thread writes here.
 #[derive(Debug, Default)]
 #[repr(align(64))]
@@ -27,22 +29,20 @@ impl Load {
         self.retries.load(Ordering::Relaxed)
     }
 
-    pub(super) fn enter(&self) {
-        self.requests.fetch_add(1, Ordering::Relaxed);
+    /// Counts a request, if so many may be under way.
+    pub(super) fn enter(&self, limit: Option<u32>) -> bool {
+        breakers::take(&self.requests, limit)
     }
 
     pub(super) fn leave(&self) {
         self.requests.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Leave for one retry, while the permit lives.
-    pub fn try_retry(self: &Arc<Self>, budget: &RetryBudget) -> Option<RetryPermit> {
-        let allowed = allowance(budget, self.requests());
-        if self.retries.fetch_add(1, Ordering::Relaxed) >= allowed {
-            self.retries.fetch_sub(1, Ordering::Relaxed);
-            return None;
-        }
-        Some(RetryPermit {
+    /// Leave for one retry, while the permit lives: by the limit where there is one, else by the budget.
+    pub fn try_retry(self: &Arc<Self>, limit: Option<u32>, budget: &RetryBudget) -> Option<RetryPermit> {
+        let allowance = || allowance(budget, self.requests());
+        let allowed = limit.unwrap_or_else(|| u32::try_from(allowance()).unwrap_or(u32::MAX));
+        breakers::take(&self.retries, Some(allowed)).then(|| RetryPermit {
             load: Arc::clone(self),
         })
     }
@@ -94,24 +94,41 @@ mod tests {
     #[test]
     fn a_retry_that_ends_gives_its_place_back() {
         let load = Arc::new(Load::default());
-        let first = load.try_retry(&budget(0, 1));
+        let first = load.try_retry(None, &budget(0, 1));
         assert!(first.is_some());
-        assert!(load.try_retry(&budget(0, 1)).is_none());
+        assert!(load.try_retry(None, &budget(0, 1)).is_none());
         drop(first);
-        assert!(load.try_retry(&budget(0, 1)).is_some());
+        assert!(load.try_retry(None, &budget(0, 1)).is_some());
+    }
+
+    #[test]
+    fn a_fixed_limit_holds_instead_of_the_budget() {
+        let load = Arc::new(Load::default());
+        let held: Vec<_> = (0..5)
+            .filter_map(|_| load.try_retry(Some(2), &budget(1_000_000, 9)))
+            .collect();
+        assert_eq!(held.len(), 2);
+        assert!(load.try_retry(Some(0), &budget(1_000_000, 9)).is_none());
+    }
+
+    #[test]
+    fn no_more_requests_enter_than_the_limit_says() {
+        let load = Load::default();
+        let entered = (0..5).filter(|_| load.enter(Some(3))).count();
+        assert_eq!((entered, load.requests()), (3, 3));
     }
 
     #[test]
     fn requests_that_end_take_their_share_with_them() {
         let load = Arc::new(Load::default());
-        (0..10).for_each(|_| load.enter());
+        assert!((0..10).all(|_| load.enter(None)));
         let held: Vec<_> = (0..2)
-            .filter_map(|_| load.try_retry(&budget(200_000, 0)))
+            .filter_map(|_| load.try_retry(None, &budget(200_000, 0)))
             .collect();
         assert_eq!(held.len(), 2);
-        assert!(load.try_retry(&budget(200_000, 0)).is_none());
+        assert!(load.try_retry(None, &budget(200_000, 0)).is_none());
         (0..10).for_each(|_| load.leave());
         drop(held);
-        assert!(load.try_retry(&budget(200_000, 0)).is_none());
+        assert!(load.try_retry(None, &budget(200_000, 0)).is_none());
     }
 }

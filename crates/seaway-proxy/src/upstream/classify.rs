@@ -3,8 +3,9 @@
 use std::error::Error;
 use std::io;
 
+use super::tls;
 use crate::body::BodyError;
-use crate::error::Failure;
+use crate::error::{Failure, TlsFault};
 
 /// A connection could not be made.
 pub(super) fn connect(error: &io::Error) -> Failure {
@@ -28,7 +29,7 @@ fn is_ours(error: &io::Error) -> bool {
 pub(super) fn connecting(error: &hyper::Error) -> Failure {
     match source::<h2::Error>(error) {
         Some(h2) if h2.is_library() => Failure::UpstreamProtocol,
-        _ => Failure::ConnectFailed,
+        _ => refused_by_tls(error).unwrap_or(Failure::ConnectFailed),
     }
 }
 
@@ -41,6 +42,9 @@ pub(super) fn exchange(error: &hyper::Error) -> Failure {
             _ => Failure::ClientGone,
         };
     }
+    if let Some(refused) = refused_by_tls(error) {
+        return refused;
+    }
     if let Some(h2) = source::<h2::Error>(error) {
         return stream(h2);
     }
@@ -48,6 +52,15 @@ pub(super) fn exchange(error: &hyper::Error) -> Failure {
         return Failure::UpstreamProtocol;
     }
     Failure::UpstreamReset
+}
+
+/// In TLS 1.3 a server says that it does not believe our certificate only after the handshake, instead of an answer.
+fn refused_by_tls(error: &hyper::Error) -> Option<Failure> {
+    let of_http2 = || source::<h2::Error>(error)?.get_io();
+    let io = source::<io::Error>(error).or_else(of_http2)?;
+    let inner = io.get_ref()?.downcast_ref::<rustls::Error>()?;
+    let fault = tls::fault(inner);
+    (fault == TlsFault::Refused).then_some(Failure::UpstreamTls(fault))
 }
 
 /// RFC 9113, 8.7: what the peer certainly did not process is what it refused, and what a GOAWAY leaves out. h2 gives

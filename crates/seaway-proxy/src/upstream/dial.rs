@@ -5,11 +5,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::time::timeout;
-
 use super::cluster::ClusterState;
 use super::connect;
 use super::in_flight::InFlight;
+use super::outlier::Event;
 use super::stream::Stream;
 use crate::error::Failure;
 
@@ -47,7 +46,7 @@ pub struct Dialled {
 pub async fn dial(
     cluster: &Arc<ClusterState>,
     hash: Option<u64>,
-    _client: Option<ClientAddress>,
+    client: Option<ClientAddress>,
 ) -> Result<Dialled, Failure> {
     if !cluster.is_resolved() {
         cluster.resolved().await;
@@ -55,18 +54,18 @@ pub async fn dial(
     let mut tried: Vec<SocketAddr> = Vec::new();
     loop {
         let chosen = cluster.choose(hash, &tried, &mut || fastrand::u64(..));
-        let endpoint = chosen.ok_or(Failure::NoEndpoints)?;
-        let address = endpoint.address;
-        let in_flight = InFlight::begin(cluster.live(), endpoint);
-        let connecting = connect::tcp(in_flight.endpoint());
-        let made = timeout(cluster.config().connect_timeout.duration(), connecting).await;
-        let made = connect::judged(
-            cluster,
-            in_flight.endpoint(),
-            made.unwrap_or(Err(Failure::ConnectTimeout)),
-        );
-        match made {
+        let member = chosen.ok_or(Failure::NoEndpoints)?;
+        let address = member.address;
+        let host = member
+            .name
+            .clone()
+            .unwrap_or_else(|| address.ip().to_string().into());
+        let label = member.place.transport.label(|| Some(&*host), client)?;
+        let in_flight = InFlight::begin(cluster.live(), member, None)?;
+        match connect::relay(cluster, in_flight.member(), &label).await {
             Ok(stream) => {
+                // No answer follows that could say it better.
+                cluster.report(&in_flight.member().state, Event::Answered(200));
                 return Ok(Dialled {
                     stream,
                     endpoint: address,
@@ -74,9 +73,8 @@ pub async fn dial(
                 });
             }
             Err(failure) => {
-                let again = matches!(failure, Failure::ConnectFailed | Failure::ConnectTimeout)
-                    && !tried.contains(&address)
-                    && tried.len() + 1 < MOST_TRIES;
+                let again =
+                    failure.is_unreachable() && !tried.contains(&address) && tried.len() + 1 < MOST_TRIES;
                 if !again {
                     return Err(failure);
                 }
@@ -93,7 +91,7 @@ pub async fn dial(
 /// [`Failure::NoEndpoints`] where there is none.
 pub fn pick(cluster: &Arc<ClusterState>, hash: Option<u64>) -> Result<(SocketAddr, InFlight), Failure> {
     let chosen = cluster.choose(hash, &[], &mut || fastrand::u64(..));
-    let endpoint = chosen.ok_or(Failure::NoEndpoints)?;
-    let address = endpoint.address;
-    Ok((address, InFlight::begin(cluster.live(), endpoint)))
+    let member = chosen.ok_or(Failure::NoEndpoints)?;
+    let address = member.address;
+    Ok((address, InFlight::begin(cluster.live(), member, None)?))
 }

@@ -1,22 +1,26 @@
-//! Clusters that are a DNS name: resolved in the background, again and again as the TTL says.
+//! Clusters that are DNS names: resolved in the background, again and again as the TTL of each says.
 //!
 //! One thread with a runtime of its own serves all names, so that a slow name server costs workers nothing; it is
 //! started with the first name. A name that fails keeps its last good answer, whatever the failure: an outage of DNS
 //! must not become one of ours.
+//!
+//! A cluster's endpoints are the union of what its names have ([`naming`]). Requests wait for the first answer of any of
+//! them and not for the slowest.
 
+mod naming;
 mod schedule;
 mod system;
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use seaway_model::Endpoint;
 use tokio::sync::{mpsc, watch};
 
 use super::cluster::Live;
+pub(super) use naming::{Followed, Naming, Resolution, listed};
 pub use schedule::Schedule;
 pub use system::SystemResolver;
 
@@ -43,34 +47,6 @@ pub trait Resolve: fmt::Debug + Send + Sync + 'static {
     fn resolve<'a>(&'a self, host: &'a str) -> Lookup<'a>;
 }
 
-/// How the lookups of a name went.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Resolution {
-    /// Not yet: the first lookup is under way.
-    Pending,
-    /// By the last lookup.
-    Answered,
-    /// The last lookup failed; an earlier one may have succeeded.
-    Failed(Arc<str>),
-}
-
-/// What a cluster has because it is a name.
-#[derive(Debug)]
-pub(super) struct Naming {
-    pub(super) resolution: watch::Sender<Resolution>,
-    /// Dropped with the cluster; its lookups then stop.
-    alive: watch::Sender<()>,
-}
-
-impl Default for Naming {
-    fn default() -> Self {
-        Self {
-            resolution: watch::Sender::new(Resolution::Pending),
-            alive: watch::Sender::new(()),
-        }
-    }
-}
-
 /// The thread of lookups.
 #[derive(Debug)]
 pub(super) struct Lookups {
@@ -81,9 +57,8 @@ pub(super) struct Lookups {
 #[derive(Debug)]
 struct Name {
     live: Weak<Live>,
+    followed: Arc<Followed>,
     gone: watch::Receiver<()>,
-    host: Arc<str>,
-    port: u16,
 }
 
 impl Lookups {
@@ -94,23 +69,26 @@ impl Lookups {
         }
     }
 
-    /// Resolves a name for as long as the cluster lives.
-    pub(super) fn start(&self, live: &Arc<Live>, host: &Arc<str>, port: u16) {
+    /// Resolves the names of a cluster that are not resolved yet, for as long as the cluster has them.
+    pub(super) fn follow(&self, live: &Arc<Live>) {
         let Some(naming) = live.naming.as_deref() else {
             return;
         };
-        let names = self
-            .names
-            .get_or_init(|| start_thread(Arc::clone(&self.resolver)));
-        let name = Name {
-            live: Arc::downgrade(live),
-            gone: naming.alive.subscribe(),
-            host: Arc::clone(host),
-            port,
-        };
-        if names.send(name).is_err() {
-            let error = "the thread of DNS lookups could not be started; the limit of threads may be too low";
-            naming.resolution.send_replace(Resolution::Failed(error.into()));
+        for (followed, gone) in naming.unstarted() {
+            let names = self
+                .names
+                .get_or_init(|| start_thread(Arc::clone(&self.resolver)));
+            let name = Name {
+                live: Arc::downgrade(live),
+                followed,
+                gone,
+            };
+            if let Err(mpsc::error::SendError(name)) = names.send(name) {
+                let error =
+                    "the thread of DNS lookups could not be started; the limit of threads may be too low";
+                name.followed.failed(error.into());
+                naming.settle();
+            }
         }
     }
 }
@@ -133,12 +111,12 @@ fn start_thread(resolver: Arc<dyn Resolve>) -> mpsc::UnboundedSender<Name> {
     sender
 }
 
-/// Keeps one cluster's endpoints up to its name.
+/// Keeps a cluster's endpoints up to one of its names.
 async fn follow(resolver: Arc<dyn Resolve>, mut name: Name) {
     let mut schedule = Schedule::default();
     loop {
         let answer = tokio::select! {
-            answer = resolver.resolve(&name.host) => answer,
+            answer = resolver.resolve(name.followed.host()) => answer,
             _ = name.gone.changed() => return,
         };
         let Some(live) = name.live.upgrade() else { return };
@@ -146,30 +124,19 @@ async fn follow(resolver: Arc<dyn Resolve>, mut name: Name) {
             Ok(answer) if !answer.addresses.is_empty() => schedule.answered(answer.ttl),
             _ => schedule.failed(),
         };
-        take(&live, answer, name.port);
+        match answer {
+            Ok(answer) => name.followed.answered(answer.addresses),
+            Err(error) => name.followed.failed(error.0.into()),
+        }
+        // Endpoints first, then those who wait for them.
+        if let Some(naming) = live.naming.as_deref() {
+            live.update(|spec| spec.listed = naming.listed());
+            naming.settle();
+        }
         drop(live);
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             _ = name.gone.changed() => return,
         }
-    }
-}
-
-fn take(live: &Live, answer: Result<Answer, ResolveError>, port: u16) {
-    let resolution = match answer {
-        Ok(answer) if answer.addresses.is_empty() => Resolution::Failed("the name has no address".into()),
-        Ok(answer) => {
-            let mut addresses = answer.addresses;
-            addresses.sort_unstable();
-            addresses.dedup();
-            let addresses = addresses.into_iter().map(|ip| SocketAddr::new(ip, port));
-            live.set_endpoints(&addresses.map(Endpoint::new).collect::<Vec<_>>());
-            Resolution::Answered
-        }
-        Err(error) => Resolution::Failed(error.0.into()),
-    };
-    // Endpoints first, then those who wait for them.
-    if let Some(naming) = live.naming.as_deref() {
-        naming.resolution.send_replace(resolution);
     }
 }

@@ -7,8 +7,8 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,7 +18,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use pin_project_lite::pin_project;
 use tokio::sync::Notify;
 
+use super::breakers::Breakers;
 use super::classify;
+use super::endpoint::Place;
 use super::pool::Http2Sender;
 use super::stream::Stream;
 use crate::body::Body;
@@ -45,12 +47,28 @@ pub(super) struct Link {
     settled: Notify,
     /// The dispatch task, until they came.
     dispatch: AtomicWaker,
+    /// Never more streams than this, where somebody says so.
+    most: Option<usize>,
+    /// Who hears that a stream is over, where others may wait for it.
+    common: Option<Arc<Breakers>>,
 }
 
 impl Link {
+    fn to(place: &Place) -> Self {
+        let most = place.transport.pool().max_concurrent_streams;
+        Self {
+            most: most.map(|most| usize::try_from(most.max(1)).unwrap_or(usize::MAX)),
+            common: place.common.clone(),
+            ..Self::default()
+        }
+    }
+
     /// A place for one stream, if there is one.
     pub(super) fn try_stream(link: &Arc<Self>) -> Option<StreamGuard> {
-        let allowed = link.allowed.load(Ordering::Relaxed);
+        let allowed = link
+            .allowed
+            .load(Ordering::Relaxed)
+            .min(link.most.unwrap_or(usize::MAX));
         if link.streams.fetch_add(1, Ordering::Relaxed) >= allowed {
             link.streams.fetch_sub(1, Ordering::Relaxed);
             return None;
@@ -92,12 +110,17 @@ impl StreamGuard {
 impl Drop for StreamGuard {
     fn drop(&mut self) {
         self.0.streams.fetch_sub(1, Ordering::Relaxed);
+        if let Some(common) = &self.0.common {
+            common.freed();
+        }
     }
 }
 
 /// Makes a connection and spawns its tasks. Returns when the peer's SETTINGS are here, with a place for one stream.
-pub(super) async fn handshake(stream: Stream) -> Result<(Http2Sender, StreamGuard), Failure> {
-    let link = Arc::new(Link::default());
+pub(super) async fn handshake(stream: Stream, place: &Place) -> Result<(Http2Sender, StreamGuard), Failure> {
+    let link = Arc::new(Link::to(place));
+    let refusal = stream.refusal();
+    let keepalive = place.transport.pool().http2_keepalive.as_ref();
     let mut builder = Builder::new(Spawner(Arc::clone(&link)));
     builder
         .timer(TokioTimer::new())
@@ -107,8 +130,9 @@ pub(super) async fn handshake(stream: Stream) -> Result<(Http2Sender, StreamGuar
         .max_frame_size(FRAME)
         .max_header_list_size(HEADER_LIST)
         .max_send_buf_size(SEND_BUFFER)
-        .keep_alive_interval(PING_INTERVAL)
-        .keep_alive_timeout(PING_TIMEOUT);
+        .keep_alive_while_idle(keepalive.is_some())
+        .keep_alive_interval(keepalive.map_or(PING_INTERVAL, |ping| ping.interval.duration()))
+        .keep_alive_timeout(keepalive.map_or(PING_TIMEOUT, |ping| ping.timeout.duration()));
     let (sender, connection) = builder
         .handshake::<_, Body>(TokioIo::new(stream))
         .await
@@ -120,9 +144,11 @@ pub(super) async fn handshake(stream: Stream) -> Result<(Http2Sender, StreamGuar
     let task = tokio::spawn(dispatch);
     link.wait_settled().await;
     if link.ended.load(Ordering::Relaxed) {
-        return Err(match task.await {
-            Ok(Err(error)) => classify::connecting(&error),
-            _ => Failure::ConnectFailed,
+        let refused = refusal.as_deref().and_then(OnceLock::get);
+        return Err(match (refused, task.await) {
+            (Some(fault), _) => Failure::UpstreamTls(*fault),
+            (None, Ok(Err(error))) => classify::connecting(&error),
+            (None, _) => Failure::ConnectFailed,
         });
     }
     let guard = Link::queue_stream(&link);

@@ -8,6 +8,8 @@
 //!
 //! Servers close connections that idle. A thread sees that only when it asks the system for events, so a connection
 //! that was not used just now is taken in two steps: events are let in, and then it is used if it is still open.
+//!
+//! The pools of a cluster with a limit on connections are not a thread's, but in common ([`super::breakers`]).
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -17,81 +19,201 @@ use hyper::client::conn::{http1, http2};
 use rustc_hash::FxHashMap;
 use tokio::runtime::Handle;
 
+use super::breakers::Grant;
 use super::endpoint::Place;
 use super::http2::{Link, StreamGuard};
+use super::transport::{Label, Limits, Transport};
 use crate::body::Body;
 
 pub(super) type Http1Sender = http1::SendRequest<Body>;
 pub(super) type Http2Sender = http2::SendRequest<Body>;
 
-/// How often a keeper looks.
+/// How often a keeper looks, or more often where connections idle for less.
 const TICK: Duration = Duration::from_secs(15);
-/// An idle connection is closed after this, and at most a tick.
-const IDLE: Duration = Duration::from_secs(60);
+const SHORTEST_TICK: Duration = Duration::from_millis(5);
 /// A connection that was used so lately is not looked at again before it is used.
 const TRUSTED: Duration = Duration::from_millis(10);
 /// Idle HTTP/1.1 connections to one address from one thread.
 const MAX_IDLE: usize = 512;
 
 thread_local! {
-    static POOLS: RefCell<FxHashMap<u64, Pool>> = RefCell::default();
+    static POOLS: RefCell<Pools> = RefCell::default();
 }
 
-#[derive(Default)]
-struct Pool {
+/// An HTTP/1.1 connection.
+#[derive(Debug)]
+pub(super) struct Http1Connection {
+    pub(super) sender: Http1Sender,
+    /// Where its transport remembers more of a connection than its place.
+    about: Option<Box<About>>,
+}
+
+/// What is remembered of a connection.
+#[derive(Debug)]
+pub(super) struct About {
+    label: Label,
+    born: Instant,
+    served: u32,
+    limits: Option<Limits>,
+}
+
+impl About {
+    /// `None` for a transport that needs nothing remembered.
+    pub(super) fn new(transport: &Transport, label: &Label) -> Option<Box<Self>> {
+        transport.remembers().then(|| {
+            Box::new(Self {
+                label: label.clone(),
+                born: Instant::now(),
+                served: 0,
+                limits: transport.limits,
+            })
+        })
+    }
+
+    /// Whether it may be used once more.
+    fn is_usable(&self, now: Instant) -> bool {
+        self.limits.is_none_or(|limits| {
+            let young = limits
+                .age
+                .is_none_or(|age| now.saturating_duration_since(self.born) < age);
+            young && limits.requests.is_none_or(|most| self.served < most)
+        })
+    }
+}
+
+fn is_for(about: Option<&About>, label: &Label) -> bool {
+    about.is_none_or(|about| about.label == *label)
+}
+
+impl Http1Connection {
+    pub(super) fn new(sender: Http1Sender, transport: &Transport, label: &Label) -> Self {
+        Self {
+            sender,
+            about: About::new(transport, label),
+        }
+    }
+}
+
+/// Pools by the number of their place.
+#[derive(Debug, Default)]
+pub(super) struct Pools(FxHashMap<u64, Pool>);
+
+impl Pools {
+    /// The pool of a place that has one.
+    pub(super) fn known(&mut self, place: u64) -> Option<&mut Pool> {
+        self.0.get_mut(&place)
+    }
+
+    fn of(&mut self, place: &Arc<Place>) -> &mut Pool {
+        self.0.entry(place.id).or_insert_with(|| {
+            start_keeper(Arc::clone(place));
+            Pool::new(place)
+        })
+    }
+
+    /// Takes everything out that is not in use.
+    pub(super) fn take_idle(&mut self) -> Vec<Idle> {
+        let mut idle = Vec::new();
+        for pool in self.0.values_mut() {
+            idle.extend(
+                pool.http1
+                    .drain(..)
+                    .map(|(connection, _)| Idle::Http1(connection)),
+            );
+            let unused = pool.http2.extract_if(.., |shared| shared.link.streams() == 0);
+            idle.extend(unused.map(Idle::Http2));
+        }
+        idle
+    }
+}
+
+/// A connection that nobody uses. Only held, to be dropped.
+#[derive(Debug)]
+pub(super) enum Idle {
+    Http1(#[expect(dead_code, reason = "held for its drop")] Http1Connection),
+    Http2(#[expect(dead_code, reason = "held for its drop")] Shared),
+}
+
+/// The connections of a place.
+#[derive(Debug)]
+pub(super) struct Pool {
     /// With the time at which it was given back; the newest is last.
-    http1: Vec<(Http1Sender, Instant)>,
+    http1: Vec<(Http1Connection, Instant)>,
     http2: Vec<Shared>,
+    idle: Duration,
     /// Held while an HTTP/2 connection is made, so that requests that come meanwhile share it.
     connecting: Arc<tokio::sync::Mutex<()>>,
 }
 
-struct Shared {
+#[derive(Debug)]
+pub(super) struct Shared {
     sender: Http2Sender,
     link: Arc<Link>,
+    about: Option<Box<About>>,
     /// When a stream was last seen on it.
     used: Instant,
 }
 
-/// Touches this thread's pool of a place, making it if need be. `None` while the thread ends.
+/// Touches this thread's pool of a place, or that in common, making it if need be. `None` while the thread ends.
 fn with_pool<T>(place: &Arc<Place>, touch: impl FnOnce(&mut Pool) -> T) -> Option<T> {
-    let with = |pools: &RefCell<FxHashMap<u64, Pool>>| {
+    if let Some(common) = &place.common {
+        return Some(common.with_pools(|pools| touch(pools.of(place))));
+    }
+    let with = |pools: &RefCell<Pools>| {
         let mut pools = pools.try_borrow_mut().ok()?;
-        let pool = pools.entry(place.id).or_insert_with(|| {
-            start_keeper(Arc::clone(place));
-            Pool::default()
-        });
-        Some(touch(pool))
+        Some(touch(pools.of(place)))
+    };
+    POOLS.try_with(with).ok().flatten()
+}
+
+/// The same where there is no use in making one.
+fn with_known<T>(place: &Place, touch: impl FnOnce(&mut Pool) -> Option<T>) -> Option<T> {
+    if let Some(common) = &place.common {
+        return common.with_pools(|pools| pools.known(place.id).and_then(touch));
+    }
+    let with = |pools: &RefCell<Pools>| {
+        let mut pools = pools.try_borrow_mut().ok()?;
+        pools.known(place.id).and_then(touch)
     };
     POOLS.try_with(with).ok().flatten()
 }
 
 /// An idle HTTP/1.1 connection.
-pub(super) async fn take_http1(place: &Place) -> Option<Http1Sender> {
-    while let Some((sender, since)) = pop_http1(place) {
+pub(super) async fn take_http1(place: &Place, label: &Label) -> Option<Http1Connection> {
+    while let Some((connection, since)) = with_known(place, |pool| pool.pop_http1(label)) {
         if since.elapsed() >= TRUSTED {
             tokio::task::yield_now().await;
         }
-        if sender.is_ready() {
-            return Some(sender);
+        if connection.sender.is_ready() {
+            return Some(connection);
         }
     }
     None
 }
 
-fn pop_http1(place: &Place) -> Option<(Http1Sender, Instant)> {
-    let pop =
-        |pools: &RefCell<FxHashMap<u64, Pool>>| pools.try_borrow_mut().ok()?.get_mut(&place.id)?.http1.pop();
-    POOLS.try_with(pop).ok().flatten()
+/// What a request that waits for HTTP/1.1 looks for.
+pub(super) fn seek_http1(pool: &mut Pool, label: &Label) -> Option<Grant> {
+    while let Some((connection, _)) = pool.pop_http1(label) {
+        if connection.sender.is_ready() {
+            return Some(Grant::Http1(connection));
+        }
+    }
+    None
 }
 
 /// Takes an HTTP/1.1 connection back, once it is ready for another request; one that never gets there is closed.
-pub(super) fn give_back(place: &Arc<Place>, mut sender: Http1Sender) {
-    if sender.is_closed() {
+pub(super) fn give_back(place: &Arc<Place>, mut connection: Http1Connection) {
+    if connection.sender.is_closed() {
         return;
     }
-    if sender.is_ready() {
-        keep_http1(place, sender);
+    if let Some(about) = &mut connection.about {
+        about.served = about.served.saturating_add(1);
+        if !about.is_usable(Instant::now()) {
+            return;
+        }
+    }
+    if connection.sender.is_ready() {
+        keep_http1(place, connection);
         return;
     }
     let Ok(runtime) = Handle::try_current() else {
@@ -99,27 +221,31 @@ pub(super) fn give_back(place: &Arc<Place>, mut sender: Http1Sender) {
     };
     let place = Arc::clone(place);
     runtime.spawn(async move {
-        if sender.ready().await.is_ok() {
-            keep_http1(&place, sender);
+        if connection.sender.ready().await.is_ok() {
+            keep_http1(&place, connection);
         }
     });
 }
 
-fn keep_http1(place: &Arc<Place>, sender: Http1Sender) {
+fn keep_http1(place: &Arc<Place>, connection: Http1Connection) {
     if place.is_gone() {
         return;
     }
-    with_pool(place, |pool| {
-        if pool.http1.len() < MAX_IDLE {
-            pool.http1.push((sender, Instant::now()));
+    // One that is not kept is dropped outside: where pools are in common, under no lock.
+    let spare = with_pool(place, |pool| {
+        if pool.http1.len() >= MAX_IDLE {
+            return Some(connection);
         }
+        pool.http1.push((connection, Instant::now()));
+        None
     });
+    drop(spare);
 }
 
 /// A place on an HTTP/2 connection that has one free.
-pub(super) async fn take_http2(place: &Arc<Place>) -> Option<(Http2Sender, StreamGuard)> {
+pub(super) async fn take_http2(place: &Arc<Place>, label: &Label) -> Option<(Http2Sender, StreamGuard)> {
     loop {
-        let (sender, guard, since) = find_http2(place)?;
+        let (sender, guard, since) = with_known(place, |pool| pool.find_http2(label))?;
         if since.elapsed() >= TRUSTED {
             tokio::task::yield_now().await;
         }
@@ -129,20 +255,14 @@ pub(super) async fn take_http2(place: &Arc<Place>) -> Option<(Http2Sender, Strea
     }
 }
 
-fn find_http2(place: &Arc<Place>) -> Option<(Http2Sender, StreamGuard, Instant)> {
-    let find = |pool: &mut Pool| {
-        pool.http2.retain(|shared| !shared.sender.is_closed());
-        pool.http2.iter_mut().find_map(|shared| {
-            let guard = Link::try_stream(&shared.link)?;
-            let since = std::mem::replace(&mut shared.used, Instant::now());
-            Some((shared.sender.clone(), guard, since))
-        })
-    };
-    with_pool(place, find).flatten()
+/// What a request that waits for HTTP/2 looks for.
+pub(super) fn seek_http2(pool: &mut Pool, label: &Label) -> Option<Grant> {
+    let (sender, guard, _) = pool.find_http2(label)?;
+    Some(Grant::Http2(sender, guard))
 }
 
 /// Adds an HTTP/2 connection. One to an address that is gone serves only who made it.
-pub(super) fn add_http2(place: &Arc<Place>, sender: &Http2Sender, link: &Arc<Link>) {
+pub(super) fn add_http2(place: &Arc<Place>, sender: &Http2Sender, link: &Arc<Link>, label: &Label) {
     if place.is_gone() {
         return;
     }
@@ -150,6 +270,10 @@ pub(super) fn add_http2(place: &Arc<Place>, sender: &Http2Sender, link: &Arc<Lin
         pool.http2.push(Shared {
             sender: sender.clone(),
             link: Arc::clone(link),
+            about: About::new(&place.transport, label).map(|mut about| {
+                about.served = 1;
+                about
+            }),
             used: Instant::now(),
         });
     });
@@ -174,37 +298,92 @@ fn start_keeper(place: Arc<Place>) {
 }
 
 async fn keep(place: Arc<Place>) {
+    let limits = place.transport.limits;
+    let shortest = limits
+        .and_then(|limits| limits.age)
+        .unwrap_or(TICK)
+        .min(place.transport.idle());
+    let tick = shortest.clamp(SHORTEST_TICK, TICK);
     loop {
-        let removed = tokio::time::timeout(TICK, place.gone()).await.is_ok();
-        let done = POOLS.try_with(|pools| {
-            let Ok(mut pools) = pools.try_borrow_mut() else {
-                return false;
-            };
+        let removed = tokio::time::timeout(tick, place.gone()).await.is_ok();
+        let sweep = |pools: &mut Pools| {
             let empty = pools
-                .get_mut(&place.id)
+                .known(place.id)
                 .is_none_or(|pool| pool.sweep(Instant::now()));
-            if removed || empty {
-                pools.remove(&place.id);
-            }
-            removed || empty
-        });
-        if done.unwrap_or(true) {
+            let pool = (removed || empty).then(|| pools.0.remove(&place.id));
+            (removed || empty, pool)
+        };
+        let swept = match &place.common {
+            Some(common) => Some(common.with_pools(sweep)),
+            None => POOLS
+                .try_with(|pools| pools.try_borrow_mut().ok().map(|mut pools| sweep(&mut pools)))
+                .unwrap_or(Some((true, None))),
+        };
+        if swept.is_some_and(|(done, _)| done) {
             return;
         }
     }
 }
 
 impl Pool {
+    fn new(place: &Place) -> Self {
+        Self {
+            http1: Vec::new(),
+            http2: Vec::new(),
+            idle: place.transport.idle(),
+            connecting: Arc::default(),
+        }
+    }
+
+    fn pop_http1(&mut self, label: &Label) -> Option<(Http1Connection, Instant)> {
+        let last = self.http1.last()?;
+        if last.0.about.is_none() {
+            return self.http1.pop();
+        }
+        let now = Instant::now();
+        let idle = self.idle;
+        self.http1.retain(|(connection, since)| {
+            let usable = connection.about.as_ref().is_none_or(|about| about.is_usable(now));
+            usable && now.saturating_duration_since(*since) < idle
+        });
+        let fits = |(connection, _): &(Http1Connection, Instant)| is_for(connection.about.as_deref(), label);
+        let index = self.http1.iter().rposition(fits)?;
+        Some(self.http1.remove(index))
+    }
+
+    fn find_http2(&mut self, label: &Label) -> Option<(Http2Sender, StreamGuard, Instant)> {
+        let now = Instant::now();
+        self.http2.retain(|shared| {
+            let usable = shared.about.as_ref().is_none_or(|about| about.is_usable(now));
+            usable && !shared.sender.is_closed()
+        });
+        let mut fitting = self
+            .http2
+            .iter_mut()
+            .filter(|shared| is_for(shared.about.as_deref(), label));
+        fitting.find_map(|shared| {
+            let guard = Link::try_stream(&shared.link)?;
+            if let Some(about) = &mut shared.about {
+                about.served = about.served.saturating_add(1);
+            }
+            let since = std::mem::replace(&mut shared.used, now);
+            Some((shared.sender.clone(), guard, since))
+        })
+    }
+
     /// Closes what idled too long; whether nothing is left.
     fn sweep(&mut self, now: Instant) -> bool {
-        let is_fresh = |since: Instant| now.saturating_duration_since(since) < IDLE;
-        self.http1
-            .retain(|(sender, since)| !sender.is_closed() && is_fresh(*since));
+        let idle = self.idle;
+        let is_fresh = |since: Instant| now.saturating_duration_since(since) < idle;
+        let is_usable = |about: &Option<Box<About>>| about.as_ref().is_none_or(|about| about.is_usable(now));
+        self.http1.retain(|(connection, since)| {
+            !connection.sender.is_closed() && is_fresh(*since) && is_usable(&connection.about)
+        });
         self.http2.retain_mut(|shared| {
             if shared.link.streams() > 0 {
                 shared.used = now;
             }
-            !shared.sender.is_closed() && is_fresh(shared.used)
+            !shared.sender.is_closed() && is_fresh(shared.used) && is_usable(&shared.about)
         });
         // While somebody holds `connecting`, the pool is about to be used.
         self.http1.is_empty() && self.http2.is_empty() && Arc::strong_count(&self.connecting) == 1

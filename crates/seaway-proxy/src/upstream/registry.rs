@@ -1,22 +1,24 @@
 //! The clusters of the process, over all versions of the configuration.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use rustc_hash::FxHashMap;
-use seaway_model::{Cluster, ClusterName, Endpoint, EndpointSource, Model, NamedEndpoint};
+use seaway_model::{Cluster, ClusterName, EndpointSource, Model};
 
 use super::cluster::{ClusterState, Live};
-use super::dns::{Lookups, Resolve, SystemResolver};
+use super::dns::{self, Lookups, Naming, Resolve, SystemResolver};
 use super::endpoint::Homes;
+use super::members::Spec;
 use super::status::{self, ClusterStatus};
+use super::transport::{Transport, Transports};
 
 /// One per process. Keeps what must outlive a version: states of endpoints, ejections, budgets, DNS answers.
 #[derive(Debug)]
 pub struct Registry {
     clusters: Mutex<ClusterMap>,
     homes: Arc<Homes>,
+    transports: Transports,
     lookups: Lookups,
     /// From when ejections are counted.
     epoch: Instant,
@@ -58,6 +60,7 @@ impl Registry {
         Self {
             clusters: Mutex::default(),
             homes: Arc::default(),
+            transports: Transports::default(),
             lookups: Lookups::new(resolver),
             epoch: Instant::now(),
         }
@@ -74,10 +77,11 @@ impl Registry {
         let next = model
             .clusters
             .iter()
-            .map(|(name, config)| (name.clone(), self.bring_up(clusters.get(name), config)))
+            .map(|(name, config)| (name.clone(), self.bring_up(clusters.get(name), config, model)))
             .collect();
         *clusters = ClusterMap(Arc::new(next));
         self.homes.prune();
+        self.transports.prune();
         clusters.clone()
     }
 
@@ -94,62 +98,61 @@ impl Registry {
         all
     }
 
-    fn bring_up(&self, old: Option<&Arc<ClusterState>>, config: &Arc<Cluster>) -> Arc<ClusterState> {
+    fn bring_up(
+        &self,
+        old: Option<&Arc<ClusterState>>,
+        config: &Arc<Cluster>,
+        model: &Model,
+    ) -> Arc<ClusterState> {
+        let transport = self.transports.of(config, model);
         let Some(old) = old else {
-            return self.create(config);
+            return self.create(config, transport, None);
         };
-        if old.config() == config {
+        let live = old.live();
+        if old.config() == config && Arc::ptr_eq(&live.set.load().spec.transport, &transport) {
             return Arc::clone(old);
         }
-        let same_name = match (&old.config().endpoints, &config.endpoints) {
-            (EndpointSource::Dns(_) | EndpointSource::LogicalDns(_), new) => old.config().endpoints == *new,
-            (EndpointSource::Static(_), new) => matches!(new, EndpointSource::Static(_)),
-        };
-        if !same_name {
-            return self.create(config);
+        let (named, was_named) = (Naming::new(&config.endpoints), live.naming.as_deref());
+        if named.is_some() != was_named.is_some()
+            || logical(&config.endpoints) != logical(&old.config().endpoints)
+        {
+            return self.create(config, transport, Some(live));
         }
-        let live = old.live();
-        live.set_policy(config.balancing);
-        if let Some(endpoints) = listed(&config.endpoints) {
-            live.set_endpoints(&endpoints);
+        if let Some(naming) = was_named {
+            naming.change(&config.endpoints);
         }
+        live.update(|spec| *spec = Self::spec(config, transport, was_named));
+        self.lookups.follow(live);
         Arc::new(ClusterState::new(Arc::clone(config), Arc::clone(live)))
     }
 
-    fn create(&self, config: &Arc<Cluster>) -> Arc<ClusterState> {
-        let listed = listed(&config.endpoints);
-        let naming = listed.is_none().then(Box::default);
-        let live = Arc::new(Live::new(Arc::clone(&self.homes), self.epoch, naming));
-        live.set_policy(config.balancing);
-        match (listed, &config.endpoints) {
-            (Some(endpoints), _) => live.set_endpoints(&endpoints),
-            (None, source) => {
-                if let Some(name) = only_name(source) {
-                    self.lookups.start(&live, &name.host, name.port);
-                }
-            }
-        }
+    /// `old` is a cluster of the same name whose endpoints came from elsewhere: its counts go on.
+    fn create(
+        &self,
+        config: &Arc<Cluster>,
+        transport: Arc<Transport>,
+        old: Option<&Arc<Live>>,
+    ) -> Arc<ClusterState> {
+        let naming = Naming::new(&config.endpoints).map(Box::new);
+        let spec = Self::spec(config, transport, naming.as_deref());
+        let counts = old.map(|old| &**old);
+        let live = Live::new(Arc::clone(&self.homes), self.epoch, naming, spec, counts);
+        let live = Arc::new(live);
+        self.lookups.follow(&live);
         Arc::new(ClusterState::new(Arc::clone(config), live))
     }
-}
 
-/// The endpoints that need no lookup: those of a list, and the one that an IP address in the place of a name is.
-fn listed(source: &EndpointSource) -> Option<std::borrow::Cow<'_, [Endpoint]>> {
-    match source {
-        EndpointSource::Static(endpoints) => Some(endpoints.into()),
-        EndpointSource::Dns(_) | EndpointSource::LogicalDns(_) => {
-            let NamedEndpoint { host, port, .. } = only_name(source)?;
-            let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-            let ip: IpAddr = bare.unwrap_or(host).parse().ok()?;
-            Some(vec![Endpoint::new(SocketAddr::new(ip, *port))].into())
+    fn spec(config: &Cluster, transport: Arc<Transport>, naming: Option<&Naming>) -> Spec {
+        let unasked = || dns::listed(&config.endpoints, |_| Vec::new());
+        Spec {
+            listed: naming.map_or_else(unasked, Naming::listed),
+            policy: config.balancing,
+            settings: config.balancing_settings.clone(),
+            transport,
         }
     }
 }
 
-fn only_name(source: &EndpointSource) -> Option<&NamedEndpoint> {
-    match source {
-        EndpointSource::Static(_) => None,
-        EndpointSource::Dns(names) => names.first(),
-        EndpointSource::LogicalDns(name) => Some(name),
-    }
+fn logical(source: &EndpointSource) -> bool {
+    matches!(source, EndpointSource::LogicalDns(_))
 }

@@ -3,13 +3,18 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::{Request, Response};
+use http::uri::Authority;
+use http::{Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use seaway_model::{FailureReason, UpstreamProtocol};
 
 use super::cluster::ClusterState;
 use super::connect;
+use super::dial::ClientAddress;
 use super::in_flight::{InFlight, Lease};
+use super::members::Member;
+use super::outlier::Event;
+use super::transport::Label;
 use super::{classify, pool, shape};
 use crate::body::Body;
 use crate::error::Failure;
@@ -26,6 +31,17 @@ pub struct Attempt<'a> {
     pub hash: Option<u64>,
     /// Endpoints that were tried before; others are preferred.
     pub avoid: &'a [SocketAddr],
+    /// Who asks, for clusters whose endpoints want to know by the PROXY protocol.
+    pub client: Option<Client<'a>>,
+}
+
+/// Who asks. Borrowed, since hardly any cluster wants to know, and every future on the way would keep room for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Client<'a> {
+    /// The client.
+    pub peer: &'a SocketAddr,
+    /// What it connected to.
+    pub local: &'a SocketAddr,
 }
 
 /// An attempt that was answered.
@@ -54,6 +70,21 @@ pub struct SendError {
     pub reused: bool,
 }
 
+/// Where an attempt is: stays with the caller when it gives the attempt up, which drops everything else.
+#[derive(Debug, Default)]
+pub(crate) struct Trail {
+    member: Option<Arc<Member>>,
+}
+
+impl Trail {
+    /// The caller has waited too long for an answer. Who it was that did not answer, if anybody was asked yet.
+    pub(crate) fn timed_out(&mut self, cluster: &ClusterState) -> Option<SocketAddr> {
+        let member = self.member.take()?;
+        cluster.report(&member.state, Event::Unanswered);
+        Some(member.address)
+    }
+}
+
 /// An attempt that was not answered, where the request stays with the caller.
 #[derive(Debug)]
 pub(crate) struct Unanswered {
@@ -73,7 +104,7 @@ pub(crate) struct Unanswered {
 /// [`SendError`] says what failed, and gives the request back when nothing of it was sent.
 pub async fn send(attempt: Attempt<'_>, request: Request<Body>) -> Result<Sent, SendError> {
     let mut request = Some(request);
-    let result = send_from(attempt, &mut request).await;
+    let result = send_from(attempt, &mut request, &mut Trail::default()).await;
     result.map_err(|unanswered| SendError {
         failure: unanswered.failure,
         endpoint: unanswered.endpoint,
@@ -89,6 +120,7 @@ pub async fn send(attempt: Attempt<'_>, request: Request<Body>) -> Result<Sent, 
 pub(crate) async fn send_from(
     attempt: Attempt<'_>,
     request: &mut Option<Request<Body>>,
+    trail: &mut Trail,
 ) -> Result<Sent, Unanswered> {
     let cluster = attempt.cluster;
     if !cluster.is_resolved() {
@@ -103,21 +135,20 @@ pub(crate) async fn send_from(
         } else {
             tried.as_slice()
         };
-        let Some(endpoint) = cluster.choose(attempt.hash, avoid, &mut || fastrand::u64(..)) else {
-            return Err(Unanswered {
-                failure: Failure::NoEndpoints,
-                endpoint: None,
-                reused: false,
-            });
+        let Some(member) = cluster.choose(attempt.hash, avoid, &mut || fastrand::u64(..)) else {
+            return Err(nowhere(Failure::NoEndpoints));
         };
-        let address = endpoint.address;
-        let mut in_flight = InFlight::begin(cluster.live(), endpoint);
+        let address = member.address;
+        let limit = cluster.config().circuit_breakers.max_requests;
+        let mut in_flight = InFlight::begin(cluster.live(), member, limit).map_err(nowhere)?;
         let exchanged = match cluster.config().protocol {
-            UpstreamProtocol::Http1 => exchange_http1(cluster, &mut in_flight, request).await,
-            UpstreamProtocol::Http2 => exchange_http2(cluster, &mut in_flight, request).await,
+            UpstreamProtocol::Http1 => exchange_http1(&attempt, &mut in_flight, request, trail).await,
+            UpstreamProtocol::Http2 => exchange_http2(&attempt, &mut in_flight, request, trail).await,
         };
+        trail.member = None;
         let failed = match exchanged {
             Ok((response, reused)) => {
+                answered(cluster, &mut in_flight, &response);
                 return Ok(Sent {
                     response,
                     endpoint: address,
@@ -127,6 +158,9 @@ pub(crate) async fn send_from(
             }
             Err(failed) => failed,
         };
+        if is_of_local_origin(failed.failure) {
+            cluster.report(&in_flight.member().state, Event::Unanswered);
+        }
         drop(in_flight);
         tries += 1;
         let again = request.is_some() && goes_on(cluster, failed.failure, tries) && !avoid.contains(&address);
@@ -146,9 +180,70 @@ pub(crate) async fn send_from(
 
 /// Whether another address of the same name is tried.
 fn goes_on(cluster: &ClusterState, failure: Failure, tries: usize) -> bool {
-    let unreachable = matches!(failure, Failure::ConnectFailed | Failure::ConnectTimeout);
     let addresses = cluster.live().set.load().members.len().min(NAME_ADDRESSES);
-    unreachable && cluster.is_name() && tries < addresses
+    failure.is_unreachable() && cluster.is_name() && tries < addresses
+}
+
+/// Tells the outlier detection what the answer was. That of a gRPC request is in its trailers, unless it has none.
+fn answered(cluster: &Arc<ClusterState>, in_flight: &mut InFlight, response: &Response<Incoming>) {
+    if !cluster.judges_answers() {
+        return;
+    }
+    let headers = response.headers();
+    let grpc = headers
+        .get("content-type")
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
+    if grpc && response.status() == StatusCode::OK {
+        in_flight.await_status(cluster);
+        let status = headers.get("grpc-status").and_then(|status| status.to_str().ok());
+        if let Some(status) = status.and_then(|status| status.parse().ok()) {
+            in_flight.grpc_status(status);
+        }
+        return;
+    }
+    let status = response.status().as_u16();
+    cluster.report(&in_flight.member().state, Event::Answered(status));
+}
+
+/// Whether a failure after the connection was made is the endpoint's. One while it is being made has been counted.
+fn is_of_local_origin(failure: Failure) -> bool {
+    matches!(
+        failure,
+        Failure::UpstreamReset | Failure::RefusedStream | Failure::UpstreamProtocol
+    )
+}
+
+/// Nobody was asked.
+fn nowhere(failure: Failure) -> Unanswered {
+    Unanswered {
+        failure,
+        endpoint: None,
+        reused: false,
+    }
+}
+
+/// The host of a request, without its port.
+fn host(request: &Request<Body>) -> Option<&str> {
+    let field = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    let authority = field.or_else(|| request.uri().authority().map(Authority::as_str))?;
+    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    match authority.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').map(|(address, _)| address),
+        None => Some(authority.split_once(':').map_or(authority, |(host, _)| host)),
+    }
+}
+
+fn label(attempt: &Attempt<'_>, member: &Member, request: &Request<Body>) -> Result<Label, Failed> {
+    let transport = &member.place.transport;
+    let client = |client: Client<'_>| ClientAddress {
+        peer: *client.peer,
+        local: *client.local,
+    };
+    let client = attempt.client.map(client);
+    transport.label(|| host(request), client).map_err(unsent)
 }
 
 struct Failed {
@@ -159,32 +254,34 @@ struct Failed {
 type Exchanged = Result<(Response<Incoming>, bool), Failed>;
 
 async fn exchange_http1(
-    cluster: &ClusterState,
+    attempt: &Attempt<'_>,
     in_flight: &mut InFlight,
     slot: &mut Option<Request<Body>>,
+    trail: &mut Trail,
 ) -> Exchanged {
     let Some(request) = slot else {
         return Err(nothing());
     };
     shape::for_http1(request);
     let upgrade = shape::is_upgrade(request);
+    let label = label(attempt, in_flight.member(), request)?;
     loop {
-        let pooled = pool::take_http1(&in_flight.endpoint().place).await;
-        let reused = pooled.is_some();
-        let mut sender = match pooled {
-            Some(sender) => sender,
-            None => Box::pin(connect::http1(cluster, in_flight.endpoint()))
+        let pooled = pool::take_http1(&in_flight.member().place, &label).await;
+        let (mut connection, reused) = match pooled {
+            Some(connection) => (connection, true),
+            None => Box::pin(connect::http1(attempt.cluster, in_flight.member(), &label))
                 .await
                 .map_err(unsent)?,
         };
         let Some(request) = slot.take() else {
             return Err(nothing());
         };
-        match sender.try_send_request(request).await {
+        trail.member = Some(Arc::clone(in_flight.member()));
+        match connection.sender.try_send_request(request).await {
             Ok(mut response) => {
                 shape::check_response(&mut response, upgrade)
                     .map_err(|failure| Failed { failure, reused })?;
-                in_flight.hold(Lease::Http1(sender));
+                in_flight.hold(Lease::Http1(connection));
                 return Ok((response, reused));
             }
             Err(mut error) => {
@@ -202,9 +299,10 @@ async fn exchange_http1(
 }
 
 async fn exchange_http2(
-    cluster: &ClusterState,
+    attempt: &Attempt<'_>,
     in_flight: &mut InFlight,
     slot: &mut Option<Request<Body>>,
+    trail: &mut Trail,
 ) -> Exchanged {
     let Some(request) = slot else {
         return Err(nothing());
@@ -214,17 +312,19 @@ async fn exchange_http2(
         return Err(unsent(failure));
     }
     shape::for_http2(request).map_err(unsent)?;
+    let label = label(attempt, in_flight.member(), request)?;
     loop {
-        let pooled = pool::take_http2(&in_flight.endpoint().place).await;
+        let pooled = pool::take_http2(&in_flight.member().place, &label).await;
         let (mut sender, guard, reused) = match pooled {
             Some((sender, guard)) => (sender, guard, true),
-            None => Box::pin(connect::http2(cluster, in_flight.endpoint()))
+            None => Box::pin(connect::http2(attempt.cluster, in_flight.member(), &label))
                 .await
                 .map_err(unsent)?,
         };
         let Some(request) = slot.take() else {
             return Err(nothing());
         };
+        trail.member = Some(Arc::clone(in_flight.member()));
         match sender.try_send_request(request).await {
             Ok(mut response) => {
                 shape::check_response(&mut response, false).map_err(|failure| Failed { failure, reused })?;
@@ -237,7 +337,7 @@ async fn exchange_http2(
                 if slot.is_none() {
                     return Err(Failed { failure, reused });
                 }
-                pool::drop_http2(&in_flight.endpoint().place, guard.link());
+                pool::drop_http2(&in_flight.member().place, guard.link());
                 if !reused {
                     return Err(unsent(failure));
                 }

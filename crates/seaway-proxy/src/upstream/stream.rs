@@ -5,42 +5,77 @@
 //! exactly as long as its socket is open, also where a tunnel takes it over.
 
 use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
+use super::breakers::ConnectionPermit;
 use super::endpoint::Place;
+use super::tls;
+use crate::error::TlsFault;
 
 /// An open connection to an endpoint.
 #[derive(Debug)]
 pub struct Stream {
     /// Dropped first: the place is free once the socket is closed.
-    transport: Transport,
+    bytes: Bytes,
+    refusal: Option<Refusal>,
     _counted: Counted,
+    _permit: ConnectionPermit,
 }
 
+/// What TLS said when it broke, for those who only hear that it did: in TLS 1.3 a server refuses our certificate after
+/// the handshake, and hyper drops what an HTTP/2 connection breaks by.
+pub(super) type Refusal = Arc<OnceLock<TlsFault>>;
+
 #[derive(Debug)]
-enum Transport {
+pub(super) enum Bytes {
     Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Stream {
-    pub(super) fn plain(tcp: TcpStream, place: &Arc<Place>) -> Self {
+    pub(super) fn new(bytes: Bytes, place: &Arc<Place>, permit: ConnectionPermit) -> Self {
         Self {
-            transport: Transport::Plain(tcp),
+            refusal: matches!(bytes, Bytes::Tls(_)).then(Arc::default),
+            bytes,
             _counted: Counted::new(place),
+            _permit: permit,
+        }
+    }
+
+    /// Where it is said why TLS broke. `None` for clear text.
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        self.refusal.clone()
+    }
+
+    fn note(&self, polled: &Poll<io::Result<()>>) {
+        if let (Poll::Ready(Err(error)), Some(refusal)) = (polled, &self.refusal)
+            && let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref())
+        {
+            let _first_stands = refusal.set(tls::fault(error));
         }
     }
 
     /// The socket under it.
     pub(crate) fn tcp(&self) -> &TcpStream {
-        match &self.transport {
-            Transport::Plain(tcp) => tcp,
+        match &self.bytes {
+            Bytes::Plain(tcp) => tcp,
+            Bytes::Tls(tls) => tls.get_ref().0,
         }
+    }
+}
+
+/// The socket's.
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.tcp().as_fd()
     }
 }
 
@@ -67,16 +102,22 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.transport {
-            Transport::Plain(tcp) => Pin::new(tcp).poll_read(cx, buffer),
+        match &mut self.bytes {
+            Bytes::Plain(tcp) => Pin::new(tcp).poll_read(cx, buffer),
+            Bytes::Tls(tls) => {
+                let polled = Pin::new(tls.as_mut()).poll_read(cx, buffer);
+                self.note(&polled);
+                polled
+            }
         }
     }
 }
 
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.transport {
-            Transport::Plain(tcp) => Pin::new(tcp).poll_write(cx, data),
+        match &mut self.bytes {
+            Bytes::Plain(tcp) => Pin::new(tcp).poll_write(cx, data),
+            Bytes::Tls(tls) => Pin::new(tls.as_mut()).poll_write(cx, data),
         }
     }
 
@@ -85,26 +126,30 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         data: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.transport {
-            Transport::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, data),
+        match &mut self.bytes {
+            Bytes::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, data),
+            Bytes::Tls(tls) => Pin::new(tls.as_mut()).poll_write_vectored(cx, data),
         }
     }
 
     fn is_write_vectored(&self) -> bool {
-        match &self.transport {
-            Transport::Plain(tcp) => tcp.is_write_vectored(),
+        match &self.bytes {
+            Bytes::Plain(tcp) => tcp.is_write_vectored(),
+            Bytes::Tls(tls) => tls.is_write_vectored(),
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.transport {
-            Transport::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
+        match &mut self.bytes {
+            Bytes::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
+            Bytes::Tls(tls) => Pin::new(tls.as_mut()).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.transport {
-            Transport::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
+        match &mut self.bytes {
+            Bytes::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Bytes::Tls(tls) => Pin::new(tls.as_mut()).poll_shutdown(cx),
         }
     }
 }

@@ -113,6 +113,7 @@ fn the_future_of_an_attempt_may_be_spawned_and_stays_small() {
         cluster: &cluster,
         hash: None,
         avoid: &[],
+        client: None,
     };
     let future = send(attempt, get("/"));
     // Workers spawn what holds it.

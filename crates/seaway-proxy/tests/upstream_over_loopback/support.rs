@@ -88,6 +88,7 @@ pub async fn avoiding(
         cluster,
         hash: None,
         avoid,
+        client: None,
     };
     tokio::time::timeout(SOON, send(attempt, request)).await.unwrap()
 }

@@ -60,6 +60,7 @@ impl Encoder<'_> {
                 );
             }
         }
+        self.note_connections(cluster, &mut notes);
         let mut said = XdsCluster {
             name: cluster.name.0.to_string(),
             connect_timeout: duration(Millis(cluster.connect_timeout.0.max(1))),
@@ -110,6 +111,43 @@ impl Encoder<'_> {
             notes.set("localityWeights", weights);
         }
         notes
+    }
+
+    /// Writes down what of the connections has another form there, or none.
+    fn note_connections(&self, cluster: &Cluster, notes: &mut Notes) {
+        let pool = &cluster.connection_pool;
+        let seconds = |time: Option<Millis>| time.is_none_or(|time| time.0.is_multiple_of(1_000));
+        let keepalive = pool.tcp_keepalive.as_ref();
+        let is_plain = keepalive
+            .is_none_or(|keepalive| seconds(keepalive.time) && seconds(keepalive.interval))
+            && pool.idle_timeout != Some(IDLE)
+            && pool.max_requests_per_connection != Some(0)
+            && (cluster.protocol == UpstreamProtocol::Http2
+                || (pool.max_concurrent_streams.is_none() && pool.http2_keepalive.is_none()));
+        if !is_plain {
+            notes.set("connectionPool", pool);
+        }
+        let settings = &cluster.balancing_settings;
+        let fits = match cluster.balancing {
+            Balancing::LeastRequest | Balancing::RoundRobin => {
+                settings.minimum_ring_size.is_none() && settings.maglev_table_size.is_none()
+            }
+            Balancing::RingHash => settings.maglev_table_size.is_none() && settings.warmup.is_none(),
+            Balancing::Maglev => settings.minimum_ring_size.is_none() && settings.warmup.is_none(),
+            Balancing::Random => {
+                settings.minimum_ring_size.is_none()
+                    && settings.maglev_table_size.is_none()
+                    && settings.warmup.is_none()
+            }
+        };
+        if !fits {
+            let warmup = settings.warmup.as_ref();
+            let warmup = warmup.map(|w| (w.duration.0, w.minimum.millionths(), w.aggression));
+            notes.set(
+                "balancing",
+                (settings.minimum_ring_size, settings.maglev_table_size, warmup),
+            );
+        }
     }
 
     fn endpoints(&mut self, cluster: &Cluster, said: &mut XdsCluster) {

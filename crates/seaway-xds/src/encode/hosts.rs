@@ -68,7 +68,20 @@ pub(crate) fn served_with(listener: &Listener) -> BTreeMap<SecretName, Vec<XdsVi
     by_secret
         .into_iter()
         .map(|(secret, served)| {
-            let made = hosts.one_certificate(&served, &patterns);
+            let made = hosts.one_certificate(&served, &patterns, &|pattern| {
+                // Of more labels than the certificate is for.
+                let (HostMatch::OneLabel(suffix) | HostMatch::Suffix(suffix)) = pattern else {
+                    return false;
+                };
+                let wide = HostMatch::Suffix(suffix.clone());
+                let strictly = certificates.iter().filter(|certificate| match &certificate.host {
+                    HostMatch::OneLabel(_) => false,
+                    host => covers(host, &wide),
+                });
+                strictly
+                    .min_by_key(|certificate| &certificate.host)
+                    .is_none_or(|c| c.secret != secret)
+            });
             (secret, made)
         })
         .collect()
@@ -183,21 +196,26 @@ impl<'m> Hosts<'m> {
     }
 
     /// The hosts that are served with a certificate, and what they would take of others.
-    fn one_certificate(&self, served: &[&HostMatch], all: &BTreeSet<&HostMatch>) -> Vec<XdsVirtualHost> {
+    fn one_certificate(
+        &self,
+        served: &[&HostMatch],
+        all: &BTreeSet<&HostMatch>,
+        is_for_one_label: &dyn Fn(&HostMatch) -> bool,
+    ) -> Vec<XdsVirtualHost> {
         let mut made: BTreeMap<String, XdsVirtualHost> = BTreeMap::new();
         for pattern in served {
-            let host = self.host_of(pattern);
-            made.entry(name(pattern)).or_insert_with(|| match host {
-                Some(host) => XdsVirtualHost {
+            made.entry(name(pattern)).or_insert_with(|| {
+                let mut host = self.host_of(pattern).unwrap_or_default();
+                if let HostMatch::OneLabel(suffix) | HostMatch::Suffix(suffix) = pattern
+                    && is_for_one_label(pattern)
+                {
+                    host.routes.insert(0, beyond_one_label(suffix));
+                }
+                XdsVirtualHost {
                     name: name(pattern),
                     domains: domains(pattern),
                     ..host
-                },
-                None => XdsVirtualHost {
-                    name: name(pattern),
-                    domains: domains(pattern),
-                    ..XdsVirtualHost::default()
-                },
+                }
             });
         }
         let wide: Vec<&&HostMatch> = served
@@ -261,6 +279,16 @@ fn guarded(routes: Vec<XdsRoute>, suffix: &str) -> Vec<XdsRoute> {
         route
     });
     guarded.collect()
+}
+
+/// Refuses a host of more labels.
+fn beyond_one_label(suffix: &str) -> XdsRoute {
+    let mut routes = guarded(vec![answer(421)], suffix);
+    let mut route = routes.pop().unwrap_or_default();
+    for matcher in route.r#match.iter_mut().flat_map(|matches| &mut matches.headers) {
+        matcher.invert_match = true;
+    }
+    route
 }
 
 /// Answers every request.

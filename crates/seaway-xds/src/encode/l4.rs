@@ -1,8 +1,6 @@
 //! Connections and sessions that are not HTTP.
 
-use envoy_types::pb::envoy::config::listener::v3::{
-    Filter, ListenerFilter, UdpListenerConfig, filter, listener_filter,
-};
+use envoy_types::pb::envoy::config::listener::v3::{Filter, ListenerFilter, filter, listener_filter};
 use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy;
 use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::tcp_proxy::{
     ClusterSpecifier, WeightedCluster, weighted_cluster::ClusterWeight,

@@ -2,13 +2,25 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 
 use super::*;
 
+const IDLE: Duration = Duration::from_secs(60);
+
+fn pool() -> Pool {
+    Pool {
+        http1: Vec::new(),
+        http2: Vec::new(),
+        idle: IDLE,
+        connecting: Arc::default(),
+    }
+}
+
 /// A connection to nobody, and what keeps it open.
-async fn http1() -> (Http1Sender, tokio::io::DuplexStream) {
+async fn http1() -> (Http1Connection, tokio::io::DuplexStream) {
     let (ours, theirs) = tokio::io::duplex(64);
     let (mut sender, connection) = http1::handshake(TokioIo::new(ours)).await.unwrap();
     tokio::spawn(connection);
     sender.ready().await.unwrap();
-    (sender, theirs)
+    let connection = Http1Connection { sender, about: None };
+    (connection, theirs)
 }
 
 async fn http2() -> (Shared, Arc<Link>, tokio::io::DuplexStream) {
@@ -21,6 +33,7 @@ async fn http2() -> (Shared, Arc<Link>, tokio::io::DuplexStream) {
     let shared = Shared {
         sender,
         link: Arc::clone(&link),
+        about: None,
         used: Instant::now(),
     };
     (shared, link, theirs)
@@ -28,29 +41,29 @@ async fn http2() -> (Shared, Arc<Link>, tokio::io::DuplexStream) {
 
 #[tokio::test]
 async fn an_idle_connection_is_closed_after_its_time_and_not_before() {
-    let (sender, _theirs) = http1().await;
-    let (mut pool, now) = (Pool::default(), Instant::now());
-    pool.http1.push((sender, now));
+    let (connection, _theirs) = http1().await;
+    let (mut pool, now) = (pool(), Instant::now());
+    pool.http1.push((connection, now));
     assert!(!pool.sweep(now + IDLE - TICK));
     assert!(pool.sweep(now + IDLE));
 }
 
 #[tokio::test]
 async fn an_idle_connection_that_the_peer_closed_is_let_go_at_once() {
-    let (mut sender, theirs) = http1().await;
+    let (mut connection, theirs) = http1().await;
     drop(theirs);
-    while sender.ready().await.is_ok() {
+    while connection.sender.ready().await.is_ok() {
         tokio::task::yield_now().await;
     }
-    let mut pool = Pool::default();
-    pool.http1.push((sender, Instant::now()));
+    let mut pool = pool();
+    pool.http1.push((connection, Instant::now()));
     assert!(pool.sweep(Instant::now()));
 }
 
 #[tokio::test]
 async fn a_shared_connection_lives_as_long_as_its_streams_and_then_its_time() {
     let (shared, link, _theirs) = http2().await;
-    let mut pool = Pool::default();
+    let mut pool = pool();
     pool.http2.push(shared);
     let stream = Link::queue_stream(&link);
     let late = Instant::now() + IDLE * 3;
@@ -62,9 +75,70 @@ async fn a_shared_connection_lives_as_long_as_its_streams_and_then_its_time() {
 
 #[tokio::test]
 async fn a_pool_for_which_a_connection_is_being_made_is_not_empty() {
-    let mut pool = Pool::default();
+    let mut pool = pool();
     let connecting = Arc::clone(&pool.connecting);
     assert!(!pool.sweep(Instant::now()));
     drop(connecting);
     assert!(pool.sweep(Instant::now()));
+}
+
+fn bound(host: &str) -> Label {
+    let server_name = rustls_pki_types::ServerName::try_from(host.to_owned()).ok();
+    Some(Arc::new(super::super::transport::Bound {
+        server_name,
+        client: None,
+    }))
+}
+
+/// A connection for this host that may be used as the limits say.
+async fn http1_for(host: &str, limits: Option<Limits>) -> (Http1Connection, tokio::io::DuplexStream) {
+    let (mut connection, theirs) = http1().await;
+    connection.about = Some(Box::new(About {
+        label: bound(host),
+        born: Instant::now(),
+        served: 1,
+        limits,
+    }));
+    (connection, theirs)
+}
+
+#[tokio::test]
+async fn a_connection_for_one_host_is_not_used_for_another() {
+    let (connection, _theirs) = http1_for("a.example.com", None).await;
+    let mut pool = pool();
+    pool.http1.push((connection, Instant::now()));
+    assert!(pool.pop_http1(&bound("b.example.com")).is_none());
+    assert!(pool.pop_http1(&bound("a.example.com")).is_some());
+}
+
+#[tokio::test]
+async fn a_connection_is_not_used_beyond_its_age_its_requests_or_its_idle_time() {
+    let no_limit = Limits {
+        idle: IDLE,
+        age: None,
+        requests: None,
+    };
+    let too_old = Limits {
+        age: Some(Duration::ZERO),
+        ..no_limit
+    };
+    let used_up = Limits {
+        requests: Some(1),
+        ..no_limit
+    };
+    for (limits, idle, usable) in [
+        (no_limit, IDLE, true),
+        (too_old, IDLE, false),
+        (used_up, IDLE, false),
+        (no_limit, Duration::ZERO, false),
+    ] {
+        let (connection, _theirs) = http1_for("a.example.com", Some(limits)).await;
+        let mut pool = Pool { idle, ..pool() };
+        pool.http1.push((connection, Instant::now()));
+        assert_eq!(
+            pool.pop_http1(&bound("a.example.com")).is_some(),
+            usable,
+            "{limits:?}"
+        );
+    }
 }
