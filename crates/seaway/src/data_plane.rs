@@ -49,7 +49,10 @@ pub fn proxy(args: &ProxyArgs) -> anyhow::Result<Exit> {
             }
             Event::Upgrade => match hand_over(&mut proxy.gateway) {
                 Ok(()) => break,
-                Err(error) => writeln!(io::stderr(), "seaway: the upgrade failed, still serving: {error:#}")?,
+                Err(error) => writeln!(
+                    io::stderr(),
+                    "seaway: the upgrade failed, still serving: {error:#}"
+                )?,
             },
             Event::Stop => break,
             _ => {}
@@ -63,7 +66,11 @@ pub fn proxy(args: &ProxyArgs) -> anyhow::Result<Exit> {
 /// What the control plane calls this process where nobody says: the host's name.
 pub fn node_name() -> String {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    if name.is_empty() { "seaway".to_owned() } else { name }
+    if name.is_empty() {
+        "seaway".to_owned()
+    } else {
+        name
+    }
 }
 
 struct Proxy<'a> {
@@ -81,7 +88,9 @@ impl Proxy<'_> {
         let state = self.states.borrow_and_update().clone();
         self.said.tell(&state)?;
         let is_new = |resources: &Arc<Resources>| {
-            self.applied.as_ref().is_none_or(|applied| !Arc::ptr_eq(applied, resources))
+            self.applied
+                .as_ref()
+                .is_none_or(|applied| !Arc::ptr_eq(applied, resources))
         };
         let Some(resources) = state.resources.filter(is_new) else {
             return Ok(Ok(()));
@@ -103,7 +112,11 @@ impl Proxy<'_> {
     }
 
     fn tell(&self, outcome: &Outcome, is_first: bool) -> io::Result<()> {
-        let lines = if is_first { self.gateway.listener_lines() } else { outcome.listener_changes.clone() };
+        let lines = if is_first {
+            self.gateway.listener_lines()
+        } else {
+            outcome.listener_changes.clone()
+        };
         for line in lines {
             writeln!(io::stderr(), "{line}")?;
         }
@@ -125,7 +138,11 @@ impl Said {
         if state.connected && !self.connected {
             writeln!(err, "told by the control plane")?;
         }
-        if let Some(trouble) = state.trouble.as_ref().filter(|trouble| self.trouble.as_ref() != Some(trouble)) {
+        if let Some(trouble) = state
+            .trouble
+            .as_ref()
+            .filter(|trouble| self.trouble.as_ref() != Some(trouble))
+        {
             writeln!(err, "warning: {trouble}")?;
         }
         for fault in state.refused.iter().filter(|fault| !self.refused.contains(fault)) {
@@ -148,18 +165,22 @@ fn follow(args: &ProxyArgs, events: Sender<Event>) -> anyhow::Result<watch::Rece
     };
     let (sender, receiver) = watch::channel(State::default());
     let mut changes = receiver.clone();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    std::thread::Builder::new().name("xds".to_owned()).spawn(move || {
-        runtime.block_on(async move {
-            let tell = async move {
-                while changes.changed().await.is_ok() && events.send(Event::ControlPlane).is_ok() {}
-            };
-            tokio::select! {
-                () = client::run(options, Arc::new(judge), sender) => {}
-                () = tell => {}
-            }
-        });
-    })?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    std::thread::Builder::new()
+        .name("xds".to_owned())
+        .spawn(move || {
+            runtime.block_on(async move {
+                let tell = async move {
+                    while changes.changed().await.is_ok() && events.send(Event::ControlPlane).is_ok() {}
+                };
+                tokio::select! {
+                    () = client::run(options, Arc::new(judge), sender) => {}
+                    () = tell => {}
+                }
+            });
+        })?;
     Ok(receiver)
 }
 

@@ -50,7 +50,7 @@ pub fn serve(
     xds: Option<(SocketAddr, &[PortMapping])>,
     started: impl FnOnce(&Gateway) -> anyhow::Result<()>,
 ) -> anyhow::Result<Exit> {
-    let handover = upgrade::Inherited::take();
+    let handover = Inherited::take();
     let channel = channel();
     let certificate = channel.0.clone();
     // Nobody receives any more only when the process is about to end.
@@ -137,7 +137,7 @@ fn wait(
                 gateway.reload_certificates();
                 events.reload();
             }
-            Event::Upgrade => match upgrade::hand_over(gateway) {
+            Event::Upgrade => match hand_over(gateway) {
                 Ok(()) => return Ok(()),
                 Err(error) => writeln!(
                     io::stderr(),

@@ -24,7 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The row.
 pub fn scale(binary: &Binary) -> Result<Vec<Figure>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let mut figures = Vec::new();
         for clients in [1, 100, 1_000] {
@@ -39,11 +41,16 @@ pub fn scale(binary: &Binary) -> Result<Vec<Figure>> {
 async fn with(binary: &Binary, routes: usize, endpoints: usize, clients: usize) -> Result<Vec<Figure>> {
     let folder = Folder::new(routes, endpoints)?;
     let gateway = binary.run_with(&folder.path(), &["--xds", "127.0.0.1:0"])?;
-    let address: SocketAddr = gateway.xds.context("the gateway says where it serves data planes")?;
+    let address: SocketAddr = gateway
+        .xds
+        .context("the gateway says where it serves data planes")?;
     let before = gateway.process.memory("VmRSS")?;
     let began = Instant::now();
     let mut watchers = Watchers::connect(address, clients).await?;
-    wait(&mut watchers, |seen| seen.clusters > 0 && seen.endpoints == seen.clusters && seen.routes > 0).await?;
+    wait(&mut watchers, |seen| {
+        seen.clusters > 0 && seen.endpoints == seen.clusters && seen.routes > 0
+    })
+    .await?;
     let connected = began.elapsed().as_secs_f64() * 1000.0;
     let (mut times, mut bytes) = (Vec::new(), Vec::new());
     for change in 0..CHANGES {
@@ -51,7 +58,10 @@ async fn with(binary: &Binary, routes: usize, endpoints: usize, clients: usize) 
         let began = Instant::now();
         folder.change_one_endpoint(change)?;
         let old: Vec<u64> = start.iter().map(|seen| seen.responses).collect();
-        wait_each(&mut watchers, |number, seen| old.get(number).is_some_and(|old| seen.responses > *old)).await?;
+        wait_each(&mut watchers, |number, seen| {
+            old.get(number).is_some_and(|old| seen.responses > *old)
+        })
+        .await?;
         times.push(began.elapsed().as_secs_f64() * 1000.0);
         let received: u64 = watchers.seen().iter().map(|seen| seen.bytes).sum();
         let had: u64 = start.iter().map(|seen| seen.bytes).sum();
@@ -98,7 +108,10 @@ async fn wait(watchers: &mut Watchers, is_so: impl Fn(&Seen) -> bool) -> Result<
 async fn wait_each(watchers: &mut Watchers, is_so: impl Fn(usize, &Seen) -> bool) -> Result<()> {
     let all = watchers.until(is_so);
     if tokio::time::timeout(PATIENCE, all).await.is_err() {
-        bail!("the clients did not get what they wait for within {PATIENCE:?}: {:?}", watchers.seen().first());
+        bail!(
+            "the clients did not get what they wait for within {PATIENCE:?}: {:?}",
+            watchers.seen().first()
+        );
     }
     Ok(())
 }

@@ -241,7 +241,10 @@ impl Compiler<'_, '_> {
                 continue;
             };
             let at = place(&origin, &format!("{field}.port"), spec.port.pos);
-            if !self.sites.claim(socket, kind.protocol(), &at, proxy_protocol, self.findings) {
+            if !self
+                .sites
+                .claim(socket, kind.protocol(), &at, proxy_protocol, self.findings)
+            {
                 continue;
             }
             let server = Server {
@@ -356,7 +359,10 @@ impl Compiler<'_, '_> {
                     &format!("metadata.annotations[\"{PROXY_PROTOCOL}\"]"),
                     text.pos,
                 ),
-                format!("\"{}\" is neither \"true\" nor \"false\", and does nothing", text.value),
+                format!(
+                    "\"{}\" is neither \"true\" nor \"false\", and does nothing",
+                    text.value
+                ),
                 "write \"true\" where a load balancer in front sends PROXY protocol headers",
             );
         }
@@ -447,7 +453,10 @@ fn socket(server: &ApiServer, field: &str, reporter: &mut Reporter<'_>) -> Optio
                 Code::InvalidValue,
                 &format!("{field}.bind"),
                 bind.pos,
-                format!("\"{}\" is not an IP address, so this server is left out", bind.value),
+                format!(
+                    "\"{}\" is not an IP address, so this server is left out",
+                    bind.value
+                ),
                 "write an IP address of the machine, or remove it to listen on all of them",
             );
             None
@@ -482,7 +491,10 @@ fn hosts(server: &ApiServer, field: &str, origin: &Origin, findings: &mut Findin
 
 fn report_foreign(object: &Object<Gateway>, options: &Options, findings: &mut Findings) {
     let text = |labels: &BTreeMap<Arc<str>, Arc<str>>| {
-        let all: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let all: Vec<String> = labels
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
         all.join(",")
     };
     let ours = options.gateway_labels.as_ref().map(text).unwrap_or_default();

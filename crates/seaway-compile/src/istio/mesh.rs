@@ -215,7 +215,11 @@ impl Mesh<'_, '_> {
         for (number, port) in host.ports.iter().rev().enumerate() {
             let is_first = number + 1 == host.ports.len();
             let conditions = Conditions {
-                headers: if is_first { Vec::new() } else { at_port(*port, &host.ports).into_iter().collect() },
+                headers: if is_first {
+                    Vec::new()
+                } else {
+                    at_port(*port, &host.ports).into_iter().collect()
+                },
                 ..Conditions::default()
             };
             let text = Spanned::unwritten(host.host.clone());

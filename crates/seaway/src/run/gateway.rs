@@ -245,7 +245,7 @@ impl Gateway {
     }
 
     /// Where operators ask.
-    pub fn admin(&self) -> Option<std::net::SocketAddr> {
+    pub fn admin(&self) -> Option<SocketAddr> {
         self.admin.as_ref().map(Admin::local_addr)
     }
 

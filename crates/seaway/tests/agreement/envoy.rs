@@ -61,7 +61,9 @@ fn what_the_proxy_does_envoy_does() {
             let (envoy, bound) = start(&configurations).await;
             for configuration in configurations {
                 failures.extend(one(&mut served, configuration, &bound, &key_pair, &mut met).await);
-                if std::env::var_os("SURVEY").is_none() { assert!(failures.len() < MOST_FAILURES, "{}", failures.join("\n\n")); }
+                if std::env::var_os("SURVEY").is_none() {
+                    assert!(failures.len() < MOST_FAILURES, "{}", failures.join("\n\n"));
+                }
             }
             drop(envoy);
             seed = until;

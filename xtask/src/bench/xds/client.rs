@@ -64,12 +64,16 @@ async fn connect(server: SocketAddr, number: usize) -> Result<watch::Receiver<Se
     let mut service = AggregatedDiscoveryServiceClient::connect(format!("http://{server}"))
         .await?
         .max_decoding_message_size(usize::MAX);
-    let opened = service.delta_aggregated_resources(UnboundedReceiverStream::new(outbound)).await?;
+    let opened = service
+        .delta_aggregated_resources(UnboundedReceiverStream::new(outbound))
+        .await?;
     let mut responses = opened.into_inner();
     let (sender, receiver) = watch::channel(Seen::default());
     tokio::spawn(async move {
         while let Ok(Some(response)) = responses.message().await {
-            let Some(kind) = Kind::of_type_url(&response.type_url) else { return };
+            let Some(kind) = Kind::of_type_url(&response.type_url) else {
+                return;
+            };
             for request in answers(kind, &response) {
                 if requests.send(request).is_err() {
                     return;
@@ -99,7 +103,11 @@ fn answers(kind: Kind, response: &DeltaDiscoveryResponse) -> Vec<DeltaDiscoveryR
         Kind::Endpoints | Kind::Secret | Kind::Routes => return requests,
     };
     let mut more = ask(next);
-    more.resource_names_subscribe = response.resources.iter().map(|resource| resource.name.clone()).collect();
+    more.resource_names_subscribe = response
+        .resources
+        .iter()
+        .map(|resource| resource.name.clone())
+        .collect();
     requests.push(more);
     requests
 }
@@ -113,7 +121,10 @@ fn count(seen: &mut Seen, kind: Kind, response: &DeltaDiscoveryResponse) {
         Kind::Listener | Kind::Secret => {}
     }
     let body = |resource: &seaway_xds::pb::envoy::service::discovery::v3::Resource| {
-        let body = resource.resource.as_ref().map_or(0, |any| any.value.len() + any.type_url.len());
+        let body = resource
+            .resource
+            .as_ref()
+            .map_or(0, |any| any.value.len() + any.type_url.len());
         (resource.name.len() + resource.version.len() + body) as u64
     };
     seen.bytes += response.resources.iter().map(body).sum::<u64>();

@@ -67,7 +67,11 @@ impl Folder {
 
 fn slice(service: usize, last: usize) -> String {
     let address = |number: usize| {
-        let host = if number == PER_SERVICE - 1 { 50 + last } else { number + 1 };
+        let host = if number == PER_SERVICE - 1 {
+            50 + last
+        } else {
+            number + 1
+        };
         format!("{{addresses: [10.{}.{}.{host}]}}", service / 250, service % 250)
     };
     let endpoints: Vec<String> = (0..PER_SERVICE).map(address).collect();
@@ -86,7 +90,11 @@ mod tests {
     #[test]
     fn a_change_is_of_one_address() {
         let (one, other) = (slice(0, 1), slice(0, 2));
-        let changed = one.split(' ').zip(other.split(' ')).filter(|(a, b)| a != b).count();
+        let changed = one
+            .split(' ')
+            .zip(other.split(' '))
+            .filter(|(a, b)| a != b)
+            .count();
         assert_eq!(changed, 1);
     }
 }

@@ -78,7 +78,8 @@ impl Serving<'_, '_> {
                 }
                 self.seen.hosts.insert(index);
                 if let Some(secret) = server.secret.as_ref().filter(|_| host != own.host) {
-                    self.credentials.check_host(secret, &host, &claim.origin, self.findings);
+                    self.credentials
+                        .check_host(secret, &host, &claim.origin, self.findings);
                 }
                 if met.iter().all(|other| other.host != host) {
                     let origin = claim.origin.clone();
@@ -133,7 +134,10 @@ impl Serving<'_, '_> {
     ) {
         let mut last: Option<Arc<Route>> = None;
         for (position, alternative) in self.http.iter().enumerate() {
-            if !alternative.holds.at_gateway(&server.gateway, server.socket.port, scheme) {
+            if !alternative
+                .holds
+                .at_gateway(&server.gateway, server.socket.port, scheme)
+            {
                 continue;
             }
             self.seen.holds.insert((HTTP, position));
@@ -167,7 +171,10 @@ impl Serving<'_, '_> {
     /// Rules that ask for server names.
     fn names(&mut self, server: &Server, mode: TlsMode, compiled: &mut Compiled) {
         for (position, alternative) in self.tls.iter().enumerate() {
-            if !alternative.holds.at_gateway(&server.gateway, server.socket.port, "https") {
+            if !alternative
+                .holds
+                .at_gateway(&server.gateway, server.socket.port, "https")
+            {
                 continue;
             }
             for name in alternative.server_names.iter().flatten() {
@@ -189,14 +196,12 @@ impl Serving<'_, '_> {
     }
 
     /// Rules that ask for nothing but a port. Those of a server name come after those that ask for it.
-    fn bytes(
-        &mut self,
-        server: &Server,
-        server_name: Option<(HostMatch, TlsMode)>,
-        compiled: &mut Compiled,
-    ) {
+    fn bytes(&mut self, server: &Server, server_name: Option<(HostMatch, TlsMode)>, compiled: &mut Compiled) {
         for (position, alternative) in self.tcp.iter().enumerate() {
-            if alternative.holds.at_gateway(&server.gateway, server.socket.port, "https") {
+            if alternative
+                .holds
+                .at_gateway(&server.gateway, server.socket.port, "https")
+            {
                 self.seen.holds.insert((TCP, position));
                 compiled.connections.push(Connections {
                     socket: server.socket,
@@ -219,7 +224,10 @@ impl Serving<'_, '_> {
                 self.findings.report(
                     Code::NotServed,
                     claim.origin.clone(),
-                    format!("no server of its Gateways serves \"{}\" for this namespace", claim.host),
+                    format!(
+                        "no server of its Gateways serves \"{}\" for this namespace",
+                        claim.host
+                    ),
                     "add the host to a server of the Gateway, or name the Gateway that has it",
                 );
             }
@@ -242,7 +250,10 @@ impl Serving<'_, '_> {
         // Rules that hold in the mesh only are right where they are; they are said to be out of place by another code.
         let in_mesh = self.object.spec.is_for_mesh();
         let by_kind = [
-            self.http.iter().map(|one| (&one.origin, &one.holds)).collect::<Vec<_>>(),
+            self.http
+                .iter()
+                .map(|one| (&one.origin, &one.holds))
+                .collect::<Vec<_>>(),
             self.tls.iter().map(|one| (&one.origin, &one.holds)).collect(),
             self.tcp.iter().map(|one| (&one.origin, &one.holds)).collect(),
         ];
@@ -281,14 +292,19 @@ fn report_mismatch(kind: usize, pos: Pos, seen: &Seen, origin: &Origin, findings
         .map(|(port, speaks)| format!("port {port} speaks {speaks}"))
         .collect();
     let help = match kind {
-        HTTP => "write protocol HTTP, or HTTPS with a TLS mode that ends TLS, into the server, or tls or tcp rules here",
+        HTTP => {
+            "write protocol HTTP, or HTTPS with a TLS mode that ends TLS, into the server, or tls or tcp rules here"
+        }
         TLS => "write protocol TLS and mode PASSTHROUGH into the server, or http rules here",
         _ => "write protocol TCP into the server, or http rules here",
     };
     findings.report(
         Code::ProtocolMismatch,
         place(origin, &format!("spec.{word}"), pos),
-        format!("no server of its Gateways can hold {word} rules: {}", ports.join(", ")),
+        format!(
+            "no server of its Gateways can hold {word} rules: {}",
+            ports.join(", ")
+        ),
         help,
     );
 }
