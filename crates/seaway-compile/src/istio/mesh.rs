@@ -93,7 +93,7 @@ fn owners<'r>(rules: &'r [MeshRules], findings: &mut Findings) -> Owners<'r> {
     owners
 }
 
-fn owner_of<'o, 'r>(host: &HostMatch, owners: &'o Owners<'r>) -> Option<(&'r Claim, &'r MeshRules)> {
+fn owner_of<'r>(host: &HostMatch, owners: &Owners<'r>) -> Option<(&'r Claim, &'r MeshRules)> {
     // Most specific first, which is the order of the map.
     owners
         .iter()

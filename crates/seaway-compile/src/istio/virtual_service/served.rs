@@ -63,7 +63,7 @@ impl Serving<'_, '_> {
         for server in gateways.servers_of(key) {
             let claims = self.claims_on(server);
             if !claims.is_empty() {
-                self.server(server, claims.into(), compiled);
+                self.server(server, &claims.into(), compiled);
             }
         }
     }
@@ -90,7 +90,7 @@ impl Serving<'_, '_> {
         met
     }
 
-    fn server(&mut self, server: &Server, claims: Arc<[Claim]>, compiled: &mut Compiled) {
+    fn server(&mut self, server: &Server, claims: &Arc<[Claim]>, compiled: &mut Compiled) {
         let port = server.socket.port;
         let (speaks, scheme, kinds): (_, _, &[usize]) = match server.kind {
             Kind::Http { .. } => ("HTTP", "http", &[HTTP]),
@@ -111,13 +111,13 @@ impl Serving<'_, '_> {
                 let all = (0..self.http.len()).map(|index| (HTTP, index));
                 self.seen.holds.extend(all);
             }
-            Kind::Http { .. } | Kind::Https => self.requests(server, scheme, &claims, compiled),
+            Kind::Http { .. } | Kind::Https => self.requests(server, scheme, claims, compiled),
             Kind::Passthrough => self.names(server, TlsMode::Passthrough, compiled),
             Kind::Terminated => {
                 self.names(server, TlsMode::Terminate, compiled);
-                for claim in &*claims {
-                    let name = Some((claim.host.clone(), TlsMode::Terminate));
-                    self.bytes(server, name, compiled);
+                for claim in &**claims {
+                    let name = (claim.host.clone(), TlsMode::Terminate);
+                    self.bytes(server, Some(&name), compiled);
                 }
             }
             Kind::Tcp => self.bytes(server, None, compiled),
@@ -196,7 +196,12 @@ impl Serving<'_, '_> {
     }
 
     /// Rules that ask for nothing but a port. Those of a server name come after those that ask for it.
-    fn bytes(&mut self, server: &Server, server_name: Option<(HostMatch, TlsMode)>, compiled: &mut Compiled) {
+    fn bytes(
+        &mut self,
+        server: &Server,
+        server_name: Option<&(HostMatch, TlsMode)>,
+        compiled: &mut Compiled,
+    ) {
         for (position, alternative) in self.tcp.iter().enumerate() {
             if alternative
                 .holds
@@ -206,7 +211,7 @@ impl Serving<'_, '_> {
                 compiled.connections.push(Connections {
                     socket: server.socket,
                     rank: self.place(position, server_name.is_some()),
-                    server_name: server_name.clone(),
+                    server_name: server_name.cloned(),
                     origin: alternative.origin.clone(),
                     route: alternative.route.clone(),
                 });
