@@ -7,6 +7,7 @@
 
 mod compare;
 mod dice;
+mod envoy;
 mod manifests;
 mod requests;
 mod served;
