@@ -114,6 +114,29 @@ async fn datagrams_of_every_size_keep_their_size() {
 }
 
 #[tokio::test]
+async fn an_answer_comes_from_the_address_that_was_written_to() {
+    let everywhere = Options {
+        address: None,
+        ..options()
+    };
+    let gate = gate(everywhere, to("c"), &[echoing("").await]);
+    let port = gate.address(53).port();
+    // The whole of 127.0.0.0/8 is this machine. A connected socket hears nobody but whom it is connected to.
+    for address in ["127.0.0.1", "127.0.0.2", "127.1.2.3"] {
+        let client = socket().await;
+        client.connect((address, port)).await.unwrap();
+        assert_eq!(ask(&client, address.as_bytes()).await, address.as_bytes());
+    }
+    // One client is one session with each of our addresses.
+    assert_eq!(gate.proxy.stats().open_sessions, 3);
+    let Ok(client) = UdpSocket::bind("[::1]:0").await else {
+        return;
+    };
+    client.connect(("::1", port)).await.unwrap();
+    assert_eq!(ask(&client, b"six").await, b"six");
+}
+
+#[tokio::test]
 async fn several_answers_to_one_question_all_arrive() {
     let endpoint = socket().await;
     let gate = gate(options(), to("c"), &[endpoint.local_addr().unwrap()]);
