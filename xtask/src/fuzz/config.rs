@@ -46,8 +46,13 @@ pub fn run(input: &[u8]) -> Trace {
         }
         resources
     };
-    let (model, report) = compile(&resources(false), &Options::default());
-    let reversed = compile(&resources(true), &Options::default());
+    // Rules of the mesh are rules too.
+    let options = Options {
+        mesh_port: Some(15080),
+        ..Options::default()
+    };
+    let (model, report) = compile(&resources(false), &options);
+    let reversed = compile(&resources(true), &options);
     assert!(model == reversed.0, "the order of the objects changes the model");
     assert!(
         report == reversed.1,
@@ -113,8 +118,8 @@ fn decide_one(table: &RouteTable, listener: &ListenerTable, request: &Request) -
 /// What `explain` says of the same request is what was decided.
 fn explained(table: &RouteTable, listener: &ListenerTable, request: &Request, decision: &Decision<'_>) {
     let port = listener.listener().port;
-    if request.host.is_empty() || request.path == "*" || listener.listener().protocol == Protocol::Https {
-        // No URL says these, or the connection would be refused first.
+    if request.host.is_empty() || request.path == "*" || listener.listener().protocol != Protocol::Http {
+        // No URL says these, the connection would be refused first, or no requests are seen.
         return;
     }
     let query = request
@@ -147,15 +152,23 @@ fn explained(table: &RouteTable, listener: &ListenerTable, request: &Request, de
     );
 }
 
+/// With the Host header that every client sends: it has the port, which rules may ask for.
 fn headers(request: &Request) -> HeaderMap {
-    request
+    let mut headers: HeaderMap = request
         .headers
         .iter()
         .filter_map(|(name, value)| {
             let name = http::HeaderName::try_from(name.as_str()).ok()?;
             Some((name, http::HeaderValue::try_from(value.as_str()).ok()?))
         })
-        .collect()
+        .collect();
+    if let (false, Ok(host)) = (
+        headers.contains_key(http::header::HOST),
+        http::HeaderValue::try_from(&*request.host),
+    ) {
+        headers.insert(http::header::HOST, host);
+    }
+    headers
 }
 
 fn outcome(decision: &Decision<'_>) -> (u8, String, Option<u32>, usize) {
