@@ -119,7 +119,7 @@ fn decide_one(table: &RouteTable, listener: &ListenerTable, request: &Request) -
 fn explained(table: &RouteTable, listener: &ListenerTable, request: &Request, decision: &Decision<'_>) {
     let port = listener.listener().port;
     if request.host.is_empty() || request.path == "*" || listener.listener().protocol != Protocol::Http {
-        // No URL says these, the connection would be refused first, or no requests are seen.
+        // No URL says these, or the connection would be refused or relayed first.
         return;
     }
     let query = request
