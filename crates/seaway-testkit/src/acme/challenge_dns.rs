@@ -12,8 +12,8 @@ use tokio::sync::Mutex;
 
 use super::lookup;
 use super::ports::Port;
-use super::process::{DEADLINE, Log, Process};
 use crate::client::{Client, Wire};
+use crate::process::{DEADLINE, Log, Process};
 
 /// Its UDP port cannot be reserved, so another process may be quicker.
 const ATTEMPTS: usize = 5;

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use tokio::net::UdpSocket;
 
-use super::process::DEADLINE;
+use crate::process::DEADLINE;
 
 /// RFC 1035, section 3.2.2.
 const CNAME: u16 = 5;

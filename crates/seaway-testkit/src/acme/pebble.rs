@@ -14,9 +14,9 @@ use tempfile::TempDir;
 
 use super::ChallengeDns;
 use super::ports::Port;
-use super::process::{Log, Process};
 use crate::certs::Ca;
 use crate::client::{Answer, Client, ClientTls, Wire};
+use crate::process::{Log, Process};
 
 /// How a Pebble is to behave. The default is a server on a good day.
 #[derive(Clone, Debug)]

@@ -24,7 +24,7 @@ use crate::requests::{Ask, Wire};
 /// Longer than anything here takes; who waits so long has hung.
 const DEADLINE: Duration = Duration::from_secs(20);
 /// More clusters than a configuration has.
-const BACKENDS: usize = 24;
+const BACKENDS: usize = 48;
 
 /// What came back.
 #[derive(Debug)]
@@ -90,7 +90,19 @@ impl Served {
 
     /// Puts real backends and certificates into a model and serves it. The model as it is served, and the backend of
     /// each cluster.
-    pub fn apply(&mut self, mut model: Model) -> (Arc<Model>, BTreeMap<String, String>) {
+    pub fn apply(&mut self, model: Model) -> (Arc<Model>, BTreeMap<String, String>) {
+        let (model, slots) = self.prepare(model);
+        self.serve(&model);
+        (model, slots)
+    }
+
+    /// Serves a model that was prepared.
+    pub fn serve(&mut self, model: &Arc<Model>) {
+        self.listeners = self.proxy.apply(model);
+    }
+
+    /// Puts real backends and certificates into a model.
+    pub fn prepare(&self, mut model: Model) -> (Arc<Model>, BTreeMap<String, String>) {
         let mut slots = BTreeMap::new();
         let mut free = self.backends.iter();
         for (name, cluster) in &mut model.clusters {
@@ -114,9 +126,7 @@ impl Served {
                 private_key: PrivateKey::new(self.leaf.key.clone()),
             });
         }
-        let model = Arc::new(model);
-        self.listeners = self.proxy.apply(&model);
-        (model, slots)
+        (Arc::new(model), slots)
     }
 
     /// Sends a request and waits for its answer and the note of it.
@@ -127,13 +137,8 @@ impl Served {
         while self.notes.try_recv().is_ok() {}
         let reply = match (ask.tls, ask.wire) {
             (false, Wire::Http1) => within(self.over_kept(bound, ask)).await?,
-            (false, Wire::Http2) => over_http2(Client::open(bound, client::Wire::Http2).await?, ask).await?,
-            (true, Wire::Http1) => match shake_hands(bound, ask, client::Wire::Http1).await {
-                Some(stream) => within(over_http1(&mut Raw::over(stream), ask)).await?,
-                None => return Ok(Outcome::NotConnected),
-            },
-            (true, Wire::Http2) => match shake_hands(bound, ask, client::Wire::Http2).await {
-                Some(stream) => over_http2(Client::over(stream, client::Wire::Http2).await?, ask).await?,
+            _ => match ask_at(bound, ask).await? {
+                Some(reply) => reply,
                 None => return Ok(Outcome::NotConnected),
             },
         };
@@ -162,6 +167,23 @@ impl Served {
         }
         Ok(reply)
     }
+}
+
+/// Sends a request over a connection of its own. `None`: the handshake was refused.
+pub async fn ask_at(bound: SocketAddr, ask: &Ask) -> io::Result<Option<Reply>> {
+    let reply = match (ask.tls, ask.wire) {
+        (false, Wire::Http1) => within(over_http1(&mut Raw::open(bound).await?, ask)).await?,
+        (false, Wire::Http2) => over_http2(Client::open(bound, client::Wire::Http2).await?, ask).await?,
+        (true, Wire::Http1) => match shake_hands(bound, ask, client::Wire::Http1).await {
+            Some(stream) => within(over_http1(&mut Raw::over(stream), ask)).await?,
+            None => return Ok(None),
+        },
+        (true, Wire::Http2) => match shake_hands(bound, ask, client::Wire::Http2).await {
+            Some(stream) => over_http2(Client::over(stream, client::Wire::Http2).await?, ask).await?,
+            None => return Ok(None),
+        },
+    };
+    Ok(Some(reply))
 }
 
 async fn within<T>(what: impl Future<Output = io::Result<T>>) -> io::Result<T> {

@@ -2,6 +2,7 @@
 //! requests over real connections. What comes back is compared with what `explain` says, field by field.
 
 mod backends;
+mod envoy;
 mod relayed;
 mod url;
 
@@ -25,24 +26,30 @@ use self::url::Url;
 
 /// Serves a model and sends the probes; one line for each thing that is not as explained.
 pub async fn run(id: &str, model: Model, probes: &[Probe]) -> Vec<String> {
-    let served = Served::start(model);
-    let mut wrong = Vec::new();
-    for probe in probes.iter().filter(|probe| probe.source.is_none()) {
-        let explanation = super::explained(&served.table, probe);
-        let differences = match served.check(probe, &explanation).await {
-            Ok(differences) => differences,
-            Err(error) => vec![error.to_string()],
-        };
-        let title = probe.title();
-        wrong.extend(differences.iter().map(|d| format!("{id}: {title}: {d}")));
+    Served::start(model).send_all(id, probes).await
+}
+
+/// The same with a real Envoy instead of our proxy.
+pub async fn run_envoy(id: &str, model: Model, probes: &[Probe]) -> Vec<String> {
+    match Served::start_envoy(model).await {
+        Ok(served) => served.send_all(id, probes).await,
+        Err(error) => vec![format!("{id}: {error}")],
     }
-    wrong
+}
+
+/// A listener that serves.
+#[derive(Debug)]
+struct Bound {
+    port: u16,
+    protocol: Protocol,
+    address: SocketAddr,
 }
 
 struct Served {
     table: RouteTable,
-    _proxy: Proxy,
-    listeners: Vec<ListenerStatus>,
+    /// What serves, kept alive.
+    _engine: Box<dyn std::any::Any>,
+    listeners: Vec<Bound>,
     /// By cluster; a cluster without endpoints has none.
     backends: BTreeMap<String, Backend>,
 }
@@ -62,10 +69,24 @@ impl Served {
         let listeners = proxy.apply(&model);
         Self {
             table: RouteTable::build(&model),
-            _proxy: proxy,
-            listeners,
+            _engine: Box::new(proxy),
+            listeners: listeners.iter().filter_map(bound).collect(),
             backends,
         }
+    }
+
+    async fn send_all(&self, id: &str, probes: &[Probe]) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for probe in probes.iter().filter(|probe| probe.source.is_none()) {
+            let explanation = super::explained(&self.table, probe);
+            let differences = match self.check(probe, &explanation).await {
+                Ok(differences) => differences,
+                Err(error) => vec![error.to_string()],
+            };
+            let title = probe.title();
+            wrong.extend(differences.iter().map(|d| format!("{id}: {title}: {d}")));
+        }
+        wrong
     }
 
     async fn check(&self, probe: &Probe, explanation: &Value) -> io::Result<Vec<String>> {
@@ -213,10 +234,18 @@ impl Served {
     fn bound(&self, port: u16, protocol: Protocol) -> io::Result<SocketAddr> {
         self.listeners
             .iter()
-            .find(|l| l.configured_port == port && l.protocol == protocol)
-            .and_then(|l| l.bound)
+            .find(|listener| listener.port == port && listener.protocol == protocol)
+            .map(|listener| listener.address)
             .ok_or_else(|| io::Error::other(format!("nothing listens on {port}: {:?}", self.listeners)))
     }
+}
+
+fn bound(status: &ListenerStatus) -> Option<Bound> {
+    Some(Bound {
+        port: status.configured_port,
+        protocol: status.protocol,
+        address: status.bound?,
+    })
 }
 
 async fn ask<S>(mut raw: Raw<S>, method: &str, request: &str) -> io::Result<RawAnswer>

@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 /// No part takes longer to start or to say something, unless it hangs.
-pub(super) const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 /// Between two looks at a port that nobody listens on yet. There is no event for the moment in which a foreign program
 /// begins to listen.
 const LOOK: Duration = Duration::from_millis(2);
@@ -24,7 +24,7 @@ pub struct Log {
 }
 
 impl Log {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             lines: Arc::new(watch::Sender::new(Vec::new())),
         }
@@ -76,15 +76,15 @@ impl Log {
 
 /// A running program, which is killed when this is dropped.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Mutex<Child>,
     name: &'static str,
     log: Log,
 }
 
 impl Process {
-    /// Starts a program of the part `pebble`; what it writes goes to `log`.
-    pub(super) fn start(name: &'static str, log: &Log, set: impl FnOnce(&mut Command)) -> io::Result<Self> {
+    /// Starts a program of a part; what it writes goes to `log`.
+    pub(crate) fn start(name: &'static str, log: &Log, set: impl FnOnce(&mut Command)) -> io::Result<Self> {
         let mut command = Command::new(program(name));
         command
             .stdin(Stdio::null())
@@ -112,7 +112,7 @@ impl Process {
     }
 
     /// Returns when the program accepts connections at `address`.
-    pub(super) async fn listening(&self, address: SocketAddr) -> io::Result<()> {
+    pub(crate) async fn listening(&self, address: SocketAddr) -> io::Result<()> {
         // The clock of the system: a test may have stopped tokio's.
         let start = Instant::now();
         while TcpStream::connect(address).await.is_err() {
@@ -124,17 +124,17 @@ impl Process {
         Ok(())
     }
 
-    pub(super) fn complaint(&self, what: &str) -> io::Error {
+    pub(crate) fn complaint(&self, what: &str) -> io::Error {
         io::Error::other(format!("{} {what}:\n{}", self.name, self.log.lines().join("\n")))
     }
 
-    pub(super) fn ended(&self) -> io::Result<bool> {
+    pub(crate) fn ended(&self) -> io::Result<bool> {
         Ok(self.child().try_wait()?.is_some())
     }
 
     /// Stops it where it is, or lets it go on. Returns once it has stopped: a signal alone is only on its way, and a
     /// busy process answers one more request before it arrives.
-    pub(super) fn signal(&self, signal: Signal) -> io::Result<()> {
+    pub(crate) fn signal(&self, signal: Signal) -> io::Result<()> {
         let child = self.child();
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let pid = pid.ok_or_else(|| io::Error::other("no process id"))?;
@@ -161,7 +161,10 @@ impl Drop for Process {
 
 /// Where `cargo xtask parts` puts it; otherwise its bare name, which is looked up in `PATH`.
 fn program(name: &str) -> PathBuf {
-    let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.cache/parts/pebble/usr/bin");
-    let kept = PathBuf::from(kept).join(name);
-    if kept.exists() { kept } else { name.into() }
+    let parts = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.cache/parts"));
+    ["pebble", "envoy"]
+        .iter()
+        .map(|part| parts.join(part).join("usr/bin").join(name))
+        .find(|path| path.exists())
+        .unwrap_or_else(|| name.into())
 }

@@ -1,0 +1,212 @@
+//! TLS on either side, and secrets, from Envoy's words.
+
+use std::sync::Arc;
+
+use envoy_types::pb::envoy::config::core::v3::{DataSource, TransportSocket, data_source, transport_socket};
+use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::certificate_validation_context::TrustChainVerification;
+use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::common_tls_context::ValidationContextType;
+use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::tls_parameters::TlsProtocol;
+use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::{
+    CertificateValidationContext, CommonTlsContext, DownstreamTlsContext, Secret as XdsSecret,
+    TlsParameters as XdsTlsParameters, UpstreamTlsContext, secret,
+};
+use envoy_types::pb::envoy::r#type::matcher::v3::string_matcher::MatchPattern;
+use envoy_types::pb::google::protobuf::Any;
+use seaway_model::{
+    ClientValidation, HostMatch, KeyPair, Material, PrivateKey, SecretName, ServerCertificate, TlsParameters,
+    TlsVersion, Trust, UpstreamTls,
+};
+
+use crate::words::{from_any, is_yes};
+
+/// What is inside of a transport socket.
+pub(crate) fn config(socket: &TransportSocket) -> Option<&Any> {
+    match socket.config_type.as_ref()? {
+        transport_socket::ConfigType::TypedConfig(any) => Some(any),
+    }
+}
+
+/// Reads what clients are shown and asked.
+///
+/// # Errors
+/// What a model cannot say.
+pub(crate) fn downstream(socket: &TransportSocket, host: HostMatch) -> Result<ServerCertificate, String> {
+    let context: DownstreamTlsContext = config(socket)
+        .and_then(from_any)
+        .ok_or("a transport that is not TLS")?;
+    let empty = CommonTlsContext::default();
+    let common = context.common_tls_context.as_ref().unwrap_or(&empty);
+    if !common.tls_certificates.is_empty() {
+        return Err("a certificate that is not a secret of its own".into());
+    }
+    let mut secrets = common
+        .tls_certificate_sds_secret_configs
+        .iter()
+        .map(|sds| SecretName(sds.name.as_str().into()));
+    let (minimum, maximum, cipher_suites) = versions(common.tls_params.as_ref())?;
+    Ok(ServerCertificate {
+        host,
+        secret: secrets.next().ok_or("TLS without a certificate")?,
+        alternative: secrets.next(),
+        parameters: TlsParameters {
+            client: client(common, is_yes(context.require_client_certificate.as_ref()))?,
+            minimum,
+            maximum,
+            cipher_suites,
+        },
+    })
+}
+
+type Versions = (Option<TlsVersion>, Option<TlsVersion>, Vec<Arc<str>>);
+
+fn versions(said: Option<&XdsTlsParameters>) -> Result<Versions, String> {
+    let Some(said) = said else {
+        return Ok((None, None, Vec::new()));
+    };
+    let version = |version: TlsProtocol| match version {
+        TlsProtocol::TlsAuto => Ok(None),
+        TlsProtocol::TlSv12 => Ok(Some(TlsVersion::V1_2)),
+        TlsProtocol::TlSv13 => Ok(Some(TlsVersion::V1_3)),
+        TlsProtocol::TlSv10 | TlsProtocol::TlSv11 => Err("a version of TLS that is broken".to_owned()),
+    };
+    Ok((
+        version(said.tls_minimum_protocol_version())?,
+        version(said.tls_maximum_protocol_version())?,
+        said.cipher_suites
+            .iter()
+            .map(|name| name.as_str().into())
+            .collect(),
+    ))
+}
+
+fn client(common: &CommonTlsContext, required: bool) -> Result<Option<ClientValidation>, String> {
+    let Some(context) = &common.validation_context_type else {
+        return if required {
+            Err("clients must have a certificate, and nobody is believed".into())
+        } else {
+            Ok(None)
+        };
+    };
+    let (authorities, subject_alt_names) = with_secret(context)?;
+    Ok(Some(ClientValidation {
+        authorities,
+        required,
+        subject_alt_names,
+    }))
+}
+
+/// A secret with authorities, and the names that are asked for.
+fn with_secret(context: &ValidationContextType) -> Result<(SecretName, Vec<Arc<str>>), String> {
+    match context {
+        ValidationContextType::ValidationContextSdsSecretConfig(sds) => {
+            Ok((SecretName(sds.name.as_str().into()), Vec::new()))
+        }
+        ValidationContextType::CombinedValidationContext(combined) => {
+            let sds = combined
+                .validation_context_sds_secret_config
+                .as_ref()
+                .ok_or("authorities that are not a secret of their own")?;
+            let names = match &combined.default_validation_context {
+                Some(context) => names(context)?,
+                None => Vec::new(),
+            };
+            Ok((SecretName(sds.name.as_str().into()), names))
+        }
+        _ => Err("authorities that are not a secret of their own".into()),
+    }
+}
+
+fn names(context: &CertificateValidationContext) -> Result<Vec<Arc<str>>, String> {
+    let name = |pattern: Option<&MatchPattern>| match pattern {
+        Some(MatchPattern::Exact(name)) => Ok(Arc::from(name.as_str())),
+        _ => Err("a name of a certificate that is not written out".to_owned()),
+    };
+    context
+        .match_typed_subject_alt_names
+        .iter()
+        .map(|names| name(names.matcher.as_ref().and_then(|m| m.match_pattern.as_ref())))
+        .collect()
+}
+
+/// Reads TLS to an upstream.
+///
+/// # Errors
+/// What a model cannot say.
+pub(crate) fn upstream(any: &Any) -> Result<UpstreamTls, String> {
+    let context: UpstreamTlsContext = from_any(any).ok_or("a transport that is not TLS")?;
+    let common = context.common_tls_context.unwrap_or_default();
+    let (trust, subject_alt_names) = match &common.validation_context_type {
+        None => (Trust::Anybody, Vec::new()),
+        Some(ValidationContextType::ValidationContext(context)) => {
+            let trust = if context.trust_chain_verification() == TrustChainVerification::AcceptUntrusted {
+                Trust::Anybody
+            } else if context.system_root_certs.is_some() {
+                Trust::System
+            } else {
+                return Err("authorities that are not a secret of their own".into());
+            };
+            (trust, names(context)?)
+        }
+        Some(other) => {
+            let (authorities, names) = with_secret(other)?;
+            (Trust::Secret(authorities), names)
+        }
+    };
+    Ok(UpstreamTls {
+        server_name: (!context.sni.is_empty()).then(|| context.sni.as_str().into()),
+        subject_alt_names,
+        trust,
+        client_certificate: common
+            .tls_certificate_sds_secret_configs
+            .first()
+            .map(|sds| SecretName(sds.name.as_str().into())),
+    })
+}
+
+/// Reads what a secret holds.
+///
+/// # Errors
+/// What a model cannot say.
+pub(crate) fn material(said: &XdsSecret) -> Result<Material, String> {
+    match &said.r#type {
+        Some(secret::Type::TlsCertificate(pair)) => {
+            match (
+                part(pair.certificate_chain.as_ref())?,
+                part(pair.private_key.as_ref())?,
+            ) {
+                (Part::Text(chain), Part::Text(key)) => Ok(Material::KeyPair(KeyPair {
+                    certificate_chain: chain,
+                    private_key: PrivateKey::new(key),
+                })),
+                (Part::File(certificate), Part::File(private_key)) => Ok(Material::KeyPairFiles {
+                    certificate,
+                    private_key,
+                }),
+                _ => Err("a certificate and its key in two places".into()),
+            }
+        }
+        Some(secret::Type::ValidationContext(context)) => Ok(match part(context.trusted_ca.as_ref())? {
+            Part::Text(pem) => Material::Authorities(pem),
+            Part::File(path) => Material::AuthoritiesFile(path),
+        }),
+        _ => Err("a secret that is neither a key pair nor authorities".into()),
+    }
+}
+
+enum Part {
+    Text(Arc<str>),
+    File(Arc<str>),
+}
+
+fn part(source: Option<&DataSource>) -> Result<Part, String> {
+    match source.and_then(|source| source.specifier.as_ref()) {
+        Some(data_source::Specifier::InlineString(text)) => Ok(Part::Text(text.as_str().into())),
+        Some(data_source::Specifier::InlineBytes(bytes)) => std::str::from_utf8(bytes)
+            .map(|text| Part::Text(text.into()))
+            .map_err(|_| "a secret that is not PEM".to_owned()),
+        Some(data_source::Specifier::Filename(path)) => Ok(Part::File(path.as_str().into())),
+        Some(data_source::Specifier::EnvironmentVariable(_)) | None => {
+            Err("a secret that is neither text nor a file".to_owned())
+        }
+    }
+}
