@@ -366,3 +366,39 @@ fn ten_thousand_requests_keep_their_order() {
         assert_eq!(answer["upstreamRequest"]["path"], format!("/{i}"));
     }
 }
+
+#[test]
+fn where_the_gateway_stands_decides_which_endpoints_come_first() {
+    let manifests = "\
+apiVersion: seaway.dev/v1alpha1
+kind: HttpRoute
+metadata: {name: shop, namespace: shop}
+spec: {hosts: [shop.example.com], destinations: [{host: \"api.example.net:80\"}]}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: api, namespace: shop}
+spec:
+  hosts: [api.example.net]
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  resolution: STATIC
+  endpoints: [{address: 10.0.0.1, locality: eu/eu-1}, {address: 10.0.0.2, locality: us/us-1}]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: api, namespace: shop}
+spec:
+  host: api.example.net
+  trafficPolicy: {loadBalancer: {localityLbSetting: {distribute: [{from: us/*, to: {us/*: 100}}]}}}
+";
+    let folder = Folder::with(&[("shop.yaml", manifests)]);
+    let request = "GET http://shop.example.com/";
+    let ask = |more: &[&str]| {
+        let mut args = vec!["explain", "shop.yaml", "--request", request, "-o", "json"];
+        args.extend(more);
+        let done = seaway_in(folder.path(), &args);
+        done.json()["destinations"][0]["endpoints"].clone()
+    };
+    assert_eq!(ask(&[]), json!(["10.0.0.1:80", "10.0.0.2:80"]));
+    assert_eq!(ask(&["--locality", "us/us-1"]), json!(["10.0.0.2:80"]));
+}
