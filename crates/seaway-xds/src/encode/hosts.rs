@@ -87,7 +87,7 @@ pub(crate) fn served_with(listener: &Listener) -> BTreeMap<SecretName, Vec<XdsVi
         .collect()
 }
 
-/// The most specific certificate that covers all of a pattern. One label is taken for many here.
+/// The most specific certificate that covers a pattern; of one for a label more, whatever has a label more.
 fn certificate_of<'c>(
     pattern: &HostMatch,
     certificates: &[&'c ServerCertificate],

@@ -162,7 +162,7 @@ async fn one(
         if wrong.is_empty() {
             continue;
         }
-        match known::known(&ask, &explanation, &wrong) {
+        match known::known(&ask, &explanation, &model, &wrong) {
             Some(known) => {
                 met.insert(known);
             }
