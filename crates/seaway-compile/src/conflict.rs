@@ -14,8 +14,8 @@ use crate::draft::{Claim, Connections, Draft, Purpose, Served};
 use crate::findings::{Findings, origin_of, place, whereabouts};
 use crate::gateway::Wanted;
 use crate::objects::group;
-use crate::presented::{Presented, cover};
 use crate::order::Rank;
+use crate::presented::{Presented, cover};
 use crate::site::{DefaultGateway, Site};
 
 /// Who owns a claim: group, kind, namespace, and the name where each object is an owner of its own.
@@ -83,12 +83,19 @@ fn report_connections(site: &Site, connections: &[Connections], findings: &mut F
             continue;
         }
         let which = match name {
-            Some(host) => format!("connections to port {} with server name \"{host}\"", site.socket.port),
+            Some(host) => format!(
+                "connections to port {} with server name \"{host}\"",
+                site.socket.port
+            ),
             None => format!("connections to port {}", site.socket.port),
         };
         let same_object = (&earlier.origin.namespace, &earlier.origin.name)
             == (&later.origin.namespace, &later.origin.name);
-        let code = if same_object { Code::Unreachable } else { Code::SharedHost };
+        let code = if same_object {
+            Code::Unreachable
+        } else {
+            Code::SharedHost
+        };
         findings.report(
             code,
             later.origin.clone(),
@@ -227,11 +234,7 @@ fn meets(host: &HostMatch, domain: &HostMatch) -> bool {
 }
 
 /// An entry of `tls` without a Secret leaves the certificate to somebody else; says so when nobody has one.
-fn report_tls_without_secret(
-    ingress: &Object<Ingress>,
-    presented: &[Presented],
-    findings: &mut Findings,
-) {
+fn report_tls_without_secret(ingress: &Object<Ingress>, presented: &[Presented], findings: &mut Findings) {
     let origin = origin_of(&ingress.meta);
     for (index, tls) in ingress.spec.tls.iter().enumerate() {
         if tls.secret_name.is_some() {

@@ -116,8 +116,13 @@ pub fn compile(resources: &Resources, options: &Options) -> (Model, Report) {
     // default gateway takes what is left.
     let mut sites = Sites::default();
     let mut credentials = Credentials::new(&objects, options.now);
-    let mut gateways =
-        istio::gateway::compile(&objects.istio_gateways, options, &mut credentials, &mut sites, &mut findings);
+    let mut gateways = istio::gateway::compile(
+        &objects.istio_gateways,
+        options,
+        &mut credentials,
+        &mut sites,
+        &mut findings,
+    );
     let services = istio::virtual_service::compile(
         &objects,
         &gateways,
@@ -134,7 +139,8 @@ pub fn compile(resources: &Resources, options: &Options) -> (Model, Report) {
     // Certificates come before listeners, since HTTPS is listened on only where there is one.
     let certificates = https_cert::compile(&objects, &ingresses, options, &mut findings);
     let mut claims = gateways.presented;
-    let default_is_used = !(objects.http_routes.is_empty() && ingresses.is_empty() && objects.https_certs.is_empty());
+    let default_is_used =
+        !(objects.http_routes.is_empty() && ingresses.is_empty() && objects.https_certs.is_empty());
     if default_is_used || sites.is_empty() {
         sites.serve_default(DefaultGateway::Http, options, &mut findings);
         let https = Socket::any(options.https_port);
@@ -143,8 +149,16 @@ pub fn compile(resources: &Resources, options: &Options) -> (Model, Report) {
             claims.entry(https).or_default().extend(certificates.presented);
         }
     }
-    if let Some(socket) = options.mesh_port.and_then(|port| sites.serve_mesh(port, &mut findings)) {
-        drafts.extend(istio::mesh::drafts(socket, &services.mesh, &mut resolver, &mut findings));
+    if let Some(socket) = options
+        .mesh_port
+        .and_then(|port| sites.serve_mesh(port, &mut findings))
+    {
+        drafts.extend(istio::mesh::drafts(
+            socket,
+            &services.mesh,
+            &mut resolver,
+            &mut findings,
+        ));
     }
 
     // Only here do routes of different objects meet, and precedence is decided once and for all.
@@ -183,8 +197,18 @@ pub fn compile(resources: &Resources, options: &Options) -> (Model, Report) {
     let known = (objects.http_routes.iter().map(|object| origin_of(&object.meta)))
         .chain(objects.https_certs.iter().map(|object| origin_of(&object.meta)))
         .chain(ingresses.iter().map(|object| origin_of(&object.meta)))
-        .chain(objects.istio_gateways.iter().map(|object| origin_of(&object.meta)))
-        .chain(objects.virtual_services.iter().map(|object| origin_of(&object.meta)));
+        .chain(
+            objects
+                .istio_gateways
+                .iter()
+                .map(|object| origin_of(&object.meta)),
+        )
+        .chain(
+            objects
+                .virtual_services
+                .iter()
+                .map(|object| origin_of(&object.meta)),
+        );
     let statuses = status::statuses(known, &resources.problems, &diagnostics, &model);
     let report = Report {
         diagnostics,

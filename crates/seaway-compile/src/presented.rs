@@ -58,9 +58,7 @@ pub(crate) fn cover(presented: &[Presented], host: &HostMatch) -> bool {
             .is_ok()
     };
     let many_labels = |text: &str| {
-        let mut rests = text
-            .match_indices('.')
-            .filter_map(|(dot, _)| text.get(dot..));
+        let mut rests = text.match_indices('.').filter_map(|(dot, _)| text.get(dot..));
         rests.any(|rest| presents(&HostMatch::Suffix(rest.into())))
     };
     let covered = match host {

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use seaway_api::Pos;
 use seaway_model::{
-    Conditions, CookieMatch, HeaderMatch, HostMatch, Match, Origin, PathMatch, QueryMatch, Route, Code,
+    Code, Conditions, CookieMatch, HeaderMatch, HostMatch, Match, Origin, PathMatch, QueryMatch, Route,
 };
 
 use crate::draft::{Draft, Purpose, Served};
@@ -61,7 +61,10 @@ pub(crate) fn report(wanted: &Wanted, findings: &mut Findings) {
                 match (&draft.served, hidden) {
                     (_, _) if matches!(draft.purpose, Purpose::Redirect) => {}
                     (Served::On(..), hidden) => {
-                        tallies.entry(&route.origin).or_insert_with(|| Tally::new(draft)).add(hidden);
+                        tallies
+                            .entry(&route.origin)
+                            .or_insert_with(|| Tally::new(draft))
+                            .add(hidden);
                     }
                     (Served::ByDefault { .. }, Some(hidden)) => {
                         if said.insert((&route.origin, &claim.host)) {
@@ -236,7 +239,10 @@ impl<'a> Seen<'a> {
             }
             let starts = |text: &Arc<str>, lengths: &BTreeSet<usize>| -> Vec<Arc<str>> {
                 let lengths = lengths.range(..=text.len());
-                lengths.filter_map(|length| text.get(..*length)).map(Arc::from).collect()
+                lengths
+                    .filter_map(|length| text.get(..*length))
+                    .map(Arc::from)
+                    .collect()
             };
             let ignores_case = matches!(
                 path,

@@ -93,7 +93,7 @@ fn owners<'r>(rules: &'r [MeshRules], findings: &mut Findings) -> Owners<'r> {
     owners
 }
 
-fn owner_of<'o, 'r>(host: &HostMatch, owners: &'o Owners<'r>) -> Option<(&'r Claim, &'r MeshRules)> {
+fn owner_of<'r>(host: &HostMatch, owners: &Owners<'r>) -> Option<(&'r Claim, &'r MeshRules)> {
     // Most specific first, which is the order of the map.
     owners
         .iter()
@@ -215,7 +215,11 @@ impl Mesh<'_, '_> {
         for (number, port) in host.ports.iter().rev().enumerate() {
             let is_first = number + 1 == host.ports.len();
             let conditions = Conditions {
-                headers: if is_first { Vec::new() } else { at_port(*port, &host.ports).into_iter().collect() },
+                headers: if is_first {
+                    Vec::new()
+                } else {
+                    at_port(*port, &host.ports).into_iter().collect()
+                },
                 ..Conditions::default()
             };
             let text = Spanned::unwritten(host.host.clone());

@@ -98,7 +98,15 @@ pub(crate) fn compile(
         }
         serving.finish();
         if object.spec.is_for_mesh() {
-            mesh(object, claims, alternatives, &origin, options, findings, &mut compiled);
+            mesh(
+                object,
+                claims,
+                alternatives,
+                &origin,
+                options,
+                findings,
+                &mut compiled,
+            );
         }
     }
     delegates.report_unused(findings);
@@ -241,7 +249,12 @@ fn mesh(
             alternatives,
             namespaces: namespaces(object),
         });
-    } else if object.spec.gateways.iter().all(|name| name.value == GatewayName::Mesh) {
+    } else if object
+        .spec
+        .gateways
+        .iter()
+        .all(|name| name.value == GatewayName::Mesh)
+    {
         findings.report(
             Code::MeshNotServed,
             place(origin, "spec.gateways", object.spec.gateways.first().map(|name| name.pos).unwrap_or_default()),

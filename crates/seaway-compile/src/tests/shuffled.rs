@@ -24,13 +24,14 @@ fn manifest() -> impl Strategy<Value = String> {
         "example.com",
         "none",
     ]);
-    let kind = 0..9_u8;
+    let kind = 0..16_u8;
     (kind, name, namespace, host, path, to, 0..3_u8).prop_map(|(kind, name, namespace, host, path, to, age)| {
         let meta = match age {
             0 => format!("{{name: {name}, namespace: {namespace}}}"),
             age => format!("{{name: {name}, namespace: {namespace}, creationTimestamp: \"2026-01-01T00:00:0{age}Z\"}}"),
         };
         let seaway = |kind: &str, spec: &str| format!("apiVersion: seaway.dev/v1alpha1\nkind: {kind}\nmetadata: {meta}\nspec: {{{spec}}}\n");
+        let istio = |kind: &str, spec: &str| format!("apiVersion: networking.istio.io/v1\nkind: {kind}\nmetadata: {meta}\nspec: {{{spec}}}\n");
         let core = |kind: &str, rest: &str| format!("apiVersion: v1\nkind: {kind}\nmetadata: {meta}\n{rest}\n");
         match kind {
             0..=2 => seaway("HttpRoute", &format!("hosts: [\"{host}\"], paths: [{path}], destinations: [{{host: \"{to}\", subset: {{version: v1}}}}]")),
@@ -41,6 +42,17 @@ fn manifest() -> impl Strategy<Value = String> {
             6 => core("Service", "spec: {selector: {app: shop}, ports: [{port: 8080}]}").replace(&format!("name: {name}"), "name: shop"),
             7 => core("Pod", "spec: {}\nstatus: {podIP: 10.0.0.7, conditions: [{type: Ready, status: \"True\"}]}")
                 .replace(&format!("namespace: {namespace}"), &format!("namespace: {namespace}, labels: {{app: shop, version: v1}}")),
+            9 => istio("Gateway", &format!("selector: {{}}, servers: [{{port: {{number: 80, name: h, protocol: HTTP}}, hosts: [\"{host}\"]}}, \
+                          {{port: {{number: 443, name: s, protocol: HTTPS}}, hosts: [\"{host}\", c.a.com], tls: {{mode: SIMPLE, credentialName: none}}}}]")),
+            10 => istio("Gateway", &format!("servers: [{{port: {{number: 80, name: h, protocol: HTTP}}, hosts: [\"./{host}\"], tls: {{httpsRedirect: true}}}}, \
+                          {{port: {{number: 443, name: p, protocol: TLS}}, hosts: [\"*\"], tls: {{mode: PASSTHROUGH}}}}, {{port: {{number: 9000, name: t, protocol: TCP}}, hosts: [\"*\"]}}]")),
+            11 => istio("Gateway", "servers: [{port: {number: 9000, name: h, protocol: HTTP}, hosts: [\"*\"]}]"),
+            12 => istio("VirtualService", &format!("hosts: [\"{host}\"], gateways: [a, shop/b], http: [{{match: [{{uri: {{prefix: /a}}}}, {{uri: {{regex: \"/x.*\"}}}}], \
+                          route: [{{destination: {{host: {to}}}}}]}}, {{match: [{{port: 80}}], redirect: {{derivePort: FROM_REQUEST_PORT}}}}, {{route: [{{destination: {{host: shop}}, weight: 1}}, {{destination: {{host: {to}}}, weight: 3}}]}}]").replace(":8080", "").replace(":80}", "}")),
+            13 => istio("VirtualService", &format!("hosts: [\"{host}\", c.a.com], gateways: [shop/a, cart/b, c], tls: [{{match: [{{sniHosts: [c.a.com]}}], route: [{{destination: {{host: shop}}}}]}}], \
+                          tcp: [{{route: [{{destination: {{host: shop}}}}]}}]")),
+            14 => istio("VirtualService", "hosts: [shop, b.a.com], http: [{match: [{uri: {prefix: /d}}], delegate: {name: c, namespace: shop}}, {match: [{sourceLabels: {app: shop}}], route: [{destination: {host: shop.shop.svc.cluster.local}}]}]"),
+            15 => istio("VirtualService", "http: [{match: [{uri: {prefix: /d/e}}], route: [{destination: {host: shop}}]}, {match: [{uri: {prefix: /z}}], directResponse: {status: 200}}]"),
             _ => format!("apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {{name: {name}, annotations: {{ingressclass.kubernetes.io/is-default-class: \"true\"}}}}\n\
                           spec: {{controller: seaway.dev/ingress-controller}}\n"),
         }
@@ -56,6 +68,11 @@ fn read(files: &[(usize, String)]) -> Resources {
     for (number, text) in files {
         resources.parse_into(&format!("{number}.yaml"), text);
     }
+    // What cannot be read would test nothing.
+    let unread: Vec<_> = (resources.problems.iter())
+        .filter(|p| p.is_fatal() && &*p.api_version == "networking.istio.io/v1")
+        .collect();
+    assert!(unread.is_empty(), "{unread:#?}");
     resources
 }
 
@@ -66,19 +83,42 @@ fn files_and_shuffled() -> impl Strategy<Value = (Files, Files)> {
     })
 }
 
+/// Where connections go that are not HTTP.
+fn l4_routes(model: &seaway_model::Model) -> Vec<std::sync::Arc<seaway_model::L4Route>> {
+    let by_name = model
+        .listeners
+        .iter()
+        .filter_map(|l| l.tls.as_ref())
+        .flat_map(|tls| &tls.routes);
+    let by_name = by_name.map(|name| name.route.clone());
+    by_name
+        .chain(model.listeners.iter().filter_map(|l| l.l4.clone()))
+        .collect()
+}
+
+/// With a listener for requests from inside the cluster.
+fn with_mesh() -> Options {
+    Options {
+        mesh_port: Some(15_080),
+        ..Options::default()
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn shuffled_input_gives_an_equal_model_and_report((files, shuffled) in files_and_shuffled()) {
-        let one = compile(&read(&files), &Options::default());
-        let other = compile(&read(&shuffled), &Options::default());
-        prop_assert_eq!(one, other);
+        for options in [Options::default(), with_mesh()] {
+            let one = compile(&read(&files), &options);
+            let other = compile(&read(&shuffled), &options);
+            prop_assert_eq!(one, other);
+        }
     }
 
     #[test]
     fn every_cluster_that_a_route_names_is_in_the_model((files, _) in files_and_shuffled()) {
-        let (model, _) = compile(&read(&files), &Options::default());
+        let (model, _) = compile(&read(&files), &with_mesh());
         let routes = model.listeners.iter().flat_map(|l| &l.virtual_hosts).flat_map(|h| &h.routes);
         for route in routes {
             if let seaway_model::Action::Forward(forward) = &route.action {
@@ -87,6 +127,14 @@ proptest! {
                     if let seaway_model::Target::Cluster(name) = &destination.target {
                         prop_assert!(model.clusters.contains_key(name), "{}", name);
                     }
+                }
+            }
+        }
+        for route in &l4_routes(&model) {
+            prop_assert!(route.destinations.iter().any(|to| to.weight > 0));
+            for destination in &route.destinations {
+                if let seaway_model::Target::Cluster(name) = &destination.target {
+                    prop_assert!(model.clusters.contains_key(name), "{}", name);
                 }
             }
         }

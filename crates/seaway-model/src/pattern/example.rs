@@ -43,7 +43,11 @@ fn character(class: &Class) -> Option<char> {
     let Class::Unicode(class) = class else {
         return None;
     };
-    let has = |wanted: &char| class.iter().any(|range| range.start() <= *wanted && *wanted <= range.end());
+    let has = |wanted: &char| {
+        class
+            .iter()
+            .any(|range| range.start() <= *wanted && *wanted <= range.end())
+    };
     let known = ('a'..='z').chain('0'..='9').chain('A'..='Z');
     known.chain('!'..='~').find(has)
 }
@@ -69,7 +73,10 @@ mod tests {
             let pattern = Pattern::new(source).expect("a pattern");
             let example = pattern.example().expect("an example");
             let vm = PikeVM::new(&pattern.anchored()).expect("an engine");
-            assert!(vm.is_match(&mut vm.create_cache(), &example), "{source}: {example}");
+            assert!(
+                vm.is_match(&mut vm.create_cache(), &example),
+                "{source}: {example}"
+            );
         }
     }
 

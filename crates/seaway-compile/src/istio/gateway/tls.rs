@@ -197,7 +197,10 @@ impl Maker<'_, '_, '_> {
                 field,
             })
         };
-        let holder = names.iter().find(|(name, field)| has(name, field)).or(names.first());
+        let holder = names
+            .iter()
+            .find(|(name, field)| has(name, field))
+            .or(names.first());
         match holder {
             Some((name, field)) => self.authorities_in(name, field),
             None => {
@@ -229,7 +232,12 @@ impl Maker<'_, '_, '_> {
             Some(version) => match version.value {
                 ApiVersion::Auto => None,
                 ApiVersion::V1_0 | ApiVersion::V1_1 => {
-                    self.report_old("minProtocolVersion", Code::IgnoredField, version.pos, "1.2 is the lowest that is spoken");
+                    self.report_old(
+                        "minProtocolVersion",
+                        Code::IgnoredField,
+                        version.pos,
+                        "1.2 is the lowest that is spoken",
+                    );
                     None
                 }
                 ApiVersion::V1_2 => Some(TlsVersion::V1_2),

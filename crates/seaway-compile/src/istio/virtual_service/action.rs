@@ -76,7 +76,10 @@ fn respond(status: u16, body: Option<Arc<str>>) -> Action {
 }
 
 fn redirect(spec: &ApiRedirect) -> Redirect {
-    let full = spec.uri.as_ref().map(|path| RedirectPath::Full(path.value.clone()));
+    let full = spec
+        .uri
+        .as_ref()
+        .map(|path| RedirectPath::Full(path.value.clone()));
     let prefix = (spec.prefix_rewrite.as_ref()).map(|path| RedirectPath::Prefix(path.value.clone()));
     Redirect {
         status: spec.redirect_code.value,
@@ -101,13 +104,25 @@ fn forward(
     let mut destinations = Vec::with_capacity(rule.route.len());
     for (index, to) in rule.route.iter().enumerate() {
         let field = format!("{field}[{index}]");
-        let target = resolve(&to.destination, &format!("{field}.destination"), place, resolver, reporter);
+        let target = resolve(
+            &to.destination,
+            &format!("{field}.destination"),
+            place,
+            resolver,
+            reporter,
+        );
         for hashed in target.hash_on {
             if !hash_on.contains(&hashed) {
                 hash_on.push(hashed);
             }
         }
-        destinations.push(destination(to, target.target, rule.route.len() == 1, &field, reporter));
+        destinations.push(destination(
+            to,
+            target.target,
+            rule.route.len() == 1,
+            &field,
+            reporter,
+        ));
     }
     let Ok(rewrite) = rewrite else {
         return failing("the rewrite of this rule is not valid");
@@ -157,12 +172,18 @@ fn destination(
     reporter: &mut Reporter<'_>,
 ) -> Destination {
     let headers = to.headers.as_ref();
-    if let Some(host) = headers.and_then(|headers| headers.host.as_ref()).filter(|_| !is_only) {
+    if let Some(host) = headers
+        .and_then(|headers| headers.host.as_ref())
+        .filter(|_| !is_only)
+    {
         reporter.report(
             Code::IgnoredField,
             &format!("{field}.headers.request.set"),
             host.pos,
-            format!("the host is not changed to \"{}\" for one of several destinations", host.value),
+            format!(
+                "the host is not changed to \"{}\" for one of several destinations",
+                host.value
+            ),
             "change it for all of them with a rewrite, or give this destination a rule of its own",
         );
     }
@@ -251,7 +272,10 @@ pub(super) fn mirrors(
 /// Changes of the whole rule.
 pub(super) fn headers(rule: &HttpRule) -> (HeaderMutation, HeaderMutation) {
     match &rule.headers {
-        Some(headers) => (policy::mutation(&headers.request), policy::mutation(&headers.response)),
+        Some(headers) => (
+            policy::mutation(&headers.request),
+            policy::mutation(&headers.response),
+        ),
         None => <(HeaderMutation, HeaderMutation)>::default(),
     }
 }

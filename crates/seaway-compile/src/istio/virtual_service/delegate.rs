@@ -38,9 +38,8 @@ pub(super) struct Delegates<'v> {
 
 impl<'v> Delegates<'v> {
     pub(super) fn new(objects: &[&'v Object<VirtualService>]) -> Self {
-        let key = |object: &Object<VirtualService>| {
-            (object.meta.namespace.clone(), object.meta.name.value.clone())
-        };
+        let key =
+            |object: &Object<VirtualService>| (object.meta.namespace.clone(), object.meta.name.value.clone());
         Self {
             by_name: objects.iter().map(|object| (key(object), *object)).collect(),
             used: BTreeSet::new(),
@@ -74,22 +73,30 @@ impl<'v> Delegates<'v> {
         object: &Object<VirtualService>,
         findings: &mut Findings,
     ) -> Vec<Written<'v>> {
-        let namespace = delegate.namespace.as_ref().map_or(&object.meta.namespace, |name| &name.value);
+        let namespace = delegate
+            .namespace
+            .as_ref()
+            .map_or(&object.meta.namespace, |name| &name.value);
         let key = (namespace.clone(), delegate.name.value.clone());
         let field = format!("spec.http[{}].delegate", root.index);
         let origin = place(&root.origin, &field, delegate.pos);
         let target = match self.by_name.get(&key) {
             Some(target) if !target.spec.is_delegate() => Err((
-                format!("VirtualService {}/{} has hosts, so nothing can be delegated to it", key.0, key.1),
+                format!(
+                    "VirtualService {}/{} has hosts, so nothing can be delegated to it",
+                    key.0, key.1
+                ),
                 "remove its hosts and gateways, or name another",
             )),
-            Some(target) if !visible::to(&target.spec, &target.meta.namespace, &object.meta.namespace) => Err((
-                format!(
-                    "VirtualService {}/{} is not exported to the namespace \"{}\"",
-                    key.0, key.1, object.meta.namespace
-                ),
-                "add this namespace to its exportTo",
-            )),
+            Some(target) if !visible::to(&target.spec, &target.meta.namespace, &object.meta.namespace) => {
+                Err((
+                    format!(
+                        "VirtualService {}/{} is not exported to the namespace \"{}\"",
+                        key.0, key.1, object.meta.namespace
+                    ),
+                    "add this namespace to its exportTo",
+                ))
+            }
             Some(target) => Ok(*target),
             None => Err((
                 format!("there is no VirtualService {}/{}", key.0, key.1),
@@ -134,7 +141,10 @@ impl<'v> Delegates<'v> {
 fn written(object: &Object<VirtualService>) -> Vec<Written<'_>> {
     let origin = origin_of(&object.meta);
     let named = |matches: &[Spanned<HttpMatch>]| {
-        matches.iter().map(|one| in_full(one, &object.meta.namespace)).collect()
+        matches
+            .iter()
+            .map(|one| in_full(one, &object.meta.namespace))
+            .collect()
     };
     let all = object.spec.http.iter().enumerate();
     all.map(|(index, rule)| {
@@ -231,7 +241,10 @@ fn inherit(leaf: &HttpRule, root: &HttpRule) -> HttpRule {
 }
 
 /// `None`: a match of the leaf lies in none of the root's. The inner `None`: nothing that could be read.
-#[expect(clippy::option_option, reason = "two ways of nothing, of which one is a mistake to report")]
+#[expect(
+    clippy::option_option,
+    reason = "two ways of nothing, of which one is a mistake to report"
+)]
 fn matches(
     root: Option<&[Spanned<HttpMatch>]>,
     leaf: Option<&[Spanned<HttpMatch>]>,

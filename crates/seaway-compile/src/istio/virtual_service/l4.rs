@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use seaway_api::istio::{RouteDestination, Rule, VirtualService};
 use seaway_api::{Object, Pos, Spanned};
-use seaway_model::{
-    Code, Failure, FailureReason, HashOn, HostMatch, L4Destination, L4Route, Origin, Target,
-};
+use seaway_model::{Code, Failure, FailureReason, HashOn, HostMatch, L4Destination, L4Route, Origin, Target};
 
 use super::matching::{Holds, holds_l4};
 use super::weights;
@@ -89,7 +87,10 @@ fn server_names(
             Code::NotServed,
             &format!("{field}.sniHosts[{index}]"),
             text.pos,
-            format!("no host of this VirtualService covers \"{}\", so the name is left out", text.value),
+            format!(
+                "no host of this VirtualService covers \"{}\", so the name is left out",
+                text.value
+            ),
             "add it to spec.hosts",
         );
     }

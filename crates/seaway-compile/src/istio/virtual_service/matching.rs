@@ -8,9 +8,7 @@ use std::sync::Arc;
 
 use seaway_api::Spanned;
 use seaway_api::istio::{GatewayName, HttpMatch, StringMatch as ApiMatch};
-use seaway_model::{
-    Code, Conditions, HeaderMatch, PathMatch, Pattern, QueryMatch, StringMatch, ValueMatch,
-};
+use seaway_model::{Code, Conditions, HeaderMatch, PathMatch, Pattern, QueryMatch, StringMatch, ValueMatch};
 
 use crate::findings::Reporter;
 use crate::istio::gateway::GatewayKey;
@@ -52,7 +50,9 @@ impl Holds {
     pub(crate) fn at_gateway(&self, gateway: &GatewayKey, port: u16, scheme: &str) -> bool {
         let is_this = |name: &GatewayName| match name {
             GatewayName::Mesh => false,
-            GatewayName::Named { namespace, name } => namespace.as_ref() == Some(&gateway.0) && *name == gateway.1,
+            GatewayName::Named { namespace, name } => {
+                namespace.as_ref() == Some(&gateway.0) && *name == gateway.1
+            }
         };
         self.source.is_none() && self.allows(is_this) && self.at(port, scheme)
     }
@@ -69,7 +69,9 @@ impl Holds {
     }
 
     fn allows(&self, is_this: impl Fn(&GatewayName) -> bool) -> bool {
-        self.gateways.as_ref().is_none_or(|names| names.iter().any(is_this))
+        self.gateways
+            .as_ref()
+            .is_none_or(|names| names.iter().any(is_this))
     }
 
     fn at(&self, port: u16, scheme: &str) -> bool {
@@ -93,7 +95,10 @@ pub(crate) fn holds_l4(
     own: &Arc<str>,
 ) -> Holds {
     let names = gateways.iter().map(|name| match &name.value {
-        GatewayName::Named { namespace: None, name } => GatewayName::Named {
+        GatewayName::Named {
+            namespace: None,
+            name,
+        } => GatewayName::Named {
             namespace: Some(own.clone()),
             name: name.clone(),
         },
@@ -125,10 +130,7 @@ pub(super) fn holds(one: &HttpMatch, field: &str, reporter: &mut Reporter<'_>) -
     })
 }
 
-fn source(
-    labels: &BTreeMap<Arc<str>, Arc<str>>,
-    namespace: Option<&Spanned<Arc<str>>>,
-) -> Option<Source> {
+fn source(labels: &BTreeMap<Arc<str>, Arc<str>>, namespace: Option<&Spanned<Arc<str>>>) -> Option<Source> {
     (!labels.is_empty() || namespace.is_some()).then(|| Source {
         labels: labels.clone(),
         namespace: namespace.map(|name| name.value.clone()),
@@ -280,7 +282,9 @@ fn report_impossible(uri: &Spanned<ApiMatch>, field: &str, reporter: &mut Report
     let why = match part {
         _ if !text.starts_with('/') => format!("\"{text}\" does not start with a slash, and every path does"),
         Some(part) => format!("\"{text}\" holds \"{part}\", which no path has once it is normalised"),
-        None if text.contains('?') => format!("\"{text}\" holds a question mark, and the query is no part of the path"),
+        None if text.contains('?') => {
+            format!("\"{text}\" holds a question mark, and the query is no part of the path")
+        }
         None => return,
     };
     reporter.report(

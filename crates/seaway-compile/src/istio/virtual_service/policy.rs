@@ -78,7 +78,10 @@ fn retry_on(retries: &Retries, field: &str, reporter: &mut Reporter<'_>) -> Vec<
                 Code::IgnoredField,
                 field,
                 word.pos,
-                format!("\"{}\" is not implemented, and nothing is tried again for it", word.value),
+                format!(
+                    "\"{}\" is not implemented, and nothing is tried again for it",
+                    word.value
+                ),
                 "remove it, or name the statuses that are to be tried again",
             ),
         }

@@ -110,7 +110,12 @@ pub(super) fn compile(
     let mut reporter = Reporter::new(&written.origin, findings);
     let mut sound = Vec::new();
     if matches.is_empty() {
-        sound.push((field.clone(), written.pos, Conditions::default(), Holds::everywhere()));
+        sound.push((
+            field.clone(),
+            written.pos,
+            Conditions::default(),
+            Holds::everywhere(),
+        ));
     }
     for (index, one) in matches.iter().enumerate() {
         let field = format!("{field}.match[{index}]");

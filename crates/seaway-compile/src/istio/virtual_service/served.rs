@@ -63,7 +63,7 @@ impl Serving<'_, '_> {
         for server in gateways.servers_of(key) {
             let claims = self.claims_on(server);
             if !claims.is_empty() {
-                self.server(server, claims.into(), compiled);
+                self.server(server, &claims.into(), compiled);
             }
         }
     }
@@ -78,7 +78,8 @@ impl Serving<'_, '_> {
                 }
                 self.seen.hosts.insert(index);
                 if let Some(secret) = server.secret.as_ref().filter(|_| host != own.host) {
-                    self.credentials.check_host(secret, &host, &claim.origin, self.findings);
+                    self.credentials
+                        .check_host(secret, &host, &claim.origin, self.findings);
                 }
                 if met.iter().all(|other| other.host != host) {
                     let origin = claim.origin.clone();
@@ -89,7 +90,7 @@ impl Serving<'_, '_> {
         met
     }
 
-    fn server(&mut self, server: &Server, claims: Arc<[Claim]>, compiled: &mut Compiled) {
+    fn server(&mut self, server: &Server, claims: &Arc<[Claim]>, compiled: &mut Compiled) {
         let port = server.socket.port;
         let (speaks, scheme, kinds): (_, _, &[usize]) = match server.kind {
             Kind::Http { .. } => ("HTTP", "http", &[HTTP]),
@@ -110,13 +111,13 @@ impl Serving<'_, '_> {
                 let all = (0..self.http.len()).map(|index| (HTTP, index));
                 self.seen.holds.extend(all);
             }
-            Kind::Http { .. } | Kind::Https => self.requests(server, scheme, &claims, compiled),
+            Kind::Http { .. } | Kind::Https => self.requests(server, scheme, claims, compiled),
             Kind::Passthrough => self.names(server, TlsMode::Passthrough, compiled),
             Kind::Terminated => {
                 self.names(server, TlsMode::Terminate, compiled);
-                for claim in &*claims {
-                    let name = Some((claim.host.clone(), TlsMode::Terminate));
-                    self.bytes(server, name, compiled);
+                for claim in &**claims {
+                    let name = (claim.host.clone(), TlsMode::Terminate);
+                    self.bytes(server, Some(&name), compiled);
                 }
             }
             Kind::Tcp => self.bytes(server, None, compiled),
@@ -133,7 +134,10 @@ impl Serving<'_, '_> {
     ) {
         let mut last: Option<Arc<Route>> = None;
         for (position, alternative) in self.http.iter().enumerate() {
-            if !alternative.holds.at_gateway(&server.gateway, server.socket.port, scheme) {
+            if !alternative
+                .holds
+                .at_gateway(&server.gateway, server.socket.port, scheme)
+            {
                 continue;
             }
             self.seen.holds.insert((HTTP, position));
@@ -167,7 +171,10 @@ impl Serving<'_, '_> {
     /// Rules that ask for server names.
     fn names(&mut self, server: &Server, mode: TlsMode, compiled: &mut Compiled) {
         for (position, alternative) in self.tls.iter().enumerate() {
-            if !alternative.holds.at_gateway(&server.gateway, server.socket.port, "https") {
+            if !alternative
+                .holds
+                .at_gateway(&server.gateway, server.socket.port, "https")
+            {
                 continue;
             }
             for name in alternative.server_names.iter().flatten() {
@@ -192,16 +199,19 @@ impl Serving<'_, '_> {
     fn bytes(
         &mut self,
         server: &Server,
-        server_name: Option<(HostMatch, TlsMode)>,
+        server_name: Option<&(HostMatch, TlsMode)>,
         compiled: &mut Compiled,
     ) {
         for (position, alternative) in self.tcp.iter().enumerate() {
-            if alternative.holds.at_gateway(&server.gateway, server.socket.port, "https") {
+            if alternative
+                .holds
+                .at_gateway(&server.gateway, server.socket.port, "https")
+            {
                 self.seen.holds.insert((TCP, position));
                 compiled.connections.push(Connections {
                     socket: server.socket,
                     rank: self.place(position, server_name.is_some()),
-                    server_name: server_name.clone(),
+                    server_name: server_name.cloned(),
                     origin: alternative.origin.clone(),
                     route: alternative.route.clone(),
                 });
@@ -219,7 +229,10 @@ impl Serving<'_, '_> {
                 self.findings.report(
                     Code::NotServed,
                     claim.origin.clone(),
-                    format!("no server of its Gateways serves \"{}\" for this namespace", claim.host),
+                    format!(
+                        "no server of its Gateways serves \"{}\" for this namespace",
+                        claim.host
+                    ),
                     "add the host to a server of the Gateway, or name the Gateway that has it",
                 );
             }
@@ -242,7 +255,10 @@ impl Serving<'_, '_> {
         // Rules that hold in the mesh only are right where they are; they are said to be out of place by another code.
         let in_mesh = self.object.spec.is_for_mesh();
         let by_kind = [
-            self.http.iter().map(|one| (&one.origin, &one.holds)).collect::<Vec<_>>(),
+            self.http
+                .iter()
+                .map(|one| (&one.origin, &one.holds))
+                .collect::<Vec<_>>(),
             self.tls.iter().map(|one| (&one.origin, &one.holds)).collect(),
             self.tcp.iter().map(|one| (&one.origin, &one.holds)).collect(),
         ];
@@ -281,14 +297,19 @@ fn report_mismatch(kind: usize, pos: Pos, seen: &Seen, origin: &Origin, findings
         .map(|(port, speaks)| format!("port {port} speaks {speaks}"))
         .collect();
     let help = match kind {
-        HTTP => "write protocol HTTP, or HTTPS with a TLS mode that ends TLS, into the server, or tls or tcp rules here",
+        HTTP => {
+            "write protocol HTTP, or HTTPS with a TLS mode that ends TLS, into the server, or tls or tcp rules here"
+        }
         TLS => "write protocol TLS and mode PASSTHROUGH into the server, or http rules here",
         _ => "write protocol TCP into the server, or http rules here",
     };
     findings.report(
         Code::ProtocolMismatch,
         place(origin, &format!("spec.{word}"), pos),
-        format!("no server of its Gateways can hold {word} rules: {}", ports.join(", ")),
+        format!(
+            "no server of its Gateways can hold {word} rules: {}",
+            ports.join(", ")
+        ),
         help,
     );
 }

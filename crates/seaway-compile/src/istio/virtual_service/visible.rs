@@ -9,10 +9,13 @@ use seaway_api::istio::{VirtualService, Visibility};
 /// Whether an object of `own` holds for `other`.
 pub(super) fn to(service: &VirtualService, own: &str, other: &str) -> bool {
     service.export_to.is_empty()
-        || service.export_to.iter().any(|visibility| match &visibility.value {
-            Visibility::All => true,
-            Visibility::Own => own == other,
-            Visibility::Nobody => false,
-            Visibility::Namespace(name) => **name == *other,
-        })
+        || service
+            .export_to
+            .iter()
+            .any(|visibility| match &visibility.value {
+                Visibility::All => true,
+                Visibility::Own => own == other,
+                Visibility::Nobody => false,
+                Visibility::Namespace(name) => **name == *other,
+            })
 }

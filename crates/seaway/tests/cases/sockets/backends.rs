@@ -52,6 +52,8 @@ fn backend_for(name: &ClusterName, cluster: &mut Cluster) -> Option<Backend> {
         priority: 0,
         ..endpoint
     }]);
+    // It stands for all of them, wherever they stand.
+    cluster.balancing_settings.locality_weights.clear();
     // Backends speak clear text, and read no header before it.
     cluster.tls = None;
     cluster.proxy_protocol = None;
