@@ -94,7 +94,10 @@ fn certificate_of<'c>(
 ) -> Option<&'c ServerCertificate> {
     let covering = certificates
         .iter()
-        .filter(|certificate| covers(&certificate.host, pattern));
+        .filter(|certificate| match (&certificate.host, pattern) {
+            (HostMatch::OneLabel(a), HostMatch::OneLabel(b) | HostMatch::Suffix(b)) => a == b,
+            (host, _) => covers(host, pattern),
+        });
     covering.min_by_key(|certificate| &certificate.host).copied()
 }
 

@@ -51,7 +51,8 @@ pub(crate) fn outlier_detection(said: &OutlierDetection) -> XdsOutlierDetection 
     let only_connections =
         counts_connections && said.consecutive_5xx.is_none() && said.consecutive_gateway_errors.is_none();
     let local = if only_connections {
-        said.consecutive_connect_failures.map(|count| count.max(LEAST_LOCAL))
+        said.consecutive_connect_failures
+            .map(|count| count.max(LEAST_LOCAL))
     } else {
         said.consecutive_local_origin_failures
     };

