@@ -60,6 +60,8 @@ pub enum ProblemKind {
     MissingField,
     /// A value that is not allowed.
     InvalidValue,
+    /// A text that is no regular expression.
+    InvalidRegex,
     /// Fields that exclude each other.
     ConflictingFields,
     /// A field without effect. A warning: the object is still used.

@@ -2,7 +2,6 @@
 //!
 //! Authorities stand in the Secret itself (`ca.crt`, or `cacert` in Istio's generic form), or in a second Secret of the
 //! same name with `-cacert` behind it, so that who may change the key need not be who may change whom to believe.
-#![allow(dead_code, reason = "the dialect that uses it is built beside it")]
 
 use std::sync::Arc;
 

@@ -208,6 +208,24 @@ pub fn compile(resources: &Resources, options: &Options) -> (Model, Report) {
                 .virtual_services
                 .iter()
                 .map(|object| origin_of(&object.meta)),
+        )
+        .chain(
+            objects
+                .destination_rules
+                .iter()
+                .map(|object| origin_of(&object.meta)),
+        )
+        .chain(
+            objects
+                .service_entries
+                .iter()
+                .map(|object| origin_of(&object.meta)),
+        )
+        .chain(
+            objects
+                .workload_entries
+                .iter()
+                .map(|object| origin_of(&object.meta)),
         );
     let statuses = status::statuses(known, &resources.problems, &diagnostics, &model);
     let report = Report {

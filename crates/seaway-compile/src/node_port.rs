@@ -170,7 +170,8 @@ fn is_udp(protocol: Protocol) -> bool {
 
 /// The default gateway's, with no host to serve.
 fn is_idle(listener: &Listener) -> bool {
-    &*listener.origin.kind == "DefaultGateway" && listener.virtual_hosts.is_empty()
+    let origin = &listener.origin;
+    (&*origin.kind, &*origin.name) == ("DefaultGateway", "default") && listener.virtual_hosts.is_empty()
 }
 
 fn report_taken(wish: &Wish<'_>, other: &Origin, findings: &mut Findings) {

@@ -20,7 +20,6 @@ use crate::findings::{Findings, origin_of, whereabouts};
 use crate::problem;
 
 /// All objects by kind, sorted by namespace, name and group.
-#[allow(dead_code, reason = "Istio's kinds are read as their compilers land")]
 pub(crate) struct Objects<'a> {
     pub(crate) http_routes: Vec<&'a Object<HttpRoute>>,
     pub(crate) https_certs: Vec<&'a Object<HttpsCert>>,

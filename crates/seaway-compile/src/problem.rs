@@ -43,6 +43,7 @@ fn code(kind: ProblemKind) -> Code {
         ProblemKind::WrongType => Code::WrongType,
         ProblemKind::MissingField => Code::MissingField,
         ProblemKind::InvalidValue => Code::InvalidValue,
+        ProblemKind::InvalidRegex => Code::InvalidRegex,
         ProblemKind::ConflictingFields => Code::ConflictingFields,
         ProblemKind::IgnoredField => Code::IgnoredField,
     }

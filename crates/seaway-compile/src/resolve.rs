@@ -38,7 +38,6 @@ use seaway_model::{
 use self::clusters::{ChosenSubset, Clusters, Made, Wanted};
 pub(crate) use self::destination::Reference;
 use self::entries::Entries;
-#[allow(unused_imports, reason = "the dialect that uses it is built beside it")]
 pub(crate) use self::hosts::{HostReference, KnownHost};
 use self::locality::Here;
 use self::names::Names;
@@ -77,7 +76,6 @@ pub(crate) struct Resolved {
 }
 
 /// What goes to a destination.
-#[allow(dead_code, reason = "the dialect that uses it is built beside it")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Over {
     /// Requests.
@@ -89,7 +87,6 @@ pub(crate) enum Over {
 }
 
 /// Where a destination leads.
-#[allow(dead_code, reason = "the dialect that uses it is built beside it")]
 #[derive(Clone, Debug)]
 pub(crate) struct HostTarget {
     /// The cluster, or why there is none.

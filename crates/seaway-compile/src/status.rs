@@ -22,6 +22,9 @@ fn conditions_of(object: &ObjectRef) -> &'static [&'static str] {
         ("seaway.dev" | "core.kalm.dev", "HttpsCert") => &["Ready"],
         ("networking.k8s.io", "Ingress") => &["Accepted", "ResolvedRefs"],
         ("networking.istio.io", "Gateway" | "VirtualService") => &["Accepted", "Programmed", "ResolvedRefs"],
+        ("networking.istio.io", "DestinationRule" | "ServiceEntry" | "WorkloadEntry") => {
+            &["Accepted", "ResolvedRefs"]
+        }
         _ => &[],
     }
 }

@@ -8,11 +8,14 @@ use anyhow::{Context, Result};
 use super::Target;
 use crate::project;
 
+/// Every field of every kind of Istio's, as the tests of `seaway-api` have them.
+const ISTIO: &str = "crates/seaway-api/src/istio/tests/samples";
+
 /// Every seed of a target: real manifests for one, requests for the other, and what `fuzz/corpus` has.
 pub fn load(target: Target) -> Result<Vec<Vec<u8>>> {
     let mut seeds = Vec::new();
     if target == Target::Config {
-        for folder in ["testdata/cases", "examples"] {
+        for folder in ["testdata/cases", "examples", ISTIO] {
             collect(&project::path(folder), &mut seeds)?;
         }
     } else {

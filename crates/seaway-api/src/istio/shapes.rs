@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::{Percentage, StringMatch, Text, syntax};
-use crate::decode::{At, Cx, Int, Nested, Parsed, Percent, ProtoDuration, Shape, Str, Uint, Via, at, object};
+use crate::decode::{
+    At, Cx, Int, Invalid, Nested, Parsed, Percent, ProtoDuration, Shape, Str, Uint, Via, at, object,
+};
 use crate::node::Node;
 use crate::{ProblemKind, Spanned};
 
@@ -14,10 +16,30 @@ pub(super) const SERVICE_HOST: At<Parsed<Arc<str>>> = at(Parsed("host of a servi
 pub(super) const LABEL: At<Parsed<Arc<str>>> = at(Parsed("name", syntax::label));
 pub(super) const FILE: At<Parsed<Arc<str>>> = at(Parsed("path of a file", syntax::file));
 pub(super) const FILLED: At<Parsed<Arc<str>>> = at(Parsed("text", syntax::not_empty));
-pub(super) const REGEX: At<Parsed<Arc<str>>> = at(Parsed("regular expression (RE2)", syntax::regex));
+pub(super) const REGEX: At<Regex> = at(Regex);
 
 /// A whole number that protobuf calls `int32` or `uint32` and that counts something.
 pub(super) const COUNT: At<Int<u32>> = at(Uint(0, i32::MAX as i64));
+
+/// A regular expression in RE2's syntax.
+pub(super) struct Regex;
+
+impl Shape for Regex {
+    type Out = Arc<str>;
+    fn decode(&self, cx: &mut Cx, node: &Node<'_>) -> Option<Arc<str>> {
+        let text = Str.decode(cx, node)?;
+        match syntax::regex(&text) {
+            Ok(()) => Some(text),
+            Err(Invalid { message, help }) => {
+                cx.report(ProblemKind::InvalidRegex, node.pos, message, help);
+                None
+            }
+        }
+    }
+    fn words(&self) -> String {
+        "regular expression (RE2)".to_owned()
+    }
+}
 
 object! {
     /// A share.

@@ -97,7 +97,7 @@ pub(super) fn label(text: &str) -> Result<Arc<str>, Invalid> {
 }
 
 /// A regular expression in RE2's syntax. That it is not too large is for whoever builds it.
-pub(super) fn regex(text: &str) -> Result<Arc<str>, Invalid> {
+pub(super) fn regex(text: &str) -> Result<(), Invalid> {
     if text.is_empty() {
         return Err(Invalid::new(
             "the regular expression is empty",
@@ -105,7 +105,7 @@ pub(super) fn regex(text: &str) -> Result<Arc<str>, Invalid> {
         ));
     }
     let Err(error) = regex_syntax::Parser::new().parse(text) else {
-        return Ok(text.into());
+        return Ok(());
     };
     let (kind, at) = match &error {
         regex_syntax::Error::Parse(e) => (e.kind().to_string(), e.span().start.offset),

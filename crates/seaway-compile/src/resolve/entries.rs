@@ -69,6 +69,11 @@ impl<'a> Entries<'a> {
         self.exact.contains_key(host)
     }
 
+    /// The oldest entry that names this host, wherever it can be seen.
+    pub(super) fn oldest(&self, host: &str) -> Option<&'a Object<ServiceEntry>> {
+        self.exact.get(host)?.first().map(|entry| entry.object)
+    }
+
     /// What a namespace sees under a host: an entry for it, else for the longest wildcard that covers it.
     pub(super) fn get(&self, host: &str, client: &str) -> Option<EntryHost<'a>> {
         let exact = self.exact.get(host).into_iter();

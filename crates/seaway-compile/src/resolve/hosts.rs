@@ -1,5 +1,4 @@
 //! Destinations as Istio names them: a host of the registry, maybe a subset and a port.
-#![allow(dead_code, reason = "the dialect that uses it is built beside it")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -14,7 +13,7 @@ use super::entries::EntryHost;
 use super::ports::Port;
 use super::services::PortWanted;
 use super::{HostTarget, Lead, Over, Part, Resolver, missing_port};
-use crate::findings::{Findings, Reporter, origin_of};
+use crate::findings::{Findings, Reporter, origin_of, whereabouts};
 
 /// A destination as Istio names it.
 #[derive(Clone, Copy, Debug)]
@@ -179,18 +178,7 @@ impl<'a> Resolver<'a> {
         reporter: &mut Reporter<'_>,
     ) -> Failure {
         let message = format!("there is no host \"{name}\"");
-        let near = match self.names.parts(name) {
-            Some((name, namespace)) => {
-                let left_out = self.objects.left_out("Service", namespace, name);
-                left_out.or_else(|| self.services.nearest(namespace, name))
-            }
-            None => None,
-        };
-        let help = near.unwrap_or_else(|| {
-            "create the Service or ServiceEntry, or correct the name; a name without dots is a Service of the same \
-             namespace"
-                .to_owned()
-        });
+        let help = self.why_no_host(name);
         let field = format!("{}.host", reference.field);
         reporter.report(
             Code::HostNotFound,
@@ -204,5 +192,26 @@ impl<'a> Resolver<'a> {
             reason: FailureReason::ServiceNotFound,
             message: message.into(),
         }
+    }
+
+    /// What to do about a host that is not there, or that cannot be seen.
+    fn why_no_host(&mut self, name: &str) -> String {
+        if let Some(hidden) = self.entries.oldest(name) {
+            let origin = origin_of(&hidden.meta);
+            let at = whereabouts(&origin);
+            return format!(
+                "{origin}{at} has it, and exportTo keeps it from this namespace: add the namespace there"
+            );
+        }
+        let Some((service, namespace)) = self.names.parts(name) else {
+            return "write a ServiceEntry for it, or correct the name".to_owned();
+        };
+        let left_out = self.objects.left_out("Service", namespace, service);
+        let near = left_out.or_else(|| self.services.nearest(namespace, service));
+        near.unwrap_or_else(|| {
+            "create the Service or ServiceEntry, or correct the name; a name without dots is a Service of the same \
+             namespace"
+                .to_owned()
+        })
     }
 }

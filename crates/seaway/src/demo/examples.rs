@@ -15,7 +15,7 @@ macro_rules! examples {
     };
 }
 
-/// All of them. A test compares the list with the folder.
+/// All of them but the tutorial, whose files stand for each other. A test compares the list with the folder.
 pub const EXAMPLES: &[Example] = examples![
     "canary/route.yaml",
     "canary/shop.yaml",
@@ -46,6 +46,9 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
         let mut found = BTreeSet::new();
         for folder in std::fs::read_dir(&root).expect("examples").flatten() {
+            if folder.file_name() == "bookinfo" {
+                continue;
+            }
             for file in std::fs::read_dir(folder.path()).expect("a folder").flatten() {
                 let path = file.path();
                 found.insert(

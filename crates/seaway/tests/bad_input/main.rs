@@ -7,6 +7,7 @@ mod certificates;
 mod files;
 mod ports;
 mod references;
+mod rules;
 #[path = "../support/mod.rs"]
 mod support;
 mod values;

@@ -165,15 +165,7 @@ async fn every_probe_is_answered_by_envoy_as_it_is_explained() {
 #[test]
 fn there_are_cases_for_every_diagnostic_that_manifests_can_cause() {
     // These are about files on a disk, and have tests where they are said.
-    let elsewhere = [
-        Code::Unreadable,
-        Code::NotWatched,
-        Code::CertificateFile,
-        // Only a VirtualService names them, and its compiler is about to land.
-        Code::HostNotFound,
-        Code::SubsetNotFound,
-        Code::UnresolvableHost,
-    ];
+    let elsewhere = [Code::Unreadable, Code::NotWatched, Code::CertificateFile];
     // A code never changes its meaning, so one that has lost its cause stays in the table.
     let retired = [Code::IssuerUnsupported];
     let said: BTreeSet<Code> = cases()
