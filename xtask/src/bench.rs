@@ -11,6 +11,7 @@ mod load;
 mod manifests;
 mod nginx;
 mod startup;
+mod xds;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -28,6 +29,9 @@ pub struct Options {
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
     /// Only these, by the beginning of their names.
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// The same, as a flag.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// Measures this gateway instead of building one.
@@ -84,6 +88,7 @@ const ROWS: &[Row] = &[
     ("memory", startup::memory),
     ("change", startup::change),
     ("cpu", cpu::against_nginx),
+    ("xds", xds::scale),
 ];
 
 /// The task.
@@ -99,7 +104,8 @@ pub fn run(options: &Options) -> Result<()> {
     );
     let (mut figures, mut failures) = (Vec::new(), Vec::new());
     for (name, measure) in ROWS {
-        if !options.only.is_empty() && !options.only.iter().any(|only| name.starts_with(only.as_str())) {
+        let mut only = options.names.iter().chain(&options.only).peekable();
+        if only.peek().is_some() && !only.any(|only| name.starts_with(only.as_str())) {
             continue;
         }
         eprintln!("bench: {name}");

@@ -20,8 +20,10 @@ pub use endpoint::{Endpoint, EndpointHealth, EndpointSource, Locality, NamedEndp
 pub use limits::{CircuitBreakers, OutlierDetection, RetryBudget};
 
 /// The identity of a cluster, stable over configuration changes: `namespace/service:port`, `/subset` after it where
-/// there is one, `;policy` after that where a route asks for a balancing of its own; `host:port` for an address or a
-/// DNS name. Pools, health and balancer state are kept under it.
+/// there is one, `;for=namespace` where that namespace has a DestinationRule of its own for it, and `;policy` at the end
+/// where a route asks for a balancing of its own. `host:port` for an address, a DNS name or a host of a ServiceEntry
+/// (`;of=namespace/name` where another ServiceEntry has the plain name, `;dns` where no ServiceEntry is meant); `;udp`
+/// for a port of datagrams. Pools, health and balancer state are kept under it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ClusterName(pub Arc<str>);

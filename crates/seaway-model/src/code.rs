@@ -138,9 +138,9 @@ codes! {
     /// A backend of a kind that Seaway cannot forward to.
     UnsupportedBackend = "SW0205", Error, Some(("ResolvedRefs", "InvalidKind")),
         "Requests are answered 500. Use a Service.";
-    /// A protocol that Seaway does not speak to an upstream yet.
+    /// A port does not speak what is sent to it.
     UnsupportedProtocol = "SW0206", Warning, None,
-        "The port says that its pods speak something else than clear-text HTTP/1.1 or HTTP/2. Requests are sent as HTTP/1.1.";
+        "The port says that its pods speak something else than clear-text HTTP/1.1 or HTTP/2, and requests are sent as HTTP/1.1. If it wants TLS, say so in a DestinationRule for the host.";
     /// A Secret is not there.
     SecretNotFound = "SW0301", Error, BAD_CERTIFICATE,
         "Handshakes for its hosts are refused; plain HTTP and other certificates keep serving. A destination that needs it for TLS is answered 503. Create the Secret.";

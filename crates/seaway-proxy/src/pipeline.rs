@@ -146,7 +146,10 @@ pub async fn handle(connection: Arc<Connection>, mut request: Request<Incoming>)
             let head = redirect::head(redirect, &exchange, &identity, matched.matched_path);
             answer(exchange, head, Some(&finish))
         }
-        Action::Respond(direct) => answer(exchange, Answer::Respond(direct), Some(&finish)),
+        Action::Respond(direct) => {
+            exchange.because("direct_response");
+            answer(exchange, Answer::Respond(direct), Some(&finish))
+        }
         Action::Fail(failure) => {
             let failure = exchange.blame(failure);
             answer(exchange, Answer::Failure(failure), Some(&finish))

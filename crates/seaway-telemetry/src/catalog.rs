@@ -209,6 +209,19 @@ metrics! {
     /// Steps on the way to a certificate that failed, by kind; see [certificates.md](certificates.md).
     CERTIFICATE_FAILURES = Counter "seaway_certificate_failures_total" &["kind"];
 
+    /// Data planes that are connected (`--xds`).
+    XDS_CLIENTS = Gauge "seaway_xds_clients" &[];
+    /// Streams that data planes have opened.
+    XDS_STREAMS = Counter "seaway_xds_streams_total" &[];
+    /// Responses that data planes were sent.
+    XDS_RESPONSES = Counter "seaway_xds_responses_total" &[];
+    /// Resources in those responses.
+    XDS_RESOURCES = Counter "seaway_xds_resources_total" &[];
+    /// Bytes of those resources.
+    XDS_BYTES = Counter "seaway_xds_sent_bytes_total" &[];
+    /// What data planes answered: `accepted`, `rejected`, or `stale` for an answer to a response that was not under way.
+    XDS_ANSWERS = Counter "seaway_xds_answers_total" &["answer"];
+
     /// Open connections from clients, upgraded ones included.
     DOWNSTREAM_CONNECTIONS = Gauge "seaway_downstream_connections" &[];
     /// Connections accepted from clients.

@@ -201,6 +201,9 @@ impl Client {
             let _: Result<(), _> = requests.send(request);
         }
         self.is_new |= reaction.changed;
+        if !self.holder.is_begun() {
+            return;
+        }
         if self.holder.missing().is_empty() {
             self.publish();
         } else if self.is_new && self.publish_by.is_none() {

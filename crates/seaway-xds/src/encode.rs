@@ -21,6 +21,7 @@ pub(crate) mod rewrite;
 mod route;
 pub(crate) mod tls;
 
+pub(crate) use cluster::HTTP;
 pub(crate) use limits::UNLIMITED;
 
 use std::collections::{BTreeMap, HashSet};

@@ -12,6 +12,7 @@
 //! that Envoy keeps and ignores (`filter_metadata["seaway"]`); everything else is read from Envoy's own fields, so the
 //! words of another control plane are understood as well.
 
+mod ads_bootstrap;
 mod bootstrap;
 pub mod client;
 mod decode;
@@ -23,6 +24,7 @@ pub mod server;
 mod unsupported;
 mod words;
 
+pub use ads_bootstrap::{AdsBootstrap, ads_bootstrap};
 pub use bootstrap::static_bootstrap;
 pub use decode::{Decoded, Rejected, decode};
 pub use encode::{Delivery, Encoded, Options, encode};

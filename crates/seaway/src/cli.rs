@@ -49,6 +49,14 @@ pub enum Command {
     /// The gateway: serves what the manifests say, watches them, applies changes without dropping a request
     #[command(after_help = "Example:\n  seaway run manifests/ --map-port 80:8080 --map-port 443:8443")]
     Run(Box<RunArgs>),
+    /// The data plane alone, told by a control plane what to serve
+    #[command(after_help = "Example:\n  seaway proxy --xds 127.0.0.1:18000 --cache /var/lib/seaway")]
+    Proxy(Box<ProxyArgs>),
+    /// Writes what an Envoy starts with, to be told by `seaway run --xds` what to serve
+    #[command(
+        after_help = "Example:\n  seaway envoy-bootstrap --xds 127.0.0.1:18000 > envoy.yaml && envoy -c envoy.yaml"
+    )]
+    EnvoyBootstrap(BootstrapArgs),
     /// A gateway with sample services and manifests inside, and the commands to try
     #[command(after_help = "Example:\n  seaway demo")]
     Demo(Box<DemoArgs>),
@@ -207,9 +215,52 @@ pub struct RunArgs {
     /// Where manifests are.
     #[command(flatten)]
     pub manifests: PathArgs,
+    /// Where data planes (Envoy, `seaway proxy`) are told what to serve, over xDS.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub xds: Option<SocketAddr>,
+    /// Data planes listen on BOUND wherever the configuration says CONFIGURED (repeatable).
+    #[arg(long = "xds-map-port", value_name = "CONFIGURED:BOUND", requires = "xds")]
+    pub xds_map_port: Vec<PortMapping>,
     /// How to serve.
     #[command(flatten)]
     pub serve: ServeArgs,
+}
+
+/// `proxy`
+#[derive(Args, Clone, Debug)]
+pub struct ProxyArgs {
+    /// The control plane.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub xds: String,
+    /// What the control plane calls this process; by default the host's name.
+    #[arg(long, value_name = "NAME")]
+    pub node: Option<String>,
+    /// What processes that do the same are called together.
+    #[arg(long, value_name = "NAME", default_value = "seaway")]
+    pub node_cluster: String,
+    /// Where the configuration is kept, so that a restart without the control plane serves it.
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
+    /// How to serve.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+}
+
+/// `envoy-bootstrap`
+#[derive(Args, Clone, Debug)]
+pub struct BootstrapArgs {
+    /// The control plane.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub xds: String,
+    /// What the control plane calls this Envoy; by default the host's name.
+    #[arg(long, value_name = "NAME")]
+    pub node: Option<String>,
+    /// What Envoys that do the same are called together.
+    #[arg(long, value_name = "NAME", default_value = "seaway")]
+    pub node_cluster: String,
+    /// Where Envoy's own admin interface is bound; `off` for nowhere.
+    #[arg(long, value_name = "ADDR:PORT|off", default_value = "127.0.0.1:9902")]
+    pub admin: Admin,
 }
 
 /// What `run` and `demo` have in common.

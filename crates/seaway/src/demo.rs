@@ -49,7 +49,7 @@ pub fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
         paths: vec![manifests.to_string_lossy().into_owned()],
         compile: CompileArgs::default(),
     };
-    run::serve(&paths, &serve, |gateway| {
+    run::serve(&paths, &serve, None, |gateway| {
         let guide = Guide {
             http: port(gateway, 80).unwrap_or_default(),
             https: port(gateway, 443),

@@ -5,7 +5,9 @@
 mod certs;
 mod check;
 mod cli;
+mod data_plane;
 mod demo;
+mod envoy_bootstrap;
 mod explain;
 mod load;
 mod manual;
@@ -59,6 +61,8 @@ fn main() -> ExitCode {
 fn dispatch(cli: &Cli) -> anyhow::Result<Exit> {
     match &cli.command {
         Command::Run(args) => run::run(args),
+        Command::Proxy(args) => data_plane::proxy(args),
+        Command::EnvoyBootstrap(args) => envoy_bootstrap::write(args, cli.output),
         Command::Demo(args) => demo::demo(args),
         Command::Check(args) => check::check(args, cli.output),
         Command::Explain(args) => explain::explain(args, cli.output),

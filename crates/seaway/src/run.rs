@@ -5,6 +5,7 @@
 
 mod certificates;
 mod collect;
+mod control_plane;
 mod events;
 mod gateway;
 mod last_good;
@@ -14,6 +15,7 @@ mod state;
 mod upgrade;
 
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Instant;
 
@@ -22,25 +24,33 @@ use seaway_certs::acme::Change;
 use seaway_model::{Diagnostic, Severity};
 use seaway_source::Files;
 
-use crate::cli::{PathArgs, RunArgs, ServeArgs};
+use crate::cli::{PathArgs, PortMapping, RunArgs, ServeArgs};
 use crate::{Exit, render};
 
-use events::{Event, Events};
-pub use gateway::Gateway;
-use gateway::Outcome;
+use control_plane::ControlPlane;
+use events::Events;
+pub use events::{Event, signals};
+pub use gateway::{Gateway, Outcome};
+pub use upgrade::{Inherited, hand_over};
 
 /// Runs the command.
 pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
-    serve(&args.manifests, &args.serve, |_| Ok(()))
+    serve(
+        &args.manifests,
+        &args.serve,
+        args.xds.map(|address| (address, &*args.xds_map_port)),
+        |_| Ok(()),
+    )
 }
 
 /// Serves until it is told to stop. `started` is called once, after the listeners serve.
 pub fn serve(
     manifests: &PathArgs,
     args: &ServeArgs,
+    xds: Option<(SocketAddr, &[PortMapping])>,
     started: impl FnOnce(&Gateway) -> anyhow::Result<()>,
 ) -> anyhow::Result<Exit> {
-    let handover = upgrade::Inherited::take();
+    let handover = Inherited::take();
     let channel = channel();
     let certificate = channel.0.clone();
     // Nobody receives any more only when the process is about to end.
@@ -61,6 +71,9 @@ pub fn serve(
         Ok(gateway) => gateway,
         Err(message) => return refuse(&message),
     };
+    if let Some((_, port_map)) = xds {
+        gateway.serve_data_planes(ControlPlane::new(port_map));
+    }
     let mut files = Files::new(manifests.paths.clone());
     let resources = files.load(Instant::now());
     let outcome = gateway.apply(&resources, &Resources::default());
@@ -74,6 +87,11 @@ pub fn serve(
     let events = Events::start(files, channel)?;
     handover.finish();
     if let Err(message) = gateway.start_admin(args) {
+        return refuse(&message);
+    }
+    if let Some((address, _)) = xds
+        && let Err(message) = gateway.open_to_data_planes(address)
+    {
         return refuse(&message);
     }
     gateway.announce();
@@ -107,7 +125,7 @@ fn wait(
                 shown = tell(outcome, &shown)?;
             }
             Event::Certificates => shown = tell(gateway.apply_certificates(), &shown)?,
-            Event::Announce => {}
+            Event::Announce | Event::ControlPlane => {}
             Event::NotWatched(reason) => {
                 writeln!(
                     io::stderr(),
@@ -119,7 +137,7 @@ fn wait(
                 gateway.reload_certificates();
                 events.reload();
             }
-            Event::Upgrade => match upgrade::hand_over(gateway) {
+            Event::Upgrade => match hand_over(gateway) {
                 Ok(()) => return Ok(()),
                 Err(error) => writeln!(
                     io::stderr(),

@@ -27,6 +27,8 @@ pub struct Gateway {
     pub process: Process,
     /// Its plain listener.
     pub address: SocketAddr,
+    /// Where data planes ask, if anywhere.
+    pub xds: Option<SocketAddr>,
     /// From the start of the process to `ready`.
     pub until_ready: Duration,
     _data: TempDir,
@@ -42,6 +44,11 @@ impl Binary {
 
     /// Starts the gateway with one worker, and returns when it is ready.
     pub fn run(&self, manifests: &Path) -> Result<Gateway> {
+        self.run_with(manifests, &[])
+    }
+
+    /// The same, with further flags.
+    pub fn run_with(&self, manifests: &Path, flags: &[&str]) -> Result<Gateway> {
         let data = tempfile::tempdir()?;
         let mut command = self.command();
         command.arg("run").arg(manifests).arg("--data").arg(data.path());
@@ -54,6 +61,7 @@ impl Binary {
             "443:0",
         ]);
         command.args(["--admin", "off", "--workers", "1", "--access-log", "off"]);
+        command.args(flags);
         let began = Instant::now();
         let child = command
             .stdin(Stdio::null())
@@ -63,7 +71,7 @@ impl Binary {
             .with_context(|| self.0.display().to_string())?;
         let mut process = Process(child);
         let errors = process.0.stderr.take().context("standard error is piped")?;
-        let mut address = None;
+        let (mut address, mut xds) = (None, None);
         let mut said = String::new();
         let mut lines = BufReader::new(errors).lines();
         for line in &mut lines {
@@ -75,6 +83,7 @@ impl Binary {
                 return Ok(Gateway {
                     process,
                     address: address.context("the gateway is ready without a listener")?,
+                    xds,
                     until_ready,
                     _data: data,
                 });
@@ -82,6 +91,7 @@ impl Binary {
             // `http-80 on 127.0.0.1:44729 (configured 80)`
             let bound = line.split_whitespace().nth(2).and_then(|word| word.parse().ok());
             address = address.or(bound.filter(|_| line.starts_with("http-")));
+            xds = xds.or(bound.filter(|_| line.starts_with("xds ")));
             said.push_str(&line);
             said.push('\n');
         }

@@ -113,8 +113,8 @@ fn decide_one(table: &RouteTable, listener: &ListenerTable, request: &Request) -
 /// What `explain` says of the same request is what was decided.
 fn explained(table: &RouteTable, listener: &ListenerTable, request: &Request, decision: &Decision<'_>) {
     let port = listener.listener().port;
-    if request.host.is_empty() || request.path == "*" || listener.listener().protocol == Protocol::Https {
-        // No URL says these, or the connection would be refused first.
+    if request.host.is_empty() || request.path == "*" || listener.listener().protocol != Protocol::Http {
+        // No URL says these, or the connection would be refused or relayed first.
         return;
     }
     let query = request

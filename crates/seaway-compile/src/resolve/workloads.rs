@@ -13,6 +13,9 @@ use super::pods::Labels;
 use crate::findings::{Findings, origin_of, place};
 use crate::objects::Objects;
 
+/// The label of a network, which `failoverPriority` may name.
+const NETWORK: &str = "topology.istio.io/network";
+
 /// All WorkloadEntries.
 pub(super) struct Workloads<'a>(Vec<Workload<'a>>);
 
@@ -26,7 +29,7 @@ impl<'a> Workloads<'a> {
     pub(super) fn new(objects: &Objects<'a>) -> Self {
         let all = objects.workload_entries.iter().map(|object| Workload {
             object,
-            labels: merged(&object.spec.labels, &object.meta.labels),
+            labels: merged(labels(&object.spec), &object.meta.labels),
         });
         Self(all.collect())
     }
@@ -58,11 +61,20 @@ impl<'a> Workloads<'a> {
     }
 }
 
-fn merged<'a>(own: &'a Labels, of_object: &'a Labels) -> Cow<'a, Labels> {
-    if of_object.is_empty() {
-        return Cow::Borrowed(own);
+/// With the network that it is in, as Istio labels it.
+fn labels(entry: &WorkloadEntry) -> Cow<'_, Labels> {
+    let mut labels = Cow::Borrowed(&entry.labels);
+    if let Some(network) = entry.network.as_ref().filter(|network| !network.is_empty()) {
+        labels.to_mut().insert(NETWORK.into(), network.value.clone());
     }
-    let mut merged = own.clone();
+    labels
+}
+
+fn merged<'a>(own: Cow<'a, Labels>, of_object: &'a Labels) -> Cow<'a, Labels> {
+    if of_object.is_empty() {
+        return own;
+    }
+    let mut merged = own.into_owned();
     merged.extend(of_object.iter().map(|(key, value)| (key.clone(), value.clone())));
     Cow::Owned(merged)
 }
@@ -89,7 +101,7 @@ pub(super) fn backend<'a>(
         // Zero is what protobuf writes for nothing.
         weight: entry.weight.as_ref().map_or(1, |weight| weight.value.max(1)),
         locality: entry.locality.as_ref().and_then(|text| locality(text)),
-        labels: Some(Cow::Borrowed(&entry.labels)),
+        labels: Some(labels(entry)),
         ..Backend::new(address)
     })
 }

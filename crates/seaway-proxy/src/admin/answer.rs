@@ -39,6 +39,10 @@ const ENDPOINTS: &[(&str, &str)] = &[
     ("/clusters", "endpoints with health and counts, JSON"),
     ("/certs", "certificates, how they are and what happens next, JSON"),
     (
+        "/clients",
+        "data planes that are told what to serve (--xds): how far they are and what they rejected, JSON",
+    ),
+    (
         "/diagnostics",
         "errors and warnings of the newest configuration, JSON",
     ),
@@ -104,6 +108,7 @@ fn route<B>(state: &dyn AdminState, request: &Request<B>) -> Answer {
         },
         "/clusters" => serialized(&json!({ "clusters": state.clusters() })),
         "/certs" => serialized(&json!({ "certs": state.certs() })),
+        "/clients" => serialized(&json!({ "clients": state.clients() })),
         "/diagnostics" => diagnostics(state),
         _ => not_found(),
     }

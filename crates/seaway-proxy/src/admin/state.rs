@@ -44,6 +44,11 @@ pub trait AdminState: Send + Sync {
         serde_json::Value::Array(Vec::new())
     }
 
+    /// For `/clients`: an array, an object for each data plane that is connected.
+    fn clients(&self) -> serde_json::Value {
+        serde_json::Value::Array(Vec::new())
+    }
+
     /// What reading the newest configuration had to say.
     fn report(&self) -> Arc<Report>;
 }

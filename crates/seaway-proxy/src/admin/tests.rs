@@ -252,6 +252,7 @@ fn what_is_not_there_is_answered_with_what_is() {
         "/explain",
         "/clusters",
         "/certs",
+        "/clients",
         "/diagnostics",
     ] {
         assert!(text.contains(path), "{path}");

@@ -88,7 +88,7 @@ struct Bound {
 pub(super) struct Listeners {
     bound: BTreeMap<Key, Bound>,
     inherited: Vec<(String, Arc<OwnedFd>)>,
-    next_id: u64,
+    last_id: u64,
 }
 
 impl Listeners {
@@ -184,8 +184,7 @@ impl Listeners {
         if workers.is_empty() {
             return Err(io::Error::other("the proxy has been drained"));
         }
-        let old = self.bound.remove(&key);
-        let sockets = match &old {
+        let sockets = match self.bound.get(&key) {
             Some(old) => old
                 .sockets
                 .iter()
@@ -193,31 +192,36 @@ impl Listeners {
                 .collect::<io::Result<_>>()?,
             None => self.sockets(key, options, workers.len())?,
         };
-        let address = sockets
-            .first()
-            .map_or_else(|| Err(io::ErrorKind::NotFound.into()), bind::local_address)?;
-        self.next_id += 1;
-        let bound = Bound {
-            id: self.next_id,
-            slot: Arc::new(Slot {
-                name: ArcSwap::from_pointee(Arc::clone(name)),
-                protocol: listener.protocol,
-            }),
-            address,
-            sockets,
-        };
+        let bound = self.open(listener, sockets)?;
+        let (id, address) = (bound.id, bound.address);
         let result = hand_out(&bound, workers);
-        if let Some(old) = old {
+        // The new one listens already, so that nobody is refused in between.
+        if let Some(old) = self.bound.remove(&key) {
             unlisten(workers, old.id, Leaving::Replaced);
         }
         if let Err(error) = result {
-            let id = bound.id;
+            // Some workers may have got theirs.
             drop(bound);
             unlisten(workers, id, Leaving::Removed);
             return Err(error);
         }
         self.bound.insert(key, bound);
         Ok(address)
+    }
+
+    fn open(&mut self, listener: &Listener, sockets: Vec<Socket>) -> io::Result<Bound> {
+        let first = sockets.first().ok_or(io::ErrorKind::NotFound)?;
+        let address = bind::local_address(first)?;
+        self.last_id += 1;
+        Ok(Bound {
+            id: self.last_id,
+            slot: Arc::new(Slot {
+                name: ArcSwap::from_pointee(Arc::clone(&listener.name)),
+                protocol: listener.protocol,
+            }),
+            address,
+            sockets,
+        })
     }
 
     /// Inherited sockets where there are any, and as many new ones as there are workers without one.

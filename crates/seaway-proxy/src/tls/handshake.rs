@@ -320,3 +320,6 @@ fn proven(
     }
     Ok(Some(Arc::new(ClientCertificate::read(leaf))))
 }
+
+#[cfg(test)]
+mod tests;

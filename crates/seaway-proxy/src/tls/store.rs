@@ -161,45 +161,11 @@ impl Certificates {
         known: Option<&Entry>,
         faults: &mut Faults,
     ) -> Option<Entry> {
-        let mut usable = Vec::new();
-        let mut made_from = Ingredients {
-            pairs: Vec::new(),
-            authorities: None,
-        };
-        for name in [Some(&profile.secret), profile.alternative.as_ref()]
-            .into_iter()
-            .flatten()
-        {
-            match pairs.get(name) {
-                Some(Ok((pair, key))) => {
-                    made_from.pairs.push((name.clone(), pair.clone()));
-                    usable.push(key);
-                }
-                Some(Err(error)) => faults.add(name, error),
-                // Nothing to present yet.
-                None => {}
-            }
-        }
-        if usable.is_empty() {
-            return None;
-        }
-        faults.are_survived();
-        if let Some(client) = &profile.parameters.client {
-            let found = pairs.model.secrets.get(&client.authorities);
-            match found.and_then(|secret| authorities(secret)) {
-                Some(text) => made_from.authorities = Some(text),
-                None => {
-                    let error = CertificateError::Authorities("there are none".to_owned());
-                    faults.add(&client.authorities, error);
-                    return None;
-                }
-            }
-        }
+        let (made_from, keys) = gather(profile, pairs, faults)?;
         if let Some(known) = known.filter(|known| known.made_from == made_from) {
             return Some(known.clone());
         }
-        let built = self.build(profile, usable, made_from.authorities.as_deref());
-        match built {
+        match self.build(profile, keys, made_from.authorities.as_deref()) {
             Ok(accepting) => Some(Entry { made_from, accepting }),
             Err(error) => {
                 let client = profile.parameters.client.as_ref();
@@ -249,6 +215,45 @@ impl Certificates {
             client,
         })
     }
+}
+
+/// What there is for a profile. `None` where that is not enough.
+fn gather(
+    profile: &Profile,
+    pairs: &mut Pairs<'_>,
+    faults: &mut Faults,
+) -> Option<(Ingredients, Vec<Arc<CertifiedKey>>)> {
+    let mut keys = Vec::new();
+    let mut made_from = Ingredients {
+        pairs: Vec::new(),
+        authorities: None,
+    };
+    let names = [Some(&profile.secret), profile.alternative.as_ref()];
+    for name in names.into_iter().flatten() {
+        match pairs.get(name) {
+            Some(Ok((pair, key))) => {
+                made_from.pairs.push((name.clone(), pair.clone()));
+                keys.push(key);
+            }
+            Some(Err(error)) => faults.add(name, error),
+            // Nothing to present yet.
+            None => {}
+        }
+    }
+    if keys.is_empty() {
+        return None;
+    }
+    faults.are_survived();
+    if let Some(client) = &profile.parameters.client {
+        let found = pairs.model.secrets.get(&client.authorities);
+        made_from.authorities = found.and_then(|secret| authorities(secret));
+        if made_from.authorities.is_none() {
+            let error = CertificateError::Authorities("there are none".to_owned());
+            faults.add(&client.authorities, error);
+            return None;
+        }
+    }
+    Some((made_from, keys))
 }
 
 fn authorities(secret: &Secret) -> Option<Arc<str>> {

@@ -7,6 +7,8 @@ use http::StatusCode;
 use http_body_util::BodyExt as _;
 use seaway_model::*;
 use seaway_telemetry::Flag;
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::unbounded_channel;
 
 use super::support::*;
 
@@ -48,6 +50,74 @@ async fn a_request_is_tried_until_it_succeeds_and_its_body_is_sent_again() {
     assert_eq!((status, body.as_str()), (StatusCode::OK, "5"));
     let seen = gateway.record().await;
     assert_eq!((seen.retries, seen.request_bytes, seen.flags.len()), (2, 5, 0));
+}
+
+#[tokio::test]
+async fn a_retry_goes_to_an_endpoint_that_was_not_tried() {
+    let (broken, tries) = failing(usize::MAX).await;
+    let (whole, _) = failing(0).await;
+    let policy = retry(1, RetryOn::ServerError);
+    for balancing in [
+        Balancing::RoundRobin,
+        Balancing::LeastRequest,
+        Balancing::Random,
+        Balancing::RingHash,
+    ] {
+        let both = Cluster {
+            balancing,
+            ..cluster("c", &[broken, whole])
+        };
+        let gateway = Gateway::start(vec![retrying(policy.clone())], vec![both]).await;
+        let before = tries.load(Ordering::SeqCst);
+        while tries.load(Ordering::SeqCst) < before + 5 {
+            assert_eq!(
+                fetch(gateway.http1, get("/")).await.0,
+                StatusCode::OK,
+                "{balancing:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_above_a_circuit_breaker_is_told_so_at_once_and_not_tried_again() {
+    let (arrived, mut arrivals) = unbounded_channel();
+    let release = Arc::new(Semaphore::new(0));
+    let held = Arc::clone(&release);
+    let address = upstream(move |_| {
+        let (arrived, held) = (arrived.clone(), Arc::clone(&held));
+        async move {
+            let _gone = arrived.send(());
+            held.acquire().await.unwrap().forget();
+            text(200, "served")
+        }
+    })
+    .await;
+    let limited = Cluster {
+        circuit_breakers: CircuitBreakers {
+            max_requests: Some(1),
+            ..CircuitBreakers::default()
+        },
+        ..cluster("c", &[address])
+    };
+    let policy = retry(3, RetryOn::ServerError);
+    let mut gateway = Gateway::start(vec![retrying(policy)], vec![limited]).await;
+    let first = tokio::spawn(fetch(gateway.http1, get("/")));
+    within(arrivals.recv()).await.unwrap();
+    let second = send(gateway.http1, get("/")).await;
+    assert_eq!(second.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(second.headers()["x-envoy-overloaded"], "true");
+    assert!(read(second).await.1.ends_with("(overflow)\n"));
+    let seen = gateway.record().await;
+    assert_eq!(
+        (seen.flags, seen.reason.as_deref(), seen.retries),
+        (vec![Flag::UpstreamOverflow], Some("overflow"), 0)
+    );
+    release.add_permits(1);
+    assert_eq!(
+        within(first).await.unwrap(),
+        (StatusCode::OK, "served".to_owned())
+    );
 }
 
 #[tokio::test]
@@ -184,7 +254,7 @@ async fn an_idle_connection_that_was_closed_under_a_post_is_a_bad_gateway() {
 
 #[tokio::test]
 async fn a_body_that_was_half_sent_when_the_try_failed_is_sent_whole_to_the_next() {
-    let (chunks, body) = tokio::sync::mpsc::unbounded_channel::<&'static str>();
+    let (chunks, body) = unbounded_channel::<&'static str>();
     let tries = Arc::new(AtomicUsize::new(0));
     let address = upstream(move |request| {
         let first = tries.fetch_add(1, Ordering::SeqCst) == 0;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use seaway_model::*;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::support::*;
@@ -11,17 +12,8 @@ use super::support::*;
 #[tokio::test]
 async fn a_port_keeps_its_sockets_when_its_protocol_changes() {
     let gate = Gate::new();
-    let clusters = || vec![cluster("c", &[gate_echo()])];
-    fn gate_echo() -> std::net::SocketAddr {
-        let listener = std::net::TcpListener::bind((LOOPBACK, 0)).unwrap();
-        let address = listener.local_addr().unwrap();
-        std::thread::spawn(move || {
-            while let Ok((mut stream, _)) = listener.accept() {
-                std::io::Write::write_all(&mut stream, b"!").ok();
-            }
-        });
-        address
-    }
+    let endpoint = echo("!").await;
+    let clusters = || vec![cluster("c", &[endpoint])];
     let http = || Listener {
         name: "one".into(),
         ..listener(9000, Protocol::Http, None)
@@ -35,9 +27,11 @@ async fn a_port_keeps_its_sockets_when_its_protocol_changes() {
         async move {
             let mut count = 0;
             while !is_over.load(Ordering::SeqCst) {
-                within(TcpStream::connect(address)).await.unwrap();
+                let mut client = within(TcpStream::connect(address)).await.unwrap();
+                // One after the other: whoever it is that accepted sees it to its end.
+                client.shutdown().await.ok();
+                within(client.read_to_end(&mut Vec::new())).await.ok();
                 count += 1;
-                tokio::task::yield_now().await;
             }
             count
         }

@@ -89,8 +89,11 @@ async fn a_reset_is_passed_on_as_a_reset_in_both_directions() {
     let server = Server::start().await;
     let mut gate = Gate::tcp(to("c"), vec![cluster("c", &[server.address])]);
     for (is_of_client, reason, flag) in [(true, "client_gone", "DC"), (false, "upstream_reset", "UC")] {
-        let client = gate.connect(9000).await;
-        let upstream = server.accept().await;
+        let mut client = gate.connect(9000).await;
+        let mut upstream = server.accept().await;
+        // An endpoint that resets before it is known to be there would be tried again.
+        write(&mut upstream, b"!").await;
+        assert_eq!(read(&mut client, 1).await, b"!");
         let (breaking, mut hearing) = if is_of_client {
             (client, upstream)
         } else {

@@ -4,7 +4,9 @@ use std::fmt;
 
 use seaway_model::{EndpointSource, HashOn};
 
-use super::answer::{ActionKind, DestinationShare, Explanation, Mode, RouteRef, UpstreamRequest};
+use super::answer::{
+    ActionKind, DestinationShare, Explanation, HeaderChanges, Mode, RouteRef, UpstreamRequest,
+};
 
 /// Several lines, the last without its end.
 impl fmt::Display for Explanation<'_> {
@@ -61,6 +63,11 @@ impl Explanation<'_> {
                 .filter(|p| !p.is_empty())
             {
                 line(f, "  with", format_args!("{policies}"))?;
+            }
+            if let Some(own) = destination.request_headers {
+                let mut changes = HeaderChanges::default();
+                changes.then(own);
+                line(f, "  and", format_args!("{changes}"))?;
             }
         }
         for on in self.hash_on {
@@ -186,14 +193,33 @@ impl fmt::Display for DestinationShare<'_> {
 impl fmt::Display for UpstreamRequest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}, host {}", self.method, self.path, self.host)?;
-        for name in &self.headers.headers_removed {
-            write!(f, ", header {name} removed")?;
+        let HeaderChanges {
+            headers_set,
+            headers_added,
+            headers_removed,
+        } = &self.headers;
+        if headers_set.is_empty() && headers_added.is_empty() && headers_removed.is_empty() {
+            return Ok(());
         }
-        for (name, value) in &self.headers.headers_set {
-            write!(f, ", header {name} set to {value:?}")?;
+        write!(f, ", {}", self.headers)
+    }
+}
+
+/// `header x-a set to "1", header x-b removed`
+impl fmt::Display for HeaderChanges<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut joint = "";
+        for name in &self.headers_removed {
+            write!(f, "{joint}header {name} removed")?;
+            joint = ", ";
         }
-        for (name, value) in &self.headers.headers_added {
-            write!(f, ", header {name} added with {value:?}")?;
+        for (name, value) in &self.headers_set {
+            write!(f, "{joint}header {name} set to {value:?}")?;
+            joint = ", ";
+        }
+        for (name, value) in &self.headers_added {
+            write!(f, "{joint}header {name} added with {value:?}")?;
+            joint = ", ";
         }
         Ok(())
     }

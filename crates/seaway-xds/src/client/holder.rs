@@ -45,6 +45,8 @@ pub struct Holder {
     /// What was asked for and does not exist.
     absent: BTreeSet<(Kind, String)>,
     refused: BTreeMap<(Kind, String), String>,
+    /// The types of which anything was heard.
+    heard: BTreeSet<Kind>,
 }
 
 /// What to do after a response.
@@ -97,6 +99,7 @@ impl Holder {
             };
         };
         let before = self.clone();
+        self.heard.insert(kind);
         let mut faults = Vec::new();
         for resource in response.resources {
             if let Err(fault) = self.put(kind, resource) {
@@ -247,6 +250,13 @@ impl Holder {
     #[must_use]
     pub fn resources(&self) -> &Resources {
         &self.resources
+    }
+
+    /// Whether all that is asked for as a whole has been answered: before that, what is held may be half of it.
+    #[must_use]
+    pub fn is_begun(&self) -> bool {
+        let mut wholes = Kind::ALL.into_iter().filter(|kind| kind.is_wildcard());
+        wholes.all(|kind| self.heard.contains(&kind))
     }
 
     /// What was asked for and has not come, and is not known to be absent.

@@ -18,6 +18,8 @@ pub enum Event {
     Announce,
     /// Changes cannot be watched, for this reason.
     NotWatched(String),
+    /// The control plane said something.
+    ControlPlane,
     /// SIGHUP.
     Reload,
     /// SIGTERM or SIGINT.
@@ -42,7 +44,7 @@ impl Events {
     /// When the system gives no thread or no signal handler.
     pub fn start(files: Files, channel: (Sender<Event>, Receiver<Event>)) -> anyhow::Result<Self> {
         let (sender, receiver) = channel;
-        let signals = listen(sender.clone())?;
+        let signals = signals(sender.clone())?;
         let watcher = Watcher::start(files, move |update| {
             // Nobody receives any more only when the process is about to end.
             let _ = sender.send(match update {
@@ -69,7 +71,11 @@ impl Drop for Events {
     }
 }
 
-fn listen(sender: Sender<Event>) -> anyhow::Result<Handle> {
+/// Signals as events, until the handle is closed.
+///
+/// # Errors
+/// When the system gives no thread or no signal handler.
+pub fn signals(sender: Sender<Event>) -> anyhow::Result<Handle> {
     let mut signals = Signals::new([SIGHUP, SIGTERM, SIGINT, SIGUSR2])?;
     let handle = signals.handle();
     std::thread::Builder::new()

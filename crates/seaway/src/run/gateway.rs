@@ -1,6 +1,7 @@
 //! The rooms that serve, wired together: compile, certificates, proxy, telemetry, admin.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use seaway_proxy::{ListenerStatus, Proxy};
 use seaway_telemetry::{Config, Reload, Sinks, Telemetry};
 
 use super::certificates::Certificates;
+use super::control_plane::ControlPlane;
 use super::last_good::LastGood;
 use super::state::State;
 use super::upgrade::Inherited;
@@ -36,6 +38,7 @@ pub struct Gateway {
     /// As it was at the start: once the file is replaced, the system no longer knows its name.
     executable: PathBuf,
     listeners: Vec<ListenerStatus>,
+    control_plane: Option<ControlPlane>,
 }
 
 /// What compiling gave the last time, without certificates.
@@ -94,6 +97,7 @@ impl Gateway {
             compiled: Compiled::default(),
             executable: std::env::current_exe()?,
             listeners: Vec::new(),
+            control_plane: None,
         }))
     }
 
@@ -117,7 +121,9 @@ impl Gateway {
         let (model, problems) = self.certificates.fulfil(&self.compiled.model);
         let mut report = self.compiled.report.clone();
         not_issued(&mut report, problems);
-        let before = std::mem::replace(&mut self.listeners, self.proxy.apply(&Arc::new(model)));
+        let model = Arc::new(model);
+        let before = std::mem::replace(&mut self.listeners, self.proxy.apply(&model));
+        self.publish(&model);
         let version = self.proxy.snapshot().version;
         self.telemetry.reloaded(Reload::of(
             version,
@@ -130,6 +136,41 @@ impl Gateway {
             version,
             report,
             listener_changes: changes(&before, &self.listeners),
+        }
+    }
+
+    /// Serves a model that somebody else has compiled.
+    pub fn apply_model(&mut self, model: Model) -> Outcome {
+        self.compiled = Compiled {
+            model,
+            ..Compiled::default()
+        };
+        self.apply_certificates()
+    }
+
+    /// From now on data planes are told what is served.
+    pub fn serve_data_planes(&mut self, control_plane: ControlPlane) {
+        control_plane.register(&self.telemetry);
+        self.state.set_data_planes(control_plane.server().clone());
+        self.control_plane = Some(control_plane);
+    }
+
+    /// Opens the port for them. The error is the user's to mend.
+    pub fn open_to_data_planes(&mut self, address: SocketAddr) -> Result<(), String> {
+        let Some(control_plane) = &mut self.control_plane else {
+            return Ok(());
+        };
+        let bound = control_plane.open(address)?;
+        eprint_line(&format!("xds on {bound}"));
+        Ok(())
+    }
+
+    fn publish(&mut self, model: &Model) {
+        let Some(control_plane) = &mut self.control_plane else {
+            return;
+        };
+        for loss in control_plane.publish(model) {
+            eprint_line(&format!("warning: Envoy cannot do this: {loss}"));
         }
     }
 
@@ -175,9 +216,12 @@ impl Gateway {
         self.certificates.reload();
     }
 
-    /// Closes the admin port.
+    /// Closes the admin port and that for data planes: whoever takes over opens them.
     pub fn stop_admin(&mut self) {
         self.admin = None;
+        if let Some(control_plane) = &mut self.control_plane {
+            control_plane.close();
+        }
     }
 
     /// From now on `/ready` says so.
@@ -201,7 +245,7 @@ impl Gateway {
     }
 
     /// Where operators ask.
-    pub fn admin(&self) -> Option<std::net::SocketAddr> {
+    pub fn admin(&self) -> Option<SocketAddr> {
         self.admin.as_ref().map(Admin::local_addr)
     }
 
@@ -218,6 +262,7 @@ impl Gateway {
     /// Lets what is running finish, then stops everything.
     pub fn drain(mut self, timeout: Duration) {
         self.state.set_draining();
+        drop(self.control_plane);
         // Nobody could see its proofs any more, and the process that takes over waits for its lock.
         drop(self.certificates);
         let drained = self.proxy.drain(timeout);

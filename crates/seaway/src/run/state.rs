@@ -1,7 +1,7 @@
 //! What the admin port asks of this process.
 
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use seaway_model::Report;
 use seaway_proxy::admin::{AdminState, Readiness};
@@ -9,6 +9,7 @@ use seaway_proxy::snapshot::Snapshot;
 use seaway_proxy::upstream::ClusterStatus;
 use seaway_proxy::{ListenerStatus, Proxy};
 use seaway_telemetry::{Format, Telemetry};
+use seaway_xds::server::Server;
 
 use super::certificates::View;
 
@@ -23,6 +24,7 @@ pub struct State {
     report: Mutex<Arc<Report>>,
     phase: AtomicU8,
     certificates: View,
+    data_planes: OnceLock<Server>,
 }
 
 impl State {
@@ -34,7 +36,14 @@ impl State {
             report: Mutex::default(),
             phase: AtomicU8::new(STARTING),
             certificates,
+            data_planes: OnceLock::new(),
         }
+    }
+
+    /// Data planes are served, too.
+    pub fn set_data_planes(&self, server: Server) {
+        // There is only one.
+        let _: Result<(), Server> = self.data_planes.set(server);
     }
 
     /// What the newest configuration had to say.
@@ -91,6 +100,11 @@ impl AdminState for State {
 
     fn certs(&self) -> serde_json::Value {
         self.certificates.status()
+    }
+
+    fn clients(&self) -> serde_json::Value {
+        let clients = self.data_planes.get().map(|server| server.clients().list());
+        serde_json::to_value(clients.unwrap_or_default()).unwrap_or_default()
     }
 
     fn report(&self) -> Arc<Report> {

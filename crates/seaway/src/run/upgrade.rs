@@ -58,6 +58,11 @@ impl Inherited {
         Self { sockets, parent }
     }
 
+    /// Whether there was none before: nobody holds the admin port.
+    pub fn is_first(&self) -> bool {
+        self.parent.is_none()
+    }
+
     /// The listening sockets, with their keys.
     pub fn sockets(&self) -> Vec<(String, Arc<OwnedFd>)> {
         self.sockets.clone()

@@ -1,8 +1,9 @@
 //! What `explain` says, against what the proxy did.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use seaway_model::{Balancing, HashOn};
+use seaway_model::{Balancing, HashOn, HeaderMutation};
 use seaway_route::Explanation;
 use seaway_route::explain::{ActionKind, DestinationShare, HeaderChanges, UpstreamRequest};
 use seaway_testkit::echo::Received;
@@ -20,6 +21,8 @@ pub fn disagreements(
     let mut wrong = Wrong(Vec::new());
     let (reply, noted) = match (explanation.action, outcome) {
         (ActionKind::None, Outcome::NotConnected) => return wrong.0,
+        // A server name for which there is nothing but a reason.
+        (ActionKind::Fail, Outcome::NotConnected) if explanation.mode.is_some() => return wrong.0,
         (ActionKind::None, Outcome::Answered(answered)) => {
             return vec![format!(
                 "explained as no connection, but answered {}",
@@ -113,7 +116,9 @@ impl Wrong {
             }
             return;
         };
-        if !destinations.any(|d| d.cluster == Some(cluster)) {
+        // There may be several of one cluster, each with changes of its own.
+        let of_cluster: Vec<_> = destinations.filter(|d| d.cluster == Some(cluster)).collect();
+        if of_cluster.is_empty() {
             self.0
                 .push(format!("{cluster} got it, which is none of the destinations"));
         }
@@ -130,7 +135,14 @@ impl Wrong {
         };
         if ask.method != "HEAD" {
             match serde_json::from_slice::<Received>(&reply.body) {
-                Ok(received) => self.received(ask, upstream, &received),
+                Ok(received) => {
+                    let compared = of_cluster.iter().map(|destination| {
+                        let mut wrong = Self(Vec::new());
+                        wrong.received(ask, upstream, destination.request_headers, &received);
+                        wrong.0
+                    });
+                    self.0.extend(compared.min_by_key(Vec::len).unwrap_or_default());
+                }
                 Err(error) => self
                     .0
                     .push(format!("the backend's answer cannot be read: {error}")),
@@ -138,7 +150,14 @@ impl Wrong {
         }
     }
 
-    fn received(&mut self, ask: &Ask, upstream: &UpstreamRequest<'_>, received: &Received) {
+    /// `own`: what the destination alone changes.
+    fn received(
+        &mut self,
+        ask: &Ask,
+        upstream: &UpstreamRequest<'_>,
+        own: Option<&HeaderMutation>,
+        received: &Received,
+    ) {
         self.equal("method", upstream.method, &received.method);
         self.equal("path", &upstream.path, &received.path);
         self.equal("host", &*upstream.host, &received.host);
@@ -148,12 +167,16 @@ impl Wrong {
         names.extend(changes.headers_set.keys());
         names.extend(changes.headers_added.keys());
         names.extend(&changes.headers_removed);
+        let nothing = HeaderMutation::default();
+        let own = own.unwrap_or(&nothing);
+        names.extend(own.set.iter().chain(&own.add).map(|(name, _)| &**name));
         for name in names {
             let sent = ask
                 .headers
                 .iter()
                 .filter(|(sent, _)| sent.eq_ignore_ascii_case(name));
-            let expected = changed(changes, name, sent.map(|(_, value)| value.as_str()).collect());
+            let by_route = changed(changes, name, sent.map(|(_, value)| value.as_str()).collect());
+            let expected = changed_by(own, name, by_route);
             let got = received.headers.get(name).map(Vec::as_slice).unwrap_or_default();
             // What HTTP/2 splits is one field beyond it (RFC 9113, 8.2.3).
             let joint = if name == "cookie" && ask.wire == Wire::Http2 {
@@ -171,10 +194,11 @@ impl Wrong {
         let met = |d: &&DestinationShare<'_>| d.cluster.is_some() && d.cluster == noted.cluster.as_deref();
         let balancing = explanation.destinations.iter().find(met).and_then(balancing);
         let hashed = matches!(balancing, Some(Balancing::RingHash | Balancing::Maglev));
-        let made = explanation.hash_on.iter().find_map(|on| match on {
-            HashOn::GeneratedCookie(made) => Some(&*made.name),
+        // What stands before it in the list may be had, so that it is not looked at.
+        let made = match explanation.hash_on.first() {
+            Some(HashOn::GeneratedCookie(made)) => Some(&*made.name),
             _ => None,
-        });
+        };
         let Some(name) = made.filter(|_| hashed) else {
             return;
         };
@@ -207,6 +231,23 @@ impl Wrong {
             }
         }
     }
+}
+
+/// A header's values after the changes of a destination.
+fn changed_by<'a>(own: &'a HeaderMutation, name: &str, mut values: Vec<&'a str>) -> Vec<&'a str> {
+    if own.remove.iter().any(|removed| **removed == *name) {
+        values.clear();
+    }
+    let of_name = |pairs: &'a [(Arc<str>, Arc<str>)]| {
+        let pairs = pairs.iter().filter(move |(other, _)| **other == *name);
+        pairs.map(|(_, value)| &**value).collect::<Vec<_>>()
+    };
+    let set = of_name(&own.set);
+    if !set.is_empty() {
+        values = set;
+    }
+    values.extend(of_name(&own.add));
+    values
 }
 
 /// A header's values after the changes: those that were sent, or the one that is set, and what is added.

@@ -88,7 +88,7 @@ fn what_explain_says_is_what_the_proxy_does() {
         assert!(failures.is_empty(), "{}", failures.join("\n\n"));
         if count >= 500 {
             for (kind, one_in) in [
-                ("forwarded", 5),
+                ("forwarded", 6),
                 ("no_route", 200),
                 ("redirected", 100),
                 ("bad_request", 100),
@@ -102,6 +102,9 @@ fn what_explain_says_is_what_the_proxy_does() {
                 "port_not_found",
                 "unavailable",
                 "none",
+                "invalid_rule",
+                "direct_response",
+                "subset_not_found",
             ] {
                 tally.assert_share(kind, 1_000);
             }

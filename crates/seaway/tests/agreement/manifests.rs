@@ -3,6 +3,7 @@
 
 mod http_route;
 mod ingress;
+mod istio;
 mod objects;
 
 use crate::dice::Dice;
@@ -24,9 +25,23 @@ pub fn manifests(dice: &mut Dice, key_pair: &str) -> String {
             documents.push(ingress::ingress(dice, number));
         }
     }
-    if dice.chance(30) {
+    let https = dice.chance(30);
+    if https {
         documents.push(key_pair.to_owned());
         documents.push(ingress::certificate(dice));
+    }
+    if dice.chance(50) {
+        for namespace in NAMESPACES {
+            if dice.chance(80) {
+                documents.push(istio::gateway(dice, namespace, https));
+            }
+        }
+        for number in 0..dice.count(1, 4) {
+            documents.push(istio::virtual_service(dice, number));
+        }
+        for number in 0..dice.count(0, 3) {
+            documents.push(istio::destination_rule(dice, number));
+        }
     }
     documents.join("---\n")
 }

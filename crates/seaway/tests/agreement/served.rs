@@ -24,7 +24,7 @@ use crate::requests::{Ask, Wire};
 /// Longer than anything here takes; who waits so long has hung.
 const DEADLINE: Duration = Duration::from_secs(20);
 /// More clusters than a configuration has.
-const BACKENDS: usize = 24;
+const BACKENDS: usize = 48;
 
 /// What came back.
 #[derive(Debug)]

@@ -33,15 +33,20 @@ struct Pod {
     count: Count,
 }
 
-/// The Service with its pods, the first nineteen of version v1 and the last of v2, and the route to them.
+/// The Service with its pods, the first nineteen of version v1 and the last of v2, and the rules of Istio's API for them.
 fn manifests(port_name: &str, pods: &[Pod]) -> String {
     let mut text = format!(
         "apiVersion: v1\nkind: Service\nmetadata: {{name: shop, namespace: shop}}\n\
          spec: {{selector: {{app: shop}}, ports: [{{name: {port_name}, port: 8080}}]}}\n---\n\
-         apiVersion: seaway.dev/v1alpha1\nkind: HttpRoute\nmetadata: {{name: shop, namespace: shop}}\n\
-         spec:\n  hosts: [shop.example.com]\n  destinations:\n\
-         \x20   - {{host: \"shop:8080\", subset: {{version: v1}}, weight: 95}}\n\
-         \x20   - {{host: \"shop:8080\", subset: {{version: v2}}, weight: 5}}\n"
+         apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {{name: gateway, namespace: shop}}\n\
+         spec: {{servers: [{{port: {{number: 80, name: http, protocol: HTTP}}, hosts: [shop.example.com]}}]}}\n---\n\
+         apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {{name: shop, namespace: shop}}\n\
+         spec:\n  host: shop\n  subsets:\n    - {{name: v1, labels: {{version: v1}}}}\n\
+         \x20   - {{name: v2, labels: {{version: v2}}}}\n---\n\
+         apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: shop, namespace: shop}}\n\
+         spec:\n  hosts: [shop.example.com]\n  gateways: [gateway]\n  http:\n    - route:\n\
+         \x20       - {{destination: {{host: shop, subset: v1}}, weight: 95}}\n\
+         \x20       - {{destination: {{host: shop, subset: v2}}, weight: 5}}\n"
     );
     for (number, pod) in pods.iter().enumerate() {
         let version = if number + 1 == pods.len() { "v2" } else { "v1" };

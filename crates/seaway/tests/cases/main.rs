@@ -181,6 +181,9 @@ fn there_are_cases_for_every_diagnostic_that_manifests_can_cause() {
 }
 
 #[test]
-fn there_are_at_least_sixty_cases() {
-    assert!(cases().len() >= 60, "{}", cases().len());
+fn there_are_at_least_sixty_cases_and_of_istio_a_hundred_and_fifty() {
+    let cases = cases();
+    let of_istio = cases.iter().filter(|case| case.id.starts_with("istio/")).count();
+    assert!(cases.len() >= 60 + of_istio, "{}", cases.len());
+    assert!(of_istio >= 150, "{of_istio}");
 }

@@ -149,6 +149,57 @@ fn no_route_is_404_and_a_fault_of_the_configuration_fails() {
     );
 }
 
+const DATABASE: &str = "\
+apiVersion: v1
+kind: Service
+metadata: {name: db, namespace: shop}
+spec:
+  type: NodePort
+  selector: {app: db}
+  ports: [{name: tcp-db, port: 5432, nodePort: 30432}, {name: dns, port: 53, nodePort: 30053, protocol: UDP}]
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: db-1, namespace: shop, labels: {kubernetes.io/service-name: db}}
+addressType: IPv4
+ports: [{name: tcp-db, port: 5432}, {name: dns, port: 5353, protocol: UDP}]
+endpoints: [{addresses: [10.0.0.1]}]
+";
+
+#[test]
+fn what_is_not_http_is_asked_about_by_its_address() {
+    let folder = Folder::new();
+    folder.write("db.yaml", DATABASE);
+    let ask = |url: &str| {
+        let done = seaway_in(
+            folder.path(),
+            &["explain", "db.yaml", "--request", url, "-o", "json"],
+        );
+        assert_eq!(done.code, Some(0), "{}", done.err);
+        done.json()
+    };
+    let tcp = ask("tcp://db.example.com:30432");
+    assert_eq!(
+        (&tcp["listener"], &tcp["action"], &tcp["mode"]),
+        (&json!("tcp-30432"), &json!("forward"), &json!("tcp"))
+    );
+    assert_eq!(tcp["destinations"][0]["endpoints"], json!(["10.0.0.1:5432"]));
+    assert_eq!(tcp["destinations"][0]["share"], 1.0);
+    assert_eq!(tcp["upstreamRequest"], Value::Null);
+    let udp = ask("udp://10.0.0.9:30053");
+    assert_eq!(
+        (&udp["mode"], &udp["route"]["kind"]),
+        (&json!("udp"), &json!("Service"))
+    );
+    assert_eq!(ask("tcp://db.example.com:30053")["action"], "none");
+    let portless = seaway_in(
+        folder.path(),
+        &["explain", "db.yaml", "--request", "tcp://db.example.com"],
+    );
+    assert_eq!(portless.code, Some(2), "{}", portless.out);
+    assert!(portless.err.contains("needs a port"), "{}", portless.err);
+}
+
 #[test]
 fn the_listener_is_the_one_on_the_port() {
     assert_eq!(
@@ -314,4 +365,40 @@ fn ten_thousand_requests_keep_their_order() {
     for (i, answer) in answers.iter().enumerate() {
         assert_eq!(answer["upstreamRequest"]["path"], format!("/{i}"));
     }
+}
+
+#[test]
+fn where_the_gateway_stands_decides_which_endpoints_come_first() {
+    let manifests = "\
+apiVersion: seaway.dev/v1alpha1
+kind: HttpRoute
+metadata: {name: shop, namespace: shop}
+spec: {hosts: [shop.example.com], destinations: [{host: \"api.example.net:80\"}]}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: api, namespace: shop}
+spec:
+  hosts: [api.example.net]
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  resolution: STATIC
+  endpoints: [{address: 10.0.0.1, locality: eu/eu-1}, {address: 10.0.0.2, locality: us/us-1}]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: api, namespace: shop}
+spec:
+  host: api.example.net
+  trafficPolicy: {loadBalancer: {localityLbSetting: {distribute: [{from: us/*, to: {us/*: 100}}]}}}
+";
+    let folder = Folder::with(&[("shop.yaml", manifests)]);
+    let request = "GET http://shop.example.com/";
+    let ask = |more: &[&str]| {
+        let mut args = vec!["explain", "shop.yaml", "--request", request, "-o", "json"];
+        args.extend(more);
+        let done = seaway_in(folder.path(), &args);
+        done.json()["destinations"][0]["endpoints"].clone()
+    };
+    assert_eq!(ask(&[]), json!(["10.0.0.1:80", "10.0.0.2:80"]));
+    assert_eq!(ask(&["--locality", "us/us-1"]), json!(["10.0.0.2:80"]));
 }

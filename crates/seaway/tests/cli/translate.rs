@@ -99,9 +99,7 @@ fn what_could_not_be_carried_over_is_on_standard_error_and_the_rest_on_standard_
 #[tokio::test]
 async fn envoy_runs_what_is_written_for_it_and_answers() {
     let backend = Backend::start("shop").expect("a backend");
-    let (folder, _) = manifests_with_a_secret();
-    let route = manifests::route(HOST, &backend.addr().to_string());
-    std::fs::write(folder.path().join("b.yaml"), route.replace("a-example-com", "b")).expect("a file");
+    let folder = Folder::with(&[("b.yaml", &manifests::route(HOST, backend.addr()))]);
     for output in ["text", "json"] {
         let args = [
             "translate",
@@ -139,10 +137,8 @@ async fn envoy_runs_what_is_written_for_it_and_answers() {
 
 #[test]
 fn what_envoy_cannot_do_is_on_standard_error() {
-    let text = manifests::route(HOST, crate::backend()).replace(
-        "spec:",
-        "spec:\n  conditions: [{type: query, name: q, operator: matchRegexp, value: \"[0-9]+\"}]",
-    );
+    let condition = "conditions: [{type: query, name: q, operator: matchRegexp, value: \"[0-9]+\"}]";
+    let text = manifests::route_with(HOST, crate::backend(), condition);
     let done = seaway_with(
         Folder::new().path(),
         &["translate", "-", "--to", "envoy", "-o", "json"],

@@ -62,6 +62,12 @@ impl Gateway {
         Self { process, admin }
     }
 
+    /// One that need not be ready, or ever be.
+    pub async fn unready(process: Process) -> Self {
+        let admin = admin_of(&process.line("admin on ").await);
+        Self { process, admin }
+    }
+
     /// Where operators ask.
     pub fn admin_address(&self) -> SocketAddr {
         self.admin

@@ -63,6 +63,15 @@ fn the_endpoints_of_a_cluster_are_asked_for_and_missed_until_they_come() {
 }
 
 #[test]
+fn clusters_alone_are_not_a_configuration() {
+    let mut holder = Holder::default();
+    with_cluster(&mut holder, "1", "");
+    assert!(!holder.is_begun());
+    holder.take(response(Kind::Listener, Vec::new(), &[]), &fine);
+    assert!(holder.is_begun());
+}
+
+#[test]
 fn what_is_known_not_to_exist_is_not_waited_for() {
     let mut holder = Holder::default();
     with_cluster(&mut holder, "1", "");
