@@ -34,6 +34,12 @@ pub enum Known {
     Repeated,
     /// "Expressions on query parameters".
     Query,
+    /// "Without the name of the server".
+    Server,
+    /// "Refusals over TLS".
+    Refusal,
+    /// "Cookies that are made up".
+    GeneratedCookie,
 }
 
 impl Known {
@@ -52,6 +58,9 @@ impl Known {
         Self::Cookie,
         Self::Repeated,
         Self::Query,
+        Self::Server,
+        Self::Refusal,
+        Self::GeneratedCookie,
     ];
 }
 
@@ -64,6 +73,15 @@ pub fn known(ask: &Ask, explanation: &Explanation<'_>, model: &Model, wrong: &[S
             .iter()
             .all(|line| parts.iter().any(|part| line.starts_with(part)))
     };
+    if only(&["answer's server: ours None"]) {
+        return Some(Known::Server);
+    }
+    if only(&["answer's set-cookie: "]) {
+        return Some(Known::GeneratedCookie);
+    }
+    if ask.tls && only(&["status: ours 404, Envoy's 421", "status: ours 421, Envoy's 404"]) {
+        return Some(Known::Refusal);
+    }
     if reason == Some("bad_request") {
         return Some(Known::BadRequest);
     }
