@@ -18,6 +18,8 @@ mod answers;
 mod bodies;
 #[path = "pipeline/challenges.rs"]
 mod challenges;
+#[path = "pipeline/clusters.rs"]
+mod clusters;
 #[path = "pipeline/cookies.rs"]
 mod cookies;
 #[path = "pipeline/headers.rs"]

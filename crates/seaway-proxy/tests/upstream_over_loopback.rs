@@ -19,6 +19,8 @@ mod http1;
 mod http2;
 #[path = "upstream_over_loopback/limits.rs"]
 mod limits;
+#[path = "upstream_over_loopback/names.rs"]
+mod names;
 #[path = "upstream_over_loopback/outliers.rs"]
 mod outliers;
 #[path = "upstream_over_loopback/registry.rs"]

@@ -137,17 +137,19 @@ impl<'a> Tries<'a> {
                 local: &exchange.connection.local,
             }),
         };
-        let mut trail = Trail::default();
+        let mut trail = Trail::new(&mut exchange.upstream);
         let result = {
             let sending = pin!(upstream::send_from(attempt, request, &mut trail));
             exchange.clock.limit(per_try, sending).await
         };
         let result = result.unwrap_or_else(|failure| {
             *request = None;
-            let too_slow = matches!(failure, Failure::PerTryTimeout | Failure::Timeout);
+            if matches!(failure, Failure::PerTryTimeout | Failure::Timeout) {
+                trail.timed_out(self.plan.cluster);
+            }
             Err(Unanswered {
                 failure,
-                endpoint: too_slow.then(|| trail.timed_out(self.plan.cluster)).flatten(),
+                endpoint: None,
                 reused: false,
             })
         });

@@ -71,17 +71,33 @@ pub struct SendError {
 }
 
 /// Where an attempt is: stays with the caller when it gives the attempt up, which drops everything else.
-#[derive(Debug, Default)]
-pub(crate) struct Trail {
+#[derive(Debug)]
+pub(crate) struct Trail<'a> {
+    /// Where it is noted who was asked last. The caller's, so that no future keeps room for it.
+    endpoint: &'a mut Option<SocketAddr>,
+    /// Where somebody wants to know how it ends.
     member: Option<Arc<Member>>,
 }
 
-impl Trail {
-    /// The caller has waited too long for an answer. Who it was that did not answer, if anybody was asked yet.
-    pub(crate) fn timed_out(&mut self, cluster: &ClusterState) -> Option<SocketAddr> {
-        let member = self.member.take()?;
-        cluster.report(&member.state, Event::Unanswered);
-        Some(member.address)
+impl<'a> Trail<'a> {
+    pub(crate) fn new(endpoint: &'a mut Option<SocketAddr>) -> Self {
+        Self {
+            endpoint,
+            member: None,
+        }
+    }
+
+    /// The request is about to be sent.
+    fn sends(&mut self, cluster: &ClusterState, member: &Arc<Member>) {
+        *self.endpoint = Some(member.address);
+        self.member = cluster.judges_answers().then(|| Arc::clone(member));
+    }
+
+    /// The caller has waited too long for an answer.
+    pub(crate) fn timed_out(&mut self, cluster: &ClusterState) {
+        if let Some(member) = self.member.take() {
+            cluster.report(&member.state, Event::Unanswered);
+        }
     }
 }
 
@@ -104,7 +120,8 @@ pub(crate) struct Unanswered {
 /// [`SendError`] says what failed, and gives the request back when nothing of it was sent.
 pub async fn send(attempt: Attempt<'_>, request: Request<Body>) -> Result<Sent, SendError> {
     let mut request = Some(request);
-    let result = send_from(attempt, &mut request, &mut Trail::default()).await;
+    let mut endpoint = None;
+    let result = send_from(attempt, &mut request, &mut Trail::new(&mut endpoint)).await;
     result.map_err(|unanswered| SendError {
         failure: unanswered.failure,
         endpoint: unanswered.endpoint,
@@ -120,7 +137,7 @@ pub async fn send(attempt: Attempt<'_>, request: Request<Body>) -> Result<Sent, 
 pub(crate) async fn send_from(
     attempt: Attempt<'_>,
     request: &mut Option<Request<Body>>,
-    trail: &mut Trail,
+    trail: &mut Trail<'_>,
 ) -> Result<Sent, Unanswered> {
     let cluster = attempt.cluster;
     if !cluster.is_resolved() {
@@ -257,7 +274,7 @@ async fn exchange_http1(
     attempt: &Attempt<'_>,
     in_flight: &mut InFlight,
     slot: &mut Option<Request<Body>>,
-    trail: &mut Trail,
+    trail: &mut Trail<'_>,
 ) -> Exchanged {
     let Some(request) = slot else {
         return Err(nothing());
@@ -276,7 +293,7 @@ async fn exchange_http1(
         let Some(request) = slot.take() else {
             return Err(nothing());
         };
-        trail.member = Some(Arc::clone(in_flight.member()));
+        trail.sends(attempt.cluster, in_flight.member());
         match connection.sender.try_send_request(request).await {
             Ok(mut response) => {
                 shape::check_response(&mut response, upgrade)
@@ -302,7 +319,7 @@ async fn exchange_http2(
     attempt: &Attempt<'_>,
     in_flight: &mut InFlight,
     slot: &mut Option<Request<Body>>,
-    trail: &mut Trail,
+    trail: &mut Trail<'_>,
 ) -> Exchanged {
     let Some(request) = slot else {
         return Err(nothing());
@@ -311,7 +328,8 @@ async fn exchange_http2(
         let failure = Failure::Configuration(FailureReason::UnsupportedBackend, 502);
         return Err(unsent(failure));
     }
-    shape::for_http2(request).map_err(unsent)?;
+    let encrypted = in_flight.member().place.transport.tls.is_some();
+    shape::for_http2(request, encrypted).map_err(unsent)?;
     let label = label(attempt, in_flight.member(), request)?;
     loop {
         let pooled = pool::take_http2(&in_flight.member().place, &label).await;
@@ -324,7 +342,7 @@ async fn exchange_http2(
         let Some(request) = slot.take() else {
             return Err(nothing());
         };
-        trail.member = Some(Arc::clone(in_flight.member()));
+        trail.sends(attempt.cluster, in_flight.member());
         match sender.try_send_request(request).await {
             Ok(mut response) => {
                 shape::check_response(&mut response, false).map_err(|failure| Failed { failure, reused })?;

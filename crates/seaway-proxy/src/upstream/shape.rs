@@ -28,8 +28,9 @@ pub(super) fn for_http1<B>(request: &mut Request<B>) {
 }
 
 /// Makes a request fit for HTTP/2: an absolute URI, of which hyper makes the pseudo-header fields, and no fields that
-/// belong to a connection (RFC 9113, 8.2.2 and 8.3.1). Doing it twice changes nothing.
-pub(super) fn for_http2<B>(request: &mut Request<B>) -> Result<(), Failure> {
+/// belong to a connection (RFC 9113, 8.2.2 and 8.3.1). The scheme is that of this hop: servers may refuse a request for
+/// `http` that comes in TLS. Doing it twice changes nothing.
+pub(super) fn for_http2<B>(request: &mut Request<B>, encrypted: bool) -> Result<(), Failure> {
     *request.version_mut() = Version::HTTP_2;
     let host = request.headers_mut().remove(header::HOST);
     let authority = match host {
@@ -38,7 +39,7 @@ pub(super) fn for_http2<B>(request: &mut Request<B>) -> Result<(), Failure> {
     };
     let authority = authority.ok_or(Failure::BadRequest("the Host is not an authority"))?;
     let mut parts = http::uri::Parts::default();
-    parts.scheme = Some(Scheme::HTTP);
+    parts.scheme = Some(if encrypted { Scheme::HTTPS } else { Scheme::HTTP });
     parts.authority = Some(authority);
     parts.path_and_query = Some(path_of(request.uri()));
     *request.uri_mut() =

@@ -20,7 +20,7 @@ object! {
         interval: Option<Spanned<u64>> = "interval", optional, DURATION;
         /// How long an endpoint is left out, times how often it was.
         base_ejection_time: Option<Spanned<u64>> = "baseEjectionTime", optional, DURATION;
-        /// No more than so many per cent of the endpoints are left out, but one always may be.
+        /// No more than so many per cent of the endpoints are left out, rounded down: a tenth of nine is nobody.
         max_ejection_percent: Option<Spanned<u32>> = "maxEjectionPercent", optional, at(Uint(0, 100));
         /// Nothing is left out while fewer than so many per cent of the endpoints are healthy.
         min_health_percent: Option<Spanned<u32>> = "minHealthPercent", optional, at(Uint(0, 100));

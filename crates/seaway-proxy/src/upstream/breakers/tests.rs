@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 
+use super::super::balance::Rng as _;
+use super::super::balance::tests::Seeded;
 use super::super::transport::Transports;
 use super::*;
 
@@ -119,6 +121,44 @@ fn who_leaves_the_queue_is_passed_over_even_with_a_leave_in_hand() {
         Some(Ok(Grant::Permit(_)))
     ));
     assert_eq!((breakers.connections(), breakers.waiting()), (0, 0));
+}
+
+/// Who comes, ends and gives up, as a seed says. The queue must never be wrong in between.
+#[test]
+fn whatever_comes_and_goes_the_limits_hold_and_nobody_waits_beside_a_free_place() {
+    const CONNECTIONS: usize = 4;
+    const PENDING: usize = 6;
+    for seed in 1..=20 {
+        let mut rng = Seeded(seed);
+        let breakers = Arc::new(Breakers::default());
+        let home = place(&breakers, 1);
+        let limits = limits(4, Some(6));
+        let mut held: Vec<Grant> = Vec::new();
+        let mut waits: Vec<Waiting> = Vec::new();
+        for _ in 0..2_000 {
+            let mut below = |bound: usize| usize::try_from(rng.next() % bound.max(1) as u64).unwrap();
+            match below(4) {
+                0 | 1 => match ask(&breakers, &home.place, &limits) {
+                    Ok(Turn::Now(grant)) => held.push(grant),
+                    Ok(Turn::Later(waiting)) => waits.push(waiting),
+                    Err(failure) => assert_eq!((failure, waits.len()), (Failure::Overflow, PENDING)),
+                },
+                2 if !held.is_empty() => drop(held.swap_remove(below(held.len()))),
+                3 if !waits.is_empty() => drop(waits.swap_remove(below(waits.len()))),
+                _ => {}
+            }
+            waits.retain_mut(|waiting| {
+                let granted = waiting.told.try_recv().ok();
+                let still = granted.is_none();
+                held.extend(granted);
+                still
+            });
+            assert_eq!(breakers.connections(), held.len() as u64);
+            assert_eq!(breakers.waiting(), waits.len());
+            assert!(held.len() <= CONNECTIONS && waits.len() <= PENDING);
+            assert!(waits.is_empty() || held.len() == CONNECTIONS);
+        }
+    }
 }
 
 #[test]

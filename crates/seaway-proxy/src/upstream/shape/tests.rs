@@ -55,7 +55,7 @@ fn http1_options_for_the_whole_server_stays_a_star() {
 #[test]
 fn http2_gets_an_absolute_uri_and_no_host() {
     let mut request = request("/a?b=c", &[("host", "shop.example.com:8080")]);
-    for_http2(&mut request).unwrap();
+    for_http2(&mut request, false).unwrap();
     assert_eq!(request.uri().to_string(), "http://shop.example.com:8080/a?b=c");
     assert!(!request.headers().contains_key("host"));
 }
@@ -63,16 +63,16 @@ fn http2_gets_an_absolute_uri_and_no_host() {
 #[test]
 fn shaping_twice_for_http2_changes_nothing() {
     let mut request = request("/a", &[("host", "shop.example.com")]);
-    for_http2(&mut request).unwrap();
+    for_http2(&mut request, false).unwrap();
     let once = request.uri().clone();
-    for_http2(&mut request).unwrap();
+    for_http2(&mut request, false).unwrap();
     assert_eq!(*request.uri(), once);
 }
 
 #[test]
 fn http2_without_any_host_is_refused() {
     assert!(matches!(
-        for_http2(&mut request("/a", &[])),
+        for_http2(&mut request("/a", &[]), false),
         Err(Failure::BadRequest(_))
     ));
 }
@@ -90,7 +90,7 @@ fn http2_gets_no_fields_of_a_connection() {
         ("x-kept", "1"),
     ];
     let mut request = request("/", &headers);
-    for_http2(&mut request).unwrap();
+    for_http2(&mut request, false).unwrap();
     let mut left: Vec<_> = request.headers().keys().map(HeaderName::as_str).collect();
     left.sort_unstable();
     assert_eq!(left, ["te", "x-kept"]);
@@ -100,7 +100,7 @@ fn http2_gets_no_fields_of_a_connection() {
 #[test]
 fn http2_gets_no_te_but_trailers() {
     let mut request = request("/", &[("host", "a"), ("te", "gzip")]);
-    for_http2(&mut request).unwrap();
+    for_http2(&mut request, false).unwrap();
     assert!(!request.headers().contains_key("te"));
 }
 
