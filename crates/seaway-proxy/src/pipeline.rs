@@ -36,7 +36,7 @@ mod upgrade;
 
 use std::sync::Arc;
 
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use seaway_model::{Action, DirectResponse};
 use seaway_route::{Decision, PreflightAnswer, normalize};
@@ -97,6 +97,9 @@ pub async fn handle(connection: Arc<Connection>, mut request: Request<Incoming>)
     }
     // A route's condition on Host must not depend on the version of HTTP that the client speaks.
     identity.add_host_field(host.as_ref(), request.headers_mut());
+    if request.version() == Version::HTTP_2 {
+        hop::join_cookies(request.headers_mut());
+    }
     // Before matching, because an extended CONNECT is matched as the GET that it stands for.
     let upgrade = Upgrade::take(&mut request, found);
 

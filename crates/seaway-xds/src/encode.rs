@@ -24,7 +24,7 @@ pub(crate) mod tls;
 pub(crate) use cluster::HTTP;
 pub(crate) use limits::UNLIMITED;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
 
 use envoy_types::pb::envoy::config::core::v3::{
@@ -99,7 +99,7 @@ pub fn encode(model: &Model, options: &Options) -> Encoded {
     }
     Encoded {
         resources: encoder.resources,
-        unsupported: encoder.losses.0,
+        unsupported: encoder.losses.all,
     }
 }
 
@@ -112,7 +112,11 @@ struct Encoder<'m> {
 
 /// What could not be carried over; each once.
 #[derive(Debug, Default)]
-pub(crate) struct Losses(Vec<Unsupported>);
+pub(crate) struct Losses {
+    all: Vec<Unsupported>,
+    /// A route stands under several hosts and listeners.
+    known: HashSet<Unsupported>,
+}
 
 impl Losses {
     fn add(&mut self, origin: &Origin, all: Vec<(&'static str, String)>) {
@@ -127,9 +131,8 @@ impl Losses {
             what: what.into(),
             why: why.into(),
         };
-        // A route stands under several hosts and listeners.
-        if !self.0.contains(&loss) {
-            self.0.push(loss);
+        if self.known.insert(loss.clone()) {
+            self.all.push(loss);
         }
     }
 }

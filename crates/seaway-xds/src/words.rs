@@ -104,9 +104,11 @@ pub(crate) fn of_percent(percent: Option<&Percent>) -> Option<Fraction> {
     Some(Fraction::from_millionths(parts as u32))
 }
 
+/// Envoy allows no empty one.
 pub(crate) fn expression(regex: impl Into<String>) -> RegexMatcher {
+    let regex = regex.into();
     RegexMatcher {
-        regex: regex.into(),
+        regex: if regex.is_empty() { "(?:)".into() } else { regex },
         ..RegexMatcher::default()
     }
 }

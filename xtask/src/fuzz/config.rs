@@ -46,8 +46,13 @@ pub fn run(input: &[u8]) -> Trace {
         }
         resources
     };
-    let (model, report) = compile(&resources(false), &Options::default());
-    let reversed = compile(&resources(true), &Options::default());
+    // Rules of the mesh are rules too.
+    let options = Options {
+        mesh_port: Some(15080),
+        ..Options::default()
+    };
+    let (model, report) = compile(&resources(false), &options);
+    let reversed = compile(&resources(true), &options);
     assert!(model == reversed.0, "the order of the objects changes the model");
     assert!(
         report == reversed.1,
@@ -147,15 +152,23 @@ fn explained(table: &RouteTable, listener: &ListenerTable, request: &Request, de
     );
 }
 
+/// With the Host header that every client sends: it has the port, which rules may ask for.
 fn headers(request: &Request) -> HeaderMap {
-    request
+    let mut headers: HeaderMap = request
         .headers
         .iter()
         .filter_map(|(name, value)| {
             let name = http::HeaderName::try_from(name.as_str()).ok()?;
             Some((name, http::HeaderValue::try_from(value.as_str()).ok()?))
         })
-        .collect()
+        .collect();
+    if let (false, Ok(host)) = (
+        headers.contains_key(http::header::HOST),
+        http::HeaderValue::try_from(&*request.host),
+    ) {
+        headers.insert(http::header::HOST, host);
+    }
+    headers
 }
 
 fn outcome(decision: &Decision<'_>) -> (u8, String, Option<u32>, usize) {

@@ -71,6 +71,33 @@ fn a_target_port_is_a_number_or_a_name() {
 }
 
 #[test]
+fn a_service_says_where_it_is_reached_from_outside() {
+    let service = service(
+        "{type: NodePort, externalIPs: [192.0.2.1], ports: [{name: dns, port: 53, protocol: UDP, nodePort: 30053}, \
+         {name: web, port: 80, nodePort: 0}]}",
+    );
+    assert_eq!(service.kind, ServiceType::NodePort);
+    assert_eq!(&*service.external_ips[0].value, "192.0.2.1");
+    let ports: Vec<_> = service
+        .ports
+        .iter()
+        .map(|port| (port.protocol, port.node_port.as_ref().map(|node| node.value)))
+        .collect();
+    assert_eq!(
+        ports,
+        [
+            (TransportProtocol::Udp, Some(30053)),
+            (TransportProtocol::Tcp, None)
+        ]
+    );
+    bad(
+        "Service",
+        "spec: {ports: [{port: 80, nodePort: 65536}]}",
+        "4:37 spec.ports[0].nodePort InvalidValue",
+    );
+}
+
+#[test]
 fn a_service_is_checked_as_kubernetes_does() {
     for (spec, expected) in [
         ("{ports: [{name: a}]}", "4:16 spec.ports[0].port MissingField"),

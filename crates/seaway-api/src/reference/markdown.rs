@@ -40,6 +40,13 @@ does not implement is a warning, which names it.
 
 A field that is null counts as left out. An unknown field is a warning; a value that is not allowed is an error, and
 the object, the rule or the server is left out.
+
+What is sent upstream differs from Istio in four small ways. Joining a rewritten prefix and the rest of a path never
+makes `//`. A mirrored request keeps its `Host` as it is, without `-shadow`. Headers that belong to a connection, such
+as `connection` and `content-length`, cannot be changed, which is a warning. Envoy's commands in header values
+(`%DOWNSTREAM_REMOTE_ADDRESS%`) are sent as they are written, which is a warning too.
+
+[examples/bookinfo](../examples/bookinfo/README.md) goes through the steps of Istio's tutorials.
 ";
 
 /// The reference of Istio's kinds as Markdown, for `docs/istio.md`.

@@ -1,7 +1,7 @@
 //! Headers that are for one connection only and never pass (RFC 9110, 7.6.1).
 
 use http::header::{
-    CONNECTION, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, COOKIE, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderValue, Request, Version};
 
@@ -94,6 +94,22 @@ fn strip(headers: &mut HeaderMap, found: Found) {
     }
 }
 
+/// Joins the Cookie fields into which HTTP/2 lets a client split one: beyond HTTP/2 there is only one (RFC 9113, 8.2.3).
+pub(crate) fn join_cookies(headers: &mut HeaderMap) {
+    let mut fields = headers.get_all(COOKIE).iter();
+    let (Some(first), Some(second)) = (fields.next(), fields.next()) else {
+        return;
+    };
+    let mut joined = first.as_bytes().to_vec();
+    for field in std::iter::once(second).chain(fields) {
+        joined.extend_from_slice(b"; ");
+        joined.extend_from_slice(field.as_bytes());
+    }
+    if let Ok(joined) = HeaderValue::from_bytes(&joined) {
+        headers.insert(COOKIE, joined);
+    }
+}
+
 fn names(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let fields = headers.get_all(CONNECTION).iter().filter_map(|v| v.to_str().ok());
     fields.flat_map(|field| field.split(',')).map(str::trim)
@@ -139,6 +155,16 @@ mod tests {
         ]);
         strip_request(&mut map, false);
         assert_eq!(map, headers(&[("host", "a"), ("x-forwarded-for", "b")]));
+    }
+
+    #[test]
+    fn cookies_that_were_split_are_one_again() {
+        let mut map = headers(&[("cookie", "a=1"), ("x-end", "2"), ("cookie", "b=2; c=3")]);
+        join_cookies(&mut map);
+        let mut expected = headers(&[("cookie", "a=1; b=2; c=3"), ("x-end", "2")]);
+        assert_eq!(map, expected);
+        join_cookies(&mut expected);
+        assert_eq!(map, expected);
     }
 
     #[test]

@@ -6,7 +6,8 @@ use super::*;
 use crate::catalog::{
     self, CERTIFICATE_EXPIRY, CERTIFICATE_FAILURES, CERTIFICATE_ORDERS, CERTIFICATE_RENEWALS, CONFIG_VERSION,
     DOWNSTREAM_CONNECTIONS, DOWNSTREAM_CONNECTIONS_TOTAL, DOWNSTREAM_DATAGRAMS_DROPPED, DOWNSTREAM_REFUSED,
-    DOWNSTREAM_SESSIONS, MIRROR_REQUESTS, UPSTREAM_CONNECTIONS,
+    DOWNSTREAM_SESSIONS, MIRROR_REQUESTS, UPSTREAM_CONNECTIONS, XDS_ANSWERS, XDS_BYTES, XDS_CLIENTS,
+    XDS_RESOURCES, XDS_RESPONSES, XDS_STREAMS,
 };
 use crate::{RequestRecord, fixture};
 
@@ -130,7 +131,7 @@ fn everything() -> Arc<Telemetry> {
         objects: BTreeMap::from([("HttpRoute".into(), 7)]),
     });
     telemetry.register(Box::new(|exposition| {
-        let once: [(_, &[&str]); 11] = [
+        let once: [(_, &[&str]); 17] = [
             (CERTIFICATE_EXPIRY, &["d"]),
             (CERTIFICATE_ORDERS, &[]),
             (CERTIFICATE_RENEWALS, &[]),
@@ -142,6 +143,12 @@ fn everything() -> Arc<Telemetry> {
             (DOWNSTREAM_REFUSED, &["r"]),
             (UPSTREAM_CONNECTIONS, &["c"]),
             (MIRROR_REQUESTS, &["success"]),
+            (XDS_CLIENTS, &[]),
+            (XDS_STREAMS, &[]),
+            (XDS_RESPONSES, &[]),
+            (XDS_RESOURCES, &[]),
+            (XDS_BYTES, &[]),
+            (XDS_ANSWERS, &["ack"]),
         ];
         for (metric, labels) in once {
             exposition.family(metric).sample(labels, 1_u64);

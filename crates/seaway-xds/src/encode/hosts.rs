@@ -87,14 +87,17 @@ pub(crate) fn served_with(listener: &Listener) -> BTreeMap<SecretName, Vec<XdsVi
         .collect()
 }
 
-/// The most specific certificate that covers all of a pattern. One label is taken for many here.
+/// The most specific certificate that covers a pattern; of one for a label more, whatever has a label more.
 fn certificate_of<'c>(
     pattern: &HostMatch,
     certificates: &[&'c ServerCertificate],
 ) -> Option<&'c ServerCertificate> {
     let covering = certificates
         .iter()
-        .filter(|certificate| covers(&certificate.host, pattern));
+        .filter(|certificate| match (&certificate.host, pattern) {
+            (HostMatch::OneLabel(a), HostMatch::OneLabel(b) | HostMatch::Suffix(b)) => a == b,
+            (host, _) => covers(host, pattern),
+        });
     covering.min_by_key(|certificate| &certificate.host).copied()
 }
 

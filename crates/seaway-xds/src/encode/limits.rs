@@ -14,6 +14,8 @@ use crate::words::{duration, number, percent, yes_or_no};
 pub(crate) const UNLIMITED: u32 = u32::MAX;
 /// How often it is looked whether an ejection is over, where ours ends to the moment.
 const LOOK: Millis = Millis(1_000);
+/// Of failures of local origin, fewer in a row say nothing: besides connections they count every reset.
+const LEAST_LOCAL: u32 = 5;
 
 /// Says the limits, and which retry budget will be read: Envoy knows either a budget or a number.
 pub(crate) fn circuit_breakers(
@@ -50,6 +52,7 @@ pub(crate) fn outlier_detection(said: &OutlierDetection) -> XdsOutlierDetection 
         counts_connections && said.consecutive_5xx.is_none() && said.consecutive_gateway_errors.is_none();
     let local = if only_connections {
         said.consecutive_connect_failures
+            .map(|count| count.max(LEAST_LOCAL))
     } else {
         said.consecutive_local_origin_failures
     };

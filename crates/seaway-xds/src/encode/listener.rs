@@ -158,6 +158,8 @@ impl Encoder<'_> {
             // A share may go to a cluster that there is not, on purpose.
             validate_clusters: yes_or_no(false),
             ignore_port_in_host_matching: true,
+            // Envoy's own word for what `x-forwarded-for` says.
+            request_headers_to_remove: vec!["x-envoy-external-address".into()],
             max_direct_response_body_size_bytes: longest
                 .filter(|longest| *longest > USUAL_BODY)
                 .and_then(|longest| number(u32::try_from(longest).unwrap_or(u32::MAX))),

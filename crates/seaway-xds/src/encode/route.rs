@@ -3,7 +3,7 @@
 use envoy_types::pb::envoy::config::route::v3::route::Action as XdsAction;
 use envoy_types::pb::envoy::config::route::v3::route_match::GrpcRouteMatchOptions;
 use envoy_types::pb::envoy::config::route::v3::{DirectResponseAction, Route as XdsRoute, RouteMatch};
-use seaway_model::{Action, Match, PathMatch, Route};
+use seaway_model::{Action, Cors, HeaderMutation, Match, OriginMatch, PathMatch, Route};
 
 use super::headers::{Answers, changeable};
 use super::{Losses, Place, action, filters, matching, redirect};
@@ -76,6 +76,13 @@ fn act(
     let answers = Answers::new(&route.response_headers, forward);
     made.response_headers_to_add = headers(answers.route());
     made.response_headers_to_remove = removed(answers.route());
+    if answers_depend_on_origin(route.cors.as_ref()) {
+        made.response_headers_to_add.extend(headers(&HeaderMutation {
+            add: vec![("vary".into(), "origin".into())],
+            ..HeaderMutation::default()
+        }));
+        notes.set("responseHeaders", &route.response_headers);
+    }
     if answers.divided {
         notes.set("responseHeaders", &route.response_headers);
         let said: Vec<_> = forward
@@ -116,6 +123,11 @@ fn act(
     });
 }
 
+/// Whether caches must be told that the answer depends on the origin, which Envoy does not do.
+fn answers_depend_on_origin(cors: Option<&Cors>) -> bool {
+    cors.is_some_and(|cors| cors.allow_credentials || !cors.allow_origins.contains(&OriginMatch::Any))
+}
+
 /// Adds CORS and faults. What a route for gRPC requests has instead, if that is something else.
 fn add_filters(
     route: &Route,
@@ -124,6 +136,10 @@ fn add_filters(
     lost: &mut Vec<(&'static str, String)>,
 ) -> Option<XdsRoute> {
     let cors = route.cors.as_ref().map(|cors| filters::cors(cors, lost));
+    if cors.is_some() && !matches!(route.action, Action::Forward(_)) {
+        let why = "Envoy answers redirects and direct responses without it, preflights among them";
+        lost.push(("CORS of what is not forwarded", why.to_owned()));
+    }
     if let (Some(said), Some(cors)) = (&route.cors, &cors) {
         notes.unless_read("cors", said, decode::filters::cors(cors).as_ref().ok());
     }

@@ -8,7 +8,7 @@ use seaway_route::Explanation;
 use seaway_route::explain::{ActionKind, DestinationShare, HeaderChanges, UpstreamRequest};
 use seaway_testkit::echo::Received;
 
-use crate::requests::Ask;
+use crate::requests::{Ask, Wire};
 use crate::served::{Noted, Outcome, Reply};
 
 /// One line for each disagreement. `slots` names the backend of each cluster.
@@ -178,7 +178,13 @@ impl Wrong {
             let by_route = changed(changes, name, sent.map(|(_, value)| value.as_str()).collect());
             let expected = changed_by(own, name, by_route);
             let got = received.headers.get(name).map(Vec::as_slice).unwrap_or_default();
-            self.equal(name, expected.join(", "), got.join(", "));
+            // What HTTP/2 splits is one field beyond it (RFC 9113, 8.2.3).
+            let joint = if name == "cookie" && ask.wire == Wire::Http2 {
+                "; "
+            } else {
+                ", "
+            };
+            self.equal(name, expected.join(joint), got.join(", "));
         }
     }
 

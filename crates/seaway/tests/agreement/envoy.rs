@@ -43,7 +43,6 @@ struct Configuration {
 }
 
 #[test]
-#[ignore = "what differs is being looked into"]
 fn what_the_proxy_does_envoy_does() {
     let (first, count) = (setting(SEED, 1), setting(CONFIGURATIONS, 100));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -61,15 +60,14 @@ fn what_the_proxy_does_envoy_does() {
             let (envoy, bound) = start(&configurations).await;
             for configuration in configurations {
                 failures.extend(one(&mut served, configuration, &bound, &key_pair, &mut met).await);
-                if std::env::var_os("SURVEY").is_none() {
-                    assert!(failures.len() < MOST_FAILURES, "{}", failures.join("\n\n"));
-                }
+                assert!(failures.len() < MOST_FAILURES, "{}", failures.join("\n\n"));
             }
             drop(envoy);
             seed = until;
         }
         assert!(failures.is_empty(), "{}", failures.join("\n\n"));
-        if count >= 100 {
+        // Few configurations do not meet all of them.
+        if count >= 1_000 {
             let unmet: Vec<_> = Known::ALL.iter().filter(|known| !met.contains(*known)).collect();
             assert!(unmet.is_empty(), "Envoy no longer differs in {unmet:?}");
         }
@@ -164,7 +162,7 @@ async fn one(
         if wrong.is_empty() {
             continue;
         }
-        match known::known(&ask, &explanation, &wrong) {
+        match known::known(&ask, &explanation, &model, &wrong) {
             Some(known) => {
                 met.insert(known);
             }

@@ -367,6 +367,60 @@ fn ten_thousand_requests_keep_their_order() {
     }
 }
 
+const BESIDE: &str = "\
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: inside, namespace: shop}
+spec:
+  selector: {istio: inside}
+  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [\"*\"]}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: tea, namespace: shop}
+spec:
+  hosts: [shop]
+  gateways: [inside, mesh]
+  http: [{directResponse: {status: 418}}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: shop, namespace: shop}
+spec: {selector: {app: shop}, ports: [{name: http, port: 8080}]}
+";
+
+/// The status of the answer to `GET URL`, with these flags; null without a connection.
+fn status(url: &str, flags: &[&str]) -> Value {
+    let folder = Folder::new();
+    folder.write("beside.yaml", BESIDE);
+    let request = format!("GET {url}");
+    let mut args = vec!["explain", "beside.yaml", "-o", "json", "--request", &request];
+    args.extend(flags);
+    seaway_in(folder.path(), &args).json()["respond"]["status"].clone()
+}
+
+#[test]
+fn a_gateway_whose_selector_asks_for_other_labels_is_not_served() {
+    let url = "http://shop.shop.svc.cluster.local/";
+    assert_eq!(status(url, &[]), 418);
+    assert_eq!(status(url, &["--gateway-label", "istio=inside"]), 418);
+    let other = status(url, &["--gateway-label", "istio=outside"]);
+    assert_eq!(other, 404, "the default gateway is there then");
+    let folder = Folder::new();
+    folder.write("beside.yaml", BESIDE);
+    let done = seaway_in(
+        folder.path(),
+        &["check", "beside.yaml", "--gateway-label", "istio=outside"],
+    );
+    assert!(done.out.contains("SW0604"), "{}", done.out);
+}
+
+#[test]
+fn rules_for_the_mesh_hold_at_its_port_only() {
+    assert_eq!(status("http://shop:15080/", &[]), Value::Null);
+    assert_eq!(status("http://shop:15080/", &["--mesh-port", "15080"]), 418);
+}
+
 #[test]
 fn where_the_gateway_stands_decides_which_endpoints_come_first() {
     let manifests = "\

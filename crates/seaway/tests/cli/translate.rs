@@ -1,6 +1,9 @@
-//! `seaway translate --to model`
+//! `seaway translate`
 
 use seaway_testkit::certs::Ca;
+use seaway_testkit::client::{Client, Wire};
+use seaway_testkit::echo::Backend;
+use seaway_testkit::envoy::Envoy;
 
 use crate::support::command::{seaway_in, seaway_with};
 use crate::support::files::Folder;
@@ -91,4 +94,62 @@ fn what_could_not_be_carried_over_is_on_standard_error_and_the_rest_on_standard_
     assert_eq!(done.code, Some(1));
     assert!(done.err.contains("SW0201"), "{}", done.err);
     assert_eq!(done.json()["listeners"][0]["virtualHosts"][0]["host"], HOST);
+}
+
+#[tokio::test]
+async fn envoy_runs_what_is_written_for_it_and_answers() {
+    let backend = Backend::start("shop").expect("a backend");
+    let folder = Folder::with(&[("b.yaml", &manifests::route(HOST, backend.addr()))]);
+    for output in ["text", "json"] {
+        let args = [
+            "translate",
+            "b.yaml",
+            "--to",
+            "envoy",
+            "--map-port",
+            "80:0",
+            "--address",
+            "127.0.0.1",
+            "-o",
+            output,
+        ];
+        let done = seaway_in(folder.path(), &args);
+        assert_eq!(done.code, Some(0), "{}", done.err);
+        // The test asks where it listens; people may do without.
+        let admin = "{\"address\":{\"socket_address\":{\"address\":\"127.0.0.1\",\"port_value\":0}}}";
+        let (name, text) = match output {
+            "json" => (
+                "envoy.json",
+                done.out.replacen('{', &format!("{{\"admin\":{admin},"), 1),
+            ),
+            _ => ("envoy.yaml", format!("{}admin: {admin}\n", done.out)),
+        };
+        let envoy = Envoy::run(name, &text).await.expect("an Envoy");
+        let bound = envoy.listeners().await.expect("listeners");
+        let address = *bound.get("http-80").expect("a listener");
+        let mut client = Client::open(address, Wire::Http1).await.expect("a connection");
+        let request = http::Request::get("/").header("host", HOST);
+        let answer = client.send(request, "").await.expect("an answer");
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("x-echo-backend"), Some("shop"));
+    }
+}
+
+#[test]
+fn what_envoy_cannot_do_is_on_standard_error() {
+    let condition = "conditions: [{type: query, name: q, operator: matchRegexp, value: \"[0-9]+\"}]";
+    let text = manifests::route_with(HOST, crate::backend(), condition);
+    let done = seaway_with(
+        Folder::new().path(),
+        &["translate", "-", "--to", "envoy", "-o", "json"],
+        &text,
+    );
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    assert!(
+        done.err.contains("Envoy cannot do this: HttpRoute"),
+        "{}",
+        done.err
+    );
+    assert!(done.err.contains("query parameter"), "{}", done.err);
+    assert!(done.json()["static_resources"]["listeners"].is_array());
 }
