@@ -16,7 +16,7 @@ use crate::gateway::Wanted;
 use crate::objects::group;
 use crate::order::Rank;
 use crate::presented::{Presented, cover};
-use crate::site::{DefaultGateway, Site};
+use crate::site::DefaultGateway;
 
 /// Who owns a claim: group, kind, namespace, and the name where each object is an owner of its own.
 type Owner<'a> = (&'a str, &'a str, &'a str, &'a str);
@@ -29,8 +29,8 @@ pub(crate) fn shared_hosts(wanted: &Wanted, findings: &mut Findings) {
     let drafts = || wanted.drafts.iter().chain(&wanted.fallbacks).filter(written);
     for site in wanted.sites.iter() {
         report_shared(drafts().filter(|draft| draft.on(site).is_some()), findings);
-        report_connections(site, &wanted.connections, findings);
     }
+    report_connections(wanted, findings);
     report_default_backends(&wanted.fallbacks, findings);
 }
 
@@ -68,45 +68,62 @@ fn owner(origin: &Origin) -> Owner<'_> {
     (group, &origin.kind, &origin.namespace, name)
 }
 
-/// Of the rules for the same connections the first has them: a later one of the same object is dead, one of another object
-/// is told who the first is.
-fn report_connections(site: &Site, connections: &[Connections], findings: &mut Findings) {
-    let mut first: BTreeMap<Option<&HostMatch>, &Connections> = BTreeMap::new();
-    for later in connections.iter().filter(|c| c.socket == site.socket) {
-        // What a server says for all its hosts is no rule.
-        if matches!(later.rank, Rank::Server(_)) {
-            continue;
+/// Of the rules for the same connections the first has them: a later one of the same object is dead, unless it has others,
+/// as a rule for every port has that stands after one for a single port. One of another object is told who the first is.
+fn report_connections(wanted: &Wanted, findings: &mut Findings) {
+    let mut later = Vec::new();
+    let mut reached = BTreeSet::new();
+    for site in wanted.sites.iter() {
+        let mut first: BTreeMap<Option<&HostMatch>, &Connections> = BTreeMap::new();
+        for rule in wanted.connections.iter().filter(|c| c.socket == site.socket) {
+            // What a server says for all its hosts is no rule.
+            if matches!(rule.rank, Rank::Server(_)) {
+                continue;
+            }
+            let name = rule.server_name.as_ref().map(|(host, _)| host);
+            let earlier = *first.entry(name).or_insert(rule);
+            if earlier.origin == rule.origin {
+                reached.insert(asked_for(rule));
+            } else {
+                later.push((earlier, rule));
+            }
         }
-        let name = later.server_name.as_ref().map(|(host, _)| host);
-        let earlier = *first.entry(name).or_insert(later);
-        if earlier.origin == later.origin {
-            continue;
-        }
-        let which = match name {
-            Some(host) => format!(
-                "connections to port {} with server name \"{host}\"",
-                site.socket.port
-            ),
-            None => format!("connections to port {}", site.socket.port),
-        };
-        let same_object = (&earlier.origin.namespace, &earlier.origin.name)
-            == (&later.origin.namespace, &later.origin.name);
-        let code = if same_object {
-            Code::Unreachable
-        } else {
-            Code::SharedHost
-        };
-        findings.report(
-            code,
-            later.origin.clone(),
-            format!(
-                "{which} go where {}{} says, for it comes first",
-                earlier.origin,
-                whereabouts(&earlier.origin)
-            ),
-            "remove one of the two, or give each a port or a server name of its own",
-        );
     }
+    let mut said = BTreeSet::new();
+    for (earlier, rule) in later {
+        let same_object =
+            (&earlier.origin.namespace, &earlier.origin.name) == (&rule.origin.namespace, &rule.origin.name);
+        if !same_object {
+            report_later(Code::SharedHost, earlier, rule, findings);
+        } else if !reached.contains(&asked_for(rule)) && said.insert(asked_for(rule)) {
+            report_later(Code::Unreachable, earlier, rule, findings);
+        }
+    }
+}
+
+/// What a rule has to get to be alive: each of the server names that it writes, or anything at all where it writes none.
+fn asked_for(rule: &Connections) -> (&Origin, Option<&HostMatch>) {
+    let writes_names = rule.origin.field.starts_with("spec.tls");
+    let name = rule.server_name.as_ref().map(|(host, _)| host);
+    (&rule.origin, name.filter(|_| writes_names))
+}
+
+fn report_later(code: Code, earlier: &Connections, later: &Connections, findings: &mut Findings) {
+    let port = later.socket.port;
+    let which = match &later.server_name {
+        Some((host, _)) => format!("connections to port {port} with server name \"{host}\""),
+        None => format!("connections to port {port}"),
+    };
+    findings.report(
+        code,
+        later.origin.clone(),
+        format!(
+            "{which} go where {}{} says, for it comes first",
+            earlier.origin,
+            whereabouts(&earlier.origin)
+        ),
+        "remove one of the two, or give each a port or a server name of its own",
+    );
 }
 
 fn report_pair(first: &Claim, other: &Claim, findings: &mut Findings) {

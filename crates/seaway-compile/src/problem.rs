@@ -24,9 +24,13 @@ fn help(problem: &Problem) -> String {
     if !problem.is_contained {
         return problem.help.clone();
     }
-    let until_then = match problem.field.starts_with("spec.servers") {
-        true => "this server is left out, and the others serve",
-        false => "this rule answers 500, and the others serve",
+    let begins = |field: &str| problem.field.starts_with(field);
+    let until_then = if begins("spec.servers") {
+        "this server is left out, and the others serve"
+    } else if begins("spec.tls") || begins("spec.tcp") {
+        "connections that this rule takes are closed, and the others serve"
+    } else {
+        "this rule answers 500, and the others serve"
     };
     format!("{}; until then {until_then}", problem.help)
 }

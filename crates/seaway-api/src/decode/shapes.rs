@@ -252,10 +252,12 @@ impl<S: Shape> Shape for List<S> {
 }
 
 /// A list of parts that stand for themselves: one that is wrong is reported and left out, and the object is used.
+///
+/// Each comes with its index in the list as it is written, which messages name it by.
 pub(crate) struct SoundOnes<S>(pub S);
 
 impl<S: Shape> Shape for SoundOnes<S> {
-    type Out = Vec<S::Out>;
+    type Out = Vec<(usize, S::Out)>;
     fn decode(&self, cx: &mut Cx, node: &Node<'_>) -> Option<Self::Out> {
         let Value::Seq(items) = &node.value else {
             cx.wrong_type(node, "a list");
@@ -263,7 +265,8 @@ impl<S: Shape> Shape for SoundOnes<S> {
         };
         let mut read = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
-            read.extend(cx.within_item(index, |cx| cx.contained(|cx| self.0.decode(cx, item))));
+            let part = cx.within_item(index, |cx| cx.contained(|cx| self.0.decode(cx, item)));
+            read.extend(part.map(|part| (index, part)));
         }
         Some(read)
     }

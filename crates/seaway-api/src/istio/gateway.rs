@@ -15,7 +15,7 @@ object! {
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     pub struct Gateway {
         /// What is listened on. A server that is wrong is left out, and the others serve.
-        servers: Vec<Spanned<Server>> = "servers", required, SoundOnes(at(obj()));
+        servers: Vec<(usize, Spanned<Server>)> = "servers", required, SoundOnes(at(obj()));
         /// Labels of the gateways that it is for; none: every gateway.
         selector: BTreeMap<Arc<str>, Arc<str>> = "selector", default(BTreeMap::new(), "every gateway"), LabelMap;
     }

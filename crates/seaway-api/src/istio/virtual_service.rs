@@ -63,15 +63,16 @@ impl VirtualService {
 }
 
 fn check_service(service: VirtualService, cx: &mut Cx, node: &Node<'_>) -> Option<VirtualService> {
-    let is_empty = |name: &str| {
+    let is_empty = |cx: &Cx, name: &str| {
         cx.entry(node, name)
             .is_none_or(|entry| matches!(&entry.value.value, Value::Seq(items) if items.is_empty()))
     };
-    if is_empty("http") && is_empty("tls") && is_empty("tcp") {
+    if is_empty(cx, "http") && is_empty(cx, "tls") && is_empty(cx, "tcp") {
         let help = "add rules under http, tls or tcp";
         cx.missing(node, "http", help);
     }
-    if service.is_delegate() {
+    // Hosts that are all wrong are reported one by one; they do not make a delegate of it.
+    if is_empty(cx, "hosts") {
         for name in ["gateways", "tls", "tcp"] {
             if let Some(entry) = cx.entry(node, name) {
                 let message =

@@ -138,7 +138,7 @@ impl Compiler<'_, '_> {
     fn gateway(&mut self, key: &GatewayKey, rank: &Arc<ObjectRank>, object: &Object<Gateway>) {
         let origin = origin_of(&object.meta);
         let proxy_protocol = self.proxy_protocol(object, &origin);
-        for (index, spec) in object.spec.servers.iter().enumerate() {
+        for (index, spec) in &object.spec.servers {
             let field = format!("spec.servers[{index}]");
             let kind = Kind::new(spec);
             let Some(socket) = socket(spec, &field, &mut Reporter::new(&origin, self.findings)) else {

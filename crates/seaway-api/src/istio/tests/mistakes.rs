@@ -71,6 +71,8 @@ const ROWS: &[(&str, &str, &str)] = &[
         "5:11 spec.hosts[0] InvalidValue: \"*\" cannot be routed in the mesh, where every service has its own name"),
     ("VirtualService", "gateways: [g]\nhttp: [{route: [{destination: {host: a}}]}]",
         "5:3 spec.gateways ConflictingFields: a delegate has no \"gateways\": it is used where another VirtualService names it"),
+    ("VirtualService", "hosts: [a b]\ngateways: [g]\nhttp: [{route: [{destination: {host: a}}]}]",
+        "5:11 spec.hosts[0] InvalidValue: \"a b\" is not a host"),
     ("VirtualService", "tcp: [{route: [{destination: {host: a}}]}]",
         "5:3 spec.tcp ConflictingFields: a delegate has no \"tcp\": it is used where another VirtualService names it"),
     ("VirtualService", "hosts: [a.com]\ngateways: ['*/g']\nhttp: [{route: [{destination: {host: a}}]}]",

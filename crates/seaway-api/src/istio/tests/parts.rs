@@ -112,7 +112,7 @@ fn a_bad_server_is_left_out_and_the_others_serve() {
     );
     assert_eq!(problems.len(), 1);
     assert!(problems[0].is_contained);
-    let server = &gateway.servers[0];
+    let (_, server) = &gateway.servers[0];
     assert_eq!((gateway.servers.len(), server.port.number.value), (1, 80));
     assert_eq!(server.port.protocol.value, PortProtocol::Http);
     let hosts: Vec<_> = server
@@ -141,7 +141,7 @@ fn a_server_in_clear_text_may_redirect_to_https_and_nothing_else() {
     };
     let (redirecting, problems) = server("{httpsRedirect: true, mode: PASSTHROUGH}");
     assert_eq!(problems, []);
-    assert!(redirecting.servers[0].tls.clone().unwrap().https_redirect.value);
+    assert!(redirecting.servers[0].1.tls.clone().unwrap().https_redirect.value);
     let (empty, problems) = server("{httpsRedirect: true, mode: SIMPLE, credentialName: a}");
     assert_eq!((empty.servers.len(), problems.len()), (0, 1));
 }

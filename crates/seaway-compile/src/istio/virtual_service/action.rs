@@ -43,7 +43,11 @@ pub(super) fn action(
 ) -> (Action, Option<RedirectPort>) {
     if let Some(redirect) = &rule.redirect {
         let derive = redirect.derive_port.as_ref().map(|derive| derive.value);
-        return (Action::Redirect(self::redirect(redirect)), derive);
+        let redirect = self::redirect(redirect);
+        // The port of the request belongs to its host: a new host without a port has the one of the scheme.
+        let is_elsewhere = redirect.host.is_some() && redirect.port.is_none() && redirect.scheme.is_none();
+        let derive = derive.or(is_elsewhere.then_some(RedirectPort::FromProtocolDefault));
+        return (Action::Redirect(redirect), derive);
     }
     let action = if let Some(response) = &rule.direct_response {
         let body = response.body.as_ref().map(|body| (body.pos, &body.value));
@@ -75,17 +79,29 @@ fn respond(status: u16, body: Option<Arc<str>>) -> Action {
     Action::Respond(DirectResponse { status, body })
 }
 
+/// Host and port of `host:port`. Colons without brackets are an IPv6 address, or a host as somebody wrote it.
+fn split(authority: &Arc<str>) -> (Arc<str>, Option<u16>) {
+    let parts = authority.rsplit_once(':').and_then(|(host, port)| {
+        let is_host = host.ends_with(']') || !host.contains(':');
+        let port = port.parse().ok().filter(|port| *port != 0 && is_host)?;
+        Some((host.into(), Some(port)))
+    });
+    parts.unwrap_or_else(|| (authority.clone(), None))
+}
+
 fn redirect(spec: &ApiRedirect) -> Redirect {
     let full = spec
         .uri
         .as_ref()
         .map(|path| RedirectPath::Full(path.value.clone()));
     let prefix = (spec.prefix_rewrite.as_ref()).map(|path| RedirectPath::Prefix(path.value.clone()));
+    let authority = spec.authority.as_ref().map(|authority| split(&authority.value));
+    let (host, written_port) = authority.map_or((None, None), |(host, port)| (Some(host), port));
     Redirect {
         status: spec.redirect_code.value,
         scheme: spec.scheme.as_ref().map(|scheme| scheme.value.clone()),
-        host: spec.authority.as_ref().map(|host| host.value.clone()),
-        port: spec.port.as_ref().map(|port| port.value),
+        host,
+        port: spec.port.as_ref().map(|port| port.value).or(written_port),
         path: full.or(prefix),
     }
 }

@@ -72,13 +72,13 @@ impl Alternative {
         };
         let mut route = (*self.made).clone();
         if let Action::Redirect(redirect) = &mut route.action {
-            redirect.port = match derive {
-                RedirectPort::FromRequestPort => Some(port),
-                // The new scheme brings its own port.
-                RedirectPort::FromProtocolDefault if redirect.scheme.is_some() => None,
-                RedirectPort::FromProtocolDefault if scheme == "https" => Some(443),
-                RedirectPort::FromProtocolDefault => Some(80),
-            };
+            match derive {
+                RedirectPort::FromRequestPort => redirect.port = Some(port),
+                // A scheme brings its own port, and the listener knows which it is.
+                RedirectPort::FromProtocolDefault => {
+                    redirect.scheme.get_or_insert_with(|| scheme.into());
+                }
+            }
         }
         Arc::new(route)
     }
