@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use seaway_model::{AcmeMethod, IssuerKind, Listener, Material, Model, Origin, Secret, SecretName};
 
 use crate::acme::Manager;
-use crate::files::Source;
+use crate::files::{Files, Source};
 use crate::{CertStore, Issued, Issuer};
 
 /// A secret that could not be had, and why. Everything else serves; handshakes for its hosts are refused.
@@ -40,8 +40,24 @@ impl fmt::Display for Problem {
     }
 }
 
-/// The model with every awaited secret that can be had, and with what files hold that the model names. What does not change is shared with `model`. Calling it again
-/// gives the same until [`CertStore::renew_at`], until [`CertStore::files_changed`], or until `acme` tells of a change.
+/// What is wrong with the certificate files that a model names, without anything being served or kept: for `check`.
+#[must_use]
+pub fn file_problems(model: &Model) -> Vec<Problem> {
+    let files = Files::default();
+    let trouble = |secret: &Arc<Secret>| {
+        let message = files.read(&Source::of(&secret.material)?).trouble?;
+        Some(Problem {
+            secret: secret.name.clone(),
+            origin: secret.origin.clone(),
+            kind: ProblemKind::File,
+            message,
+        })
+    };
+    model.secrets.values().filter_map(trouble).collect()
+}
+
+/// The model with every awaited secret that can be had, and with what files hold that the model names. What does not
+/// change is shared with `model`. Calling it again gives the same until [`CertStore::renew_at`], until [`CertStore::files_changed`], or until `acme` tells of a change.
 ///
 /// A certificate that `acme` is still making stays awaited and is no problem: [`Manager::status`] says how far it is. What
 /// is wanted from it must have been told before: [`Manager::want`] with [`crate::acme::wanted`] of the same model. HTTPS is

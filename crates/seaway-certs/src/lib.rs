@@ -18,7 +18,7 @@ mod store;
 mod test_ca;
 
 pub use error::CertError;
-pub use fulfil::{Problem, ProblemKind, fulfil};
+pub use fulfil::{Problem, ProblemKind, file_problems, fulfil};
 pub use inventory::Inventory;
 pub use store::{CertStore, Issued, Issuer};
 pub use test_ca::TestCa;

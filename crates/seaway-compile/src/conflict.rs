@@ -138,7 +138,11 @@ fn report_pair(first: &Claim, other: &Claim, findings: &mut Findings) {
         Code::SharedHost,
         other.origin.clone(),
         message,
-        "their rules are merged and sorted together; if that is not meant, give each a host of its own",
+        if other.origin.kind == first.origin.kind && *first.origin.kind == *"VirtualService" {
+            "their rules are merged, the older object's first; if that is not meant, give each a host of its own"
+        } else {
+            "their rules are merged and sorted together; if that is not meant, give each a host of its own"
+        },
     );
 }
 

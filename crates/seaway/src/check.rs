@@ -4,13 +4,15 @@ use std::io::{self, Write as _};
 
 use crate::Exit;
 use crate::cli::{Output, PathArgs};
-use crate::run::objects;
+use crate::run::{not_issued, objects};
 use crate::{load, render};
 
 /// Runs the command.
 pub fn check(args: &PathArgs, output: Output) -> anyhow::Result<Exit> {
     let resources = load::read(&args.paths);
-    let (_, report) = load::compile(&resources, &args.compile);
+    let (model, mut report) = load::compile(&resources, &args.compile);
+    // The compiler opens no files, and a certificate that is not there is a mistake all the same.
+    not_issued(&mut report, seaway_certs::file_problems(&model));
     let out = io::stdout().lock();
     match output {
         Output::Json => render::json(&mut io::BufWriter::new(out), &report.diagnostics)?,

@@ -30,7 +30,7 @@ use crate::{Exit, render};
 use control_plane::ControlPlane;
 use events::Events;
 pub use events::{Event, signals};
-pub use gateway::{Gateway, Outcome};
+pub use gateway::{Gateway, Outcome, not_issued};
 pub use upgrade::{Inherited, hand_over};
 
 /// Runs the command.

@@ -279,7 +279,7 @@ impl Gateway {
 }
 
 /// Adds the certificates that could not be had.
-fn not_issued(report: &mut Report, problems: Vec<seaway_certs::Problem>) {
+pub fn not_issued(report: &mut Report, problems: Vec<seaway_certs::Problem>) {
     let diagnostic = |problem: seaway_certs::Problem| {
         let (code, help) = match problem.kind {
             ProblemKind::NotIssued => (

@@ -30,6 +30,34 @@ fn manifests_without_a_mistake_are_fine() {
 }
 
 #[test]
+fn certificate_files_that_are_not_there_are_found_before_traffic_does() {
+    let gateway = "\
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: edge, namespace: test}
+spec:
+  servers:
+    - port: {number: 443, name: https, protocol: HTTPS}
+      hosts: [shop.example.com]
+      tls: {mode: SIMPLE, serverCertificate: not-there.crt, privateKey: not-there.key}
+";
+    let folder = Folder::with(&[("edge.yaml", gateway)]);
+    let done = seaway_in(folder.path(), &["check", "edge.yaml", "--output", "json"]);
+    let found = done.json_lines();
+    let found = found
+        .iter()
+        .find(|finding| finding["code"] == "SW0313")
+        .expect("it is said");
+    assert_eq!(found["file"], "edge.yaml");
+    assert!(
+        found["message"]
+            .as_str()
+            .is_some_and(|text| text.contains("not-there.crt")),
+        "{found}"
+    );
+}
+
+#[test]
 fn text_says_severity_code_place_and_what_to_do() {
     let folder = Folder::with(&[("bad.yaml", BAD)]);
     let done = seaway_in(folder.path(), &["check", "bad.yaml"]);

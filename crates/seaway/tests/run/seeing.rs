@@ -157,7 +157,10 @@ async fn the_access_log_as_text_names_route_and_flags() {
     gateway.answers(HOST, "one").await;
     gateway.get("unknown.example.com", "/nothing").await;
     let served = gateway.process.out_line("\"GET / HTTP/1.1\" 200 -").await;
-    assert!(served.ends_with(" HttpRoute/test/shop-example-com/0 \"-\""), "{served}");
+    assert!(
+        served.ends_with(" HttpRoute/test/shop-example-com/0 \"-\""),
+        "{served}"
+    );
     let unknown = gateway.process.out_line("\"GET /nothing HTTP/1.1\" 404 NR").await;
     assert!(unknown.contains("no_route"), "{unknown}");
 }
