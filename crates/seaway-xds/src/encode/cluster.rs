@@ -21,6 +21,7 @@ use envoy_types::pb::envoy::extensions::upstreams::http::v3::HttpProtocolOptions
 use envoy_types::pb::envoy::extensions::upstreams::http::v3::http_protocol_options::{
     ExplicitHttpConfig, UpstreamProtocolOptions, explicit_http_config::ProtocolConfig,
 };
+use seaway_model::SecretName;
 use seaway_model::{
     Balancing, Cluster, EndpointSource, Fraction, Millis, ProxyProtocolVersion, Trust, UpstreamProtocol,
     Warmup,
@@ -87,14 +88,7 @@ impl Encoder<'_> {
         if let Some(subset) = &cluster.subset {
             notes.set("subset", subset);
         }
-        let used = cluster.tls.iter().flat_map(|tls| {
-            let authorities = match &tls.trust {
-                Trust::Secret(name) => Some(name),
-                Trust::System | Trust::Anybody => None,
-            };
-            tls.client_certificate.iter().chain(authorities)
-        });
-        let origins = self.origins(used);
+        let origins = self.origins(secrets_of(cluster));
         if !origins.is_empty() {
             notes.set("secrets", origins);
         }
@@ -329,5 +323,16 @@ fn keepalive(cluster: &Cluster) -> Option<UpstreamConnectionOptions> {
             keepalive_interval: seconds(said.interval),
         }),
         ..UpstreamConnectionOptions::default()
+    })
+}
+
+/// The secrets that TLS to a cluster needs.
+pub(super) fn secrets_of(cluster: &Cluster) -> impl Iterator<Item = &SecretName> {
+    cluster.tls.iter().flat_map(|tls| {
+        let trust = match &tls.trust {
+            Trust::Secret(name) => Some(name),
+            Trust::System | Trust::Anybody => None,
+        };
+        trust.into_iter().chain(&tls.client_certificate)
     })
 }

@@ -18,7 +18,7 @@ use seaway_model::{
     HostMatch, Listener, ListenerTls, Origin, Protocol, SecretName, ServerCertificate, ServerNameRoute, TlsMode,
 };
 
-use super::{Delivery, Encoder, hcm, hosts, l4, tls};
+use super::{Delivery, Encoder, cluster, hcm, hosts, l4, tls};
 use crate::notes::Notes;
 use crate::words::{any, number, yes_or_no};
 
@@ -111,25 +111,37 @@ impl Encoder<'_> {
         if self.options.address.is_some() {
             notes.set("address", listener.address);
         }
-        let used = listener
-            .tls
-            .iter()
-            .flat_map(|tls| &tls.certificates)
-            .flat_map(|certificate| {
-                let client = certificate
-                    .parameters
-                    .client
-                    .as_ref()
-                    .map(|client| &client.authorities);
-                std::iter::once(&certificate.secret)
-                    .chain(&certificate.alternative)
-                    .chain(client)
-            });
-        let origins = self.origins(used);
+        // One that nobody uses, because another one has its host, is noted at the first listener.
+        let is_first = self
+            .model
+            .listeners
+            .first()
+            .is_some_and(|first| first.name == listener.name);
+        let unused = is_first.then(|| self.unused_secrets());
+        let origins = self.origins(secrets_of(listener).chain(unused.iter().flatten().copied()));
         if !origins.is_empty() {
             notes.set("secrets", origins);
         }
         notes
+    }
+
+    fn unused_secrets(&self) -> Vec<&SecretName> {
+        let of_listeners = self
+            .model
+            .listeners
+            .iter()
+            .flat_map(|listener| secrets_of(listener));
+        let of_clusters = self
+            .model
+            .clusters
+            .values()
+            .flat_map(|cluster| cluster::secrets_of(cluster));
+        let used: BTreeSet<&SecretName> = of_listeners.chain(of_clusters).collect();
+        self.model
+            .secrets
+            .keys()
+            .filter(|name| !used.contains(name))
+            .collect()
     }
 
     /// Where secrets were written.
@@ -342,4 +354,14 @@ fn body_length(route: &envoy_types::pb::envoy::config::route::v3::Route) -> usiz
         },
         _ => 0,
     }
+}
+
+fn secrets_of(listener: &Listener) -> impl Iterator<Item = &SecretName> {
+    let certificates = listener.tls.iter().flat_map(|tls| &tls.certificates);
+    certificates.flat_map(|certificate| {
+        let client = certificate.parameters.client.as_ref();
+        std::iter::once(&certificate.secret)
+            .chain(&certificate.alternative)
+            .chain(client.map(|client| &client.authorities))
+    })
 }

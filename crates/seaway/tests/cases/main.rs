@@ -12,7 +12,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use seaway_api::Resources;
 use seaway_compile::{Options, compile};
-use seaway_model::{Code, Locality, Model, Report};
+use seaway_model::{Code, KeyPair, Locality, Material, Model, PrivateKey, Report};
 use seaway_route::{ExplainRequest, RouteTable, explain};
 use seaway_testkit::cases::{Bless, Case, CaseOptions, Probe, check_goldens, list};
 use serde_json::Value;
@@ -133,6 +133,52 @@ async fn every_probe_is_served_as_it_is_explained() {
         }
     }
     assert_none(&wrong);
+}
+
+/// Our data plane behind the wire (`seaway proxy`) serves what it decodes, so where that is the model, it answers as the
+/// proxy inside does.
+#[test]
+fn the_model_of_every_case_comes_back_over_the_wire() {
+    let mut wrong = Vec::new();
+    for case in cases() {
+        let mut model = compiled(&case).0;
+        for secret in model.secrets.values_mut() {
+            let had = had(&secret.material);
+            Arc::make_mut(secret).material = had;
+        }
+        let encoded = seaway_xds::encode(&model, &seaway_xds::Options::default());
+        let decoded = seaway_xds::decode(&encoded.resources);
+        if decoded.model != model || !decoded.rejected.is_empty() {
+            wrong.push(format!("{}: {}", case.id, difference(&model, &decoded.model)));
+            wrong.extend(
+                decoded
+                    .rejected
+                    .iter()
+                    .map(|rejected| format!("{}: {rejected:?}", case.id)),
+            );
+        }
+    }
+    assert_none(&wrong);
+}
+
+/// What is told to a data plane: by then whoever runs the model has got it.
+fn had(material: &Material) -> Material {
+    match material {
+        Material::KeyPair(_) | Material::Authorities(_) => material.clone(),
+        Material::AuthoritiesFile(_) => Material::Authorities("authorities".into()),
+        Material::KeyPairFiles { .. } | Material::Awaited { .. } => Material::KeyPair(KeyPair {
+            certificate_chain: "chain".into(),
+            private_key: PrivateKey::new("key"),
+        }),
+    }
+}
+
+/// The first lines that are not the same.
+fn difference(one: &Model, other: &Model) -> String {
+    let text = |model: &Model| serde_json::to_string_pretty(model).expect("JSON");
+    let (one, other) = (text(one), text(other));
+    let differing = one.lines().zip(other.lines()).find(|(a, b)| a != b);
+    format!("{differing:?}")
 }
 
 /// What Envoy does otherwise, each with its heading in `docs/parity.md`: this case, this probe, and what is told of it.
