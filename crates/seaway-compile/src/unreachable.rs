@@ -224,8 +224,13 @@ impl<'a> Seen<'a> {
     /// The paths that an earlier route must have to take everything that has this one.
     fn wider(&self, path: &PathMatch) -> Vec<PathMatch> {
         let mut wider = vec![path_key(path)];
+        let begins_with = match path {
+            PathMatch::Regex(pattern) => Some(Arc::from(pattern.literal_prefix())),
+            _ => None,
+        };
         let text = match path {
-            PathMatch::Any | PathMatch::Regex(_) => None,
+            PathMatch::Any => None,
+            PathMatch::Regex(_) => begins_with.as_ref(),
             PathMatch::Exact(text)
             | PathMatch::Elements(text)
             | PathMatch::Prefix(text)

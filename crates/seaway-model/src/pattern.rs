@@ -75,6 +75,17 @@ impl Pattern {
         example::of(&self.0)
     }
 
+    /// The text that everything it matches begins with, as far as that is easily known.
+    #[must_use]
+    pub fn literal_prefix(&self) -> String {
+        let Ok(hir) = regex_syntax::Parser::new().parse(&self.0) else {
+            return String::new();
+        };
+        let literals = regex_syntax::hir::literal::Extractor::new().extract(&hir);
+        let prefix = literals.longest_common_prefix().unwrap_or_default();
+        String::from_utf8(prefix.to_vec()).unwrap_or_default()
+    }
+
     /// Whether it matches a whole text. Slow, for deciding while configuration is compiled; `seaway-route` matches
     /// requests.
     #[must_use]

@@ -27,7 +27,12 @@ pub(super) fn example(conditions: &Conditions, site: &Site, host: &HostMatch) ->
         | PathMatch::Prefix(path)
         | PathMatch::ExactIgnoringCase(path)
         | PathMatch::PrefixIgnoringCase(path) => path.to_string(),
-        PathMatch::Regex(pattern) => pattern.example().filter(|path| path.starts_with('/'))?,
+        PathMatch::Regex(pattern) => {
+            // What an expression like `.*` takes need not look like a path.
+            let shortest = pattern.example().filter(|path| path.starts_with('/'));
+            let mut paths = shortest.into_iter().chain(["/".to_owned(), "/x".to_owned()]);
+            paths.find(|path| pattern.is_match(path))?
+        }
     };
     let mut query = Vec::new();
     for part in &conditions.query {
