@@ -11,6 +11,7 @@ mod context;
 mod duration;
 mod object;
 mod shapes;
+mod status;
 mod suggest;
 pub(crate) mod syntax;
 
@@ -21,6 +22,7 @@ pub(crate) use shapes::{
     At, Int, Invalid, LabelMap, List, OneOf, Parsed, Quoted, Shape, SoundOnes, Str, TEXT, TRUE_FALSE,
     TextMap, Uint, Via, at, obj,
 };
+pub(crate) use status::RedirectStatus;
 pub(crate) use suggest::nearest;
 
 /// Which group an object is in, where that changes what its fields mean.

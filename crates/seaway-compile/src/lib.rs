@@ -9,6 +9,7 @@ mod credential;
 mod draft;
 mod findings;
 mod gateway;
+mod headers;
 mod http_route;
 mod https_cert;
 mod ingress;

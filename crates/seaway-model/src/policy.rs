@@ -167,6 +167,28 @@ pub enum RetryOn {
     Status(u16),
 }
 
+impl RetryOn {
+    /// The outcome that Envoy calls so; `None` for a word that is not one, also for a status.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        Some(match word {
+            "5xx" => Self::ServerError,
+            "gateway-error" => Self::GatewayError,
+            "reset" => Self::Reset,
+            "reset-before-request" => Self::ResetBeforeRequest,
+            "connect-failure" => Self::ConnectFailure,
+            "refused-stream" => Self::RefusedStream,
+            "retriable-4xx" => Self::Retriable4xx,
+            "cancelled" => Self::Cancelled,
+            "deadline-exceeded" => Self::DeadlineExceeded,
+            "internal" => Self::Internal,
+            "resource-exhausted" => Self::ResourceExhausted,
+            "unavailable" => Self::Unavailable,
+            _ => return None,
+        })
+    }
+}
+
 /// What a hashing balancer hashes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::matching::SCHEME;
 use super::{Scheme, Text};
-use crate::decode::{At, Cx, Invalid, Parsed, Shape, TEXT, Uint, at, object, syntax};
+use crate::decode::{At, Cx, Invalid, Parsed, RedirectStatus, TEXT, Uint, at, object, syntax};
 use crate::node::{Node, Value};
 use crate::{ProblemKind, Spanned};
 
@@ -68,31 +68,6 @@ fn needs_a_target(cx: &mut Cx, node: &Node<'_>) {
         let message = "a redirect that changes nothing would go round in circles";
         let help = "add host, path, scheme or port";
         cx.report(ProblemKind::MissingField, node.pos, message, help);
-    }
-}
-
-/// The statuses that redirect.
-struct RedirectStatus;
-
-impl Shape for RedirectStatus {
-    type Out = u16;
-    fn decode(&self, cx: &mut Cx, node: &Node<'_>) -> Option<u16> {
-        match &node.value {
-            Value::Int(status @ (301 | 302 | 303 | 307 | 308)) => u16::try_from(*status).ok(),
-            Value::Int(status) => {
-                let message = format!("{status} is not a status that redirects");
-                let help = "write 301, 302, 303, 307 or 308";
-                cx.report(ProblemKind::InvalidValue, node.pos, message, help);
-                None
-            }
-            _ => {
-                cx.wrong_type(node, "a whole number");
-                None
-            }
-        }
-    }
-    fn words(&self) -> String {
-        "`301`, `302`, `303`, `307` or `308`".to_owned()
     }
 }
 

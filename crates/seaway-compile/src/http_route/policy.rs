@@ -1,8 +1,8 @@
 //! What happens to a request on its way: faults, CORS, header changes, retries, timeouts.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::headers;
 use seaway_api::Spanned;
 use seaway_api::http_route::{Cors as ApiCors, HeaderChange, HttpRoute};
 use seaway_model::{
@@ -127,27 +127,7 @@ pub(super) fn response_headers(route: &HttpRoute) -> HeaderMutation {
 }
 
 fn mutation(change: &HeaderChange) -> HeaderMutation {
-    let mut remove: Vec<Arc<str>> = change
-        .remove
-        .iter()
-        .map(|name| name.to_ascii_lowercase().into())
-        .collect();
-    remove.sort();
-    remove.dedup();
-    HeaderMutation {
-        set: fields(&change.set),
-        add: fields(&change.add),
-        remove,
-    }
-}
-
-fn fields(map: &BTreeMap<Arc<str>, Spanned<Arc<str>>>) -> Vec<(Arc<str>, Arc<str>)> {
-    let mut fields: Vec<(Arc<str>, Arc<str>)> = map
-        .iter()
-        .map(|(name, value)| (name.to_ascii_lowercase().into(), value.value.clone()))
-        .collect();
-    fields.sort();
-    fields
+    headers::mutation(&change.set, &change.add, &change.remove)
 }
 
 /// Removing comes before setting, so a route that sets one of them itself still does.

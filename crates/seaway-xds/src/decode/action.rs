@@ -179,7 +179,11 @@ pub(crate) fn redirect(said: &RedirectAction) -> Result<Redirect, String> {
 /// Reads when to try again. What the model has no word for is not tried again.
 pub(crate) fn retry(said: Option<&XdsRetryPolicy>) -> Option<RetryPolicy> {
     let said = said?;
-    let words = said.retry_on.split(',').map(str::trim).filter_map(word);
+    let words = said
+        .retry_on
+        .split(',')
+        .map(str::trim)
+        .filter_map(RetryOn::of_word);
     let codes = said
         .retriable_status_codes
         .iter()
@@ -195,24 +199,6 @@ pub(crate) fn retry(said: Option<&XdsRetryPolicy>) -> Option<RetryPolicy> {
             .retry_back_off
             .as_ref()
             .and_then(|backoff| millis(backoff.base_interval.as_ref())),
-    })
-}
-
-fn word(word: &str) -> Option<RetryOn> {
-    Some(match word {
-        "5xx" => RetryOn::ServerError,
-        "gateway-error" => RetryOn::GatewayError,
-        "reset" => RetryOn::Reset,
-        "reset-before-request" => RetryOn::ResetBeforeRequest,
-        "connect-failure" => RetryOn::ConnectFailure,
-        "refused-stream" => RetryOn::RefusedStream,
-        "retriable-4xx" => RetryOn::Retriable4xx,
-        "cancelled" => RetryOn::Cancelled,
-        "deadline-exceeded" => RetryOn::DeadlineExceeded,
-        "internal" => RetryOn::Internal,
-        "resource-exhausted" => RetryOn::ResourceExhausted,
-        "unavailable" => RetryOn::Unavailable,
-        _ => return None,
     })
 }
 

@@ -9,7 +9,8 @@ use super::super::Text;
 use super::super::shapes::{COUNT, FILLED, LABEL, PORT_SELECTOR, REGEX, SERVICE_HOST};
 use super::Headers;
 use crate::decode::{
-    Cx, Int, Invalid, List, Nested, OneOf, Parsed, Shape, Str, TEXT, Uint, at, obj, object, syntax as text,
+    Cx, Int, Invalid, List, Nested, OneOf, Parsed, RedirectStatus, Shape, Str, TEXT, Uint, at, obj, object,
+    syntax as text,
 };
 use crate::node::{Node, Value};
 use crate::{ProblemKind, Spanned};
@@ -86,7 +87,7 @@ object! {
         /// Where the new port comes from.
         derive_port: Option<Spanned<RedirectPort>> = "derivePort", optional, at(DERIVE);
         /// The status of the answer.
-        redirect_code: Spanned<u16> = "redirectCode", default(Spanned::unwritten(301u16), "`301`"), at(RedirectCode);
+        redirect_code: Spanned<u16> = "redirectCode", default(Spanned::unwritten(301u16), "`301`"), at(RedirectStatus);
     }
     finish check_redirect;
 }
@@ -130,34 +131,6 @@ impl Shape for OneOfText {
     }
     fn refused(&self) -> Vec<String> {
         self.0.iter().map(|word| format!("{word}x")).collect()
-    }
-}
-
-/// The statuses that redirect.
-struct RedirectCode;
-
-impl Shape for RedirectCode {
-    type Out = u16;
-    fn decode(&self, cx: &mut Cx, node: &Node<'_>) -> Option<u16> {
-        match &node.value {
-            Value::Int(status @ (301 | 302 | 303 | 307 | 308)) => u16::try_from(*status).ok(),
-            Value::Int(status) => {
-                let message = format!("{status} is not a status that redirects");
-                let help = "write 301, 302, 303, 307 or 308";
-                cx.report(ProblemKind::InvalidValue, node.pos, message, help);
-                None
-            }
-            _ => {
-                cx.wrong_type(node, "a whole number");
-                None
-            }
-        }
-    }
-    fn words(&self) -> String {
-        "`301`, `302`, `303`, `307` or `308`".to_owned()
-    }
-    fn refused(&self) -> Vec<String> {
-        ["200", "300", "304", "309", "400"].map(str::to_owned).into()
     }
 }
 

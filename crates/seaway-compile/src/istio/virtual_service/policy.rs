@@ -1,6 +1,5 @@
 //! What happens to a request on its way: retries, faults, CORS, header changes.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use seaway_api::Spanned;
@@ -13,6 +12,7 @@ use seaway_model::{
 
 use super::matching;
 use crate::findings::Reporter;
+use crate::headers;
 
 /// What is tried again where a rule says nothing, and how often: nothing of the request has been worked on then.
 const DEFAULT_RETRY_ON: [RetryOn; 4] = [
@@ -98,21 +98,7 @@ fn retry_on(retries: &Retries, field: &str, reporter: &mut Reporter<'_>) -> Vec<
 
 /// Envoy's words, and statuses.
 fn outcome(word: &str) -> Option<RetryOn> {
-    Some(match word {
-        "5xx" => RetryOn::ServerError,
-        "gateway-error" => RetryOn::GatewayError,
-        "reset" => RetryOn::Reset,
-        "reset-before-request" => RetryOn::ResetBeforeRequest,
-        "connect-failure" => RetryOn::ConnectFailure,
-        "refused-stream" => RetryOn::RefusedStream,
-        "retriable-4xx" => RetryOn::Retriable4xx,
-        "cancelled" => RetryOn::Cancelled,
-        "deadline-exceeded" => RetryOn::DeadlineExceeded,
-        "internal" => RetryOn::Internal,
-        "resource-exhausted" => RetryOn::ResourceExhausted,
-        "unavailable" => RetryOn::Unavailable,
-        status => RetryOn::Status(status.parse().ok()?),
-    })
+    RetryOn::of_word(word).or_else(|| Some(RetryOn::Status(word.parse().ok()?)))
 }
 
 /// A fault for no request is none.
@@ -188,25 +174,5 @@ pub(super) fn cors(spec: &ApiCors, field: &str, reporter: &mut Reporter<'_>) -> 
 
 /// Changes in one direction.
 pub(super) fn mutation(operations: &HeaderOperations) -> HeaderMutation {
-    let mut remove: Vec<Arc<str>> = operations
-        .remove
-        .iter()
-        .map(|name| name.to_ascii_lowercase().into())
-        .collect();
-    remove.sort();
-    remove.dedup();
-    HeaderMutation {
-        set: fields(&operations.set),
-        add: fields(&operations.add),
-        remove,
-    }
-}
-
-fn fields(map: &BTreeMap<Arc<str>, Spanned<Arc<str>>>) -> Vec<(Arc<str>, Arc<str>)> {
-    let mut fields: Vec<(Arc<str>, Arc<str>)> = map
-        .iter()
-        .map(|(name, value)| (name.to_ascii_lowercase().into(), value.value.clone()))
-        .collect();
-    fields.sort();
-    fields
+    headers::mutation(&operations.set, &operations.add, &operations.remove)
 }
