@@ -45,6 +45,9 @@ pub enum BodyError {
     /// The connection it came from failed.
     #[error(transparent)]
     Connection(#[from] hyper::Error),
+    /// The socket that our own HTTP/1.1 reads it from failed, or what came is no body (`InvalidData`).
+    #[error(transparent)]
+    Socket(#[from] std::io::Error),
     /// We ended it.
     #[error(transparent)]
     Failure(#[from] Failure),

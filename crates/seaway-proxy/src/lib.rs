@@ -20,6 +20,7 @@ pub mod pipeline;
 pub mod proxy;
 mod small_writes;
 pub mod snapshot;
+pub mod switch;
 pub mod tls;
 pub mod upstream;
 pub mod worker;

@@ -37,7 +37,6 @@ mod upgrade;
 use std::sync::Arc;
 
 use http::{Request, Response, StatusCode, Version};
-use hyper::body::Incoming;
 use seaway_model::{Action, DirectResponse};
 use seaway_route::{Decision, PreflightAnswer, normalize};
 
@@ -64,7 +63,7 @@ pub use self::sink::install as install_sink;
 /// dropped. A request that was upgraded is recorded when its tunnel closes.
 ///
 /// Runs on a tokio runtime of the current thread; it spawns mirrors and tunnels there.
-pub async fn handle(connection: Arc<Connection>, mut request: Request<Incoming>) -> Response<Body> {
+pub async fn handle(connection: Arc<Connection>, mut request: Request<Body>) -> Response<Body> {
     // From here on the request exists for the log, whatever becomes of it. Its configuration is loaded here, once.
     let fields = Fields::of(request.headers());
     let mut exchange = Exchange::new(connection, &request, &fields);

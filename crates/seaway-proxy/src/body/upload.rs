@@ -7,16 +7,15 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
-use hyper::body::Incoming;
 use smallvec::SmallVec;
 
-use super::{BodyError, Gate, Tee, Transfer};
+use super::{Body, BodyError, Gate, Tee, Transfer};
 use crate::error::Failure;
 
 /// A request body, read once.
 #[derive(Debug)]
 pub(crate) struct Upload {
-    source: Incoming,
+    source: Body,
     transfer: Arc<Transfer>,
     tees: SmallVec<[Tee; 1]>,
     gate: Option<Gate>,
@@ -24,7 +23,7 @@ pub(crate) struct Upload {
 
 impl Upload {
     /// Wraps a body that has not ended.
-    pub(crate) fn new(source: Incoming, transfer: Arc<Transfer>) -> Self {
+    pub(crate) fn new(source: Body, transfer: Arc<Transfer>) -> Self {
         Self {
             source,
             transfer,
@@ -99,8 +98,13 @@ impl http_body::Body for Upload {
 
 /// Whether the client left in the middle, was too slow, or sent what is no body. hyper and the guard in front of it say
 /// the last as invalid input and invalid data.
-fn blame(error: &hyper::Error) -> Failure {
-    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+fn blame(error: &BodyError) -> Failure {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = match error {
+        BodyError::Failure(failure) => return *failure,
+        BodyError::Connection(error) => Some(error),
+        BodyError::Socket(error) => Some(error),
+        BodyError::Superseded | BodyError::CopyGivenUp => None,
+    };
     while let Some(here) = source {
         match here.downcast_ref::<io::Error>().map(io::Error::kind) {
             Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => {

@@ -175,7 +175,9 @@ impl<H: Handler> Http1<'_, H> {
         }
         let is_connect = request.method() == Method::CONNECT;
         let wire = Arc::clone(self.wire);
-        let answer = self.handler.handle(Arc::clone(self.connection), request);
+        let answer = self
+            .handler
+            .handle(Arc::clone(self.connection), request.map(Body::from));
         async move {
             let mut response = answer.await;
             let status = response.status();

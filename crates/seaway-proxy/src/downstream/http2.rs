@@ -121,7 +121,7 @@ fn answer<H: Handler>(
     request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response<Counted>, Infallible>> + Send + use<H> {
     let stream = Stream::open(streams);
-    let answer = handler.handle(Arc::clone(connection), request);
+    let answer = handler.handle(Arc::clone(connection), request.map(Body::from));
     async move {
         let response = answer.await;
         stream.answered();

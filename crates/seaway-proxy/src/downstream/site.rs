@@ -263,13 +263,12 @@ fn canonical(address: SocketAddr) -> SocketAddr {
 #[cfg(test)]
 mod tests {
     use http::{Request, Response};
-    use hyper::body::Incoming;
 
     use super::*;
     use crate::body::Body;
     use crate::options::Options;
 
-    async fn nothing(_: Arc<Connection>, _: Request<Incoming>) -> Response<Body> {
+    async fn nothing(_: Arc<Connection>, _: Request<Body>) -> Response<Body> {
         Response::new(Body::Empty)
     }
 

@@ -7,7 +7,6 @@ use http::header::HOST;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::Body as _;
-use hyper::body::Incoming;
 use seaway_model::{Balancing, Forward, Target, UpstreamProtocol};
 use seaway_route::effect::{self, HashInput};
 use seaway_route::{CompiledDestination, CompiledRoute, Matched, RequestHead};
@@ -62,7 +61,7 @@ pub(crate) fn prepare<'a>(
     exchange: &mut Exchange,
     stage: Stage<'a>,
     forward: &'a Forward,
-    request: Request<Incoming>,
+    request: Request<Body>,
     upgrade: Option<Upgrade>,
 ) -> Result<Ready<'a>, (Failure, Finish<'a>)> {
     let Stage {
@@ -207,7 +206,7 @@ fn outgoing(
     forward: &Forward,
     chosen: &Chosen<'_>,
     identity: &Identity<'_>,
-    request: Request<Incoming>,
+    request: Request<Body>,
     client: Client,
 ) -> Result<Outgoing, Failure> {
     let target = effect::upstream_target(
@@ -312,7 +311,7 @@ pub(crate) fn deliver(mut exchange: Box<Exchange>, sent: Sent, ready: Ready<'_>)
     let body = if exchange.method == Method::HEAD {
         Body::Empty
     } else {
-        Body::from(body)
+        body
     };
     let mut response = Response::new(body);
     *response.version_mut() = Version::HTTP_11;

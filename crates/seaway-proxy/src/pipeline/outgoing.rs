@@ -5,7 +5,6 @@ use std::sync::Arc;
 use http::header::EXPECT;
 use http::{HeaderMap, Method, Request, Uri, Version};
 use http_body::Body as _;
-use hyper::body::Incoming;
 
 use super::kept::Kept;
 use crate::body::{Body, CopyBody, Gate, Recording, Tee, Transfer, Upload};
@@ -44,7 +43,7 @@ impl Outgoing {
     }
 
     /// With the client's body. `transfer` counts it.
-    pub(crate) fn with_body(mut self, body: Incoming, transfer: Arc<Transfer>) -> Self {
+    pub(crate) fn with_body(mut self, body: Body, transfer: Arc<Transfer>) -> Self {
         self.body = Source::Stream(Some(Upload::new(body, transfer)));
         self
     }

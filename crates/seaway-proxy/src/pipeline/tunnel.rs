@@ -1,6 +1,6 @@
 //! A connection that has left HTTP: bytes in both directions until both sides are done.
 //!
-//! Runs in a task of its own, because hyper gives a connection back only after the response that upgrades it. The
+//! Runs in a task of its own, because a codec gives its connection away only after the response that upgrades it. The
 //! exchange goes along and keeps its downstream connection counted, so a drain waits for it; the route's time limit does
 //! not, since a tunnel has no end that one could be late for. The idle limit stays.
 
@@ -9,17 +9,16 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use hyper::upgrade::{OnUpgrade, Upgraded};
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
 use tokio::time::Instant;
 
 use super::exchange::Exchange;
 use crate::body::Transfer;
 use crate::error::Failure;
+use crate::switch::{Switched, Switching};
 
 /// Joins two connections once both are there, in the background. The exchange is recorded when it is over.
-pub(crate) fn join(mut exchange: Box<Exchange>, client: OnUpgrade, upstream: OnUpgrade) {
+pub(crate) fn join(mut exchange: Box<Exchange>, client: Switching, upstream: Switching) {
     tokio::spawn(async move {
         let now = Instant::now();
         let (up, down, any) = (counter(now), counter(now), counter(now));
@@ -49,18 +48,14 @@ fn counter(now: Instant) -> Arc<Transfer> {
 
 /// A connection whose incoming bytes are counted.
 struct Counted {
-    io: TokioIo<Upgraded>,
+    io: Switched,
     count: Arc<Transfer>,
     any: Arc<Transfer>,
 }
 
 impl Counted {
-    fn new(io: Upgraded, count: Arc<Transfer>, any: Arc<Transfer>) -> Self {
-        Self {
-            io: TokioIo::new(io),
-            count,
-            any,
-        }
+    fn new(io: Switched, count: Arc<Transfer>, any: Arc<Transfer>) -> Self {
+        Self { io, count, any }
     }
 }
 

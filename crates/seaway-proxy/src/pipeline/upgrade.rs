@@ -6,7 +6,6 @@
 
 use http::header::{CONNECTION, HeaderName, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use hyper::upgrade::OnUpgrade;
 
 use super::chance;
 use super::exchange::Exchange;
@@ -14,6 +13,7 @@ use super::fields::Found;
 use super::finish::Finish;
 use super::{hop, tunnel};
 use crate::body::Body;
+use crate::switch::{self, Switching};
 
 const SEC_WEBSOCKET_KEY: HeaderName = HeaderName::from_static("sec-websocket-key");
 const SEC_WEBSOCKET_ACCEPT: HeaderName = HeaderName::from_static("sec-websocket-accept");
@@ -21,7 +21,7 @@ const SEC_WEBSOCKET_ACCEPT: HeaderName = HeaderName::from_static("sec-websocket-
 /// A request to leave HTTP.
 #[derive(Debug)]
 pub(crate) struct Upgrade {
-    client: OnUpgrade,
+    client: Switching,
     extended_connect: bool,
 }
 
@@ -32,7 +32,7 @@ impl Upgrade {
     pub(crate) fn take<B>(request: &mut Request<B>, found: Found) -> Option<Self> {
         let protocol = request.extensions_mut().remove::<hyper::ext::Protocol>();
         if let Some(protocol) = protocol.filter(|_| request.method() == Method::CONNECT) {
-            let client = hyper::upgrade::on(&mut *request);
+            let client = switch::of(request.extensions_mut());
             *request.method_mut() = Method::GET;
             announce(protocol.as_str(), request.headers_mut());
             return Some(Self {
@@ -41,7 +41,7 @@ impl Upgrade {
             });
         }
         (found.has(Found::UPGRADE) && hop::wants_upgrade(request)).then(|| Self {
-            client: hyper::upgrade::on(request),
+            client: switch::of(request.extensions_mut()),
             extended_connect: false,
         })
     }
@@ -58,7 +58,7 @@ impl Upgrade {
         mut response: Response<B>,
         finish: &Finish<'_>,
     ) -> Response<Body> {
-        let upstream = hyper::upgrade::on(&mut response);
+        let upstream = switch::of(response.extensions_mut());
         let mut answer = Response::new(Body::Empty);
         *answer.headers_mut() = std::mem::take(response.headers_mut());
         if self.extended_connect {

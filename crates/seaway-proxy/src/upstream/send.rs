@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use http::uri::Authority;
 use http::{Request, Response, StatusCode, header};
-use hyper::body::Incoming;
 use seaway_model::{FailureReason, UpstreamProtocol};
 
 use super::cluster::ClusterState;
@@ -47,8 +46,8 @@ pub struct Client<'a> {
 /// An attempt that was answered.
 #[derive(Debug)]
 pub struct Sent {
-    /// The answer. After a 101, `hyper::upgrade::on` gives the tunnel.
-    pub response: Response<Incoming>,
+    /// The answer. After a 101, [`crate::switch::of`] gives the tunnel.
+    pub response: Response<Body>,
     /// Who answered.
     pub endpoint: SocketAddr,
     /// Keep it until the body, or the tunnel, has ended.
@@ -202,7 +201,7 @@ fn goes_on(cluster: &ClusterState, failure: Failure, tries: usize) -> bool {
 }
 
 /// Tells the outlier detection what the answer was. That of a gRPC request is in its trailers, unless it has none.
-fn answered(cluster: &Arc<ClusterState>, in_flight: &mut InFlight, response: &Response<Incoming>) {
+fn answered(cluster: &Arc<ClusterState>, in_flight: &mut InFlight, response: &Response<Body>) {
     if !cluster.judges_answers() {
         return;
     }
@@ -268,7 +267,7 @@ struct Failed {
     reused: bool,
 }
 
-type Exchanged = Result<(Response<Incoming>, bool), Failed>;
+type Exchanged = Result<(Response<Body>, bool), Failed>;
 
 async fn exchange_http1(
     attempt: &Attempt<'_>,
@@ -295,7 +294,8 @@ async fn exchange_http1(
         };
         trail.sends(attempt.cluster, in_flight.member());
         match connection.sender.try_send_request(request).await {
-            Ok(mut response) => {
+            Ok(response) => {
+                let mut response = response.map(Body::from);
                 shape::check_response(&mut response, upgrade)
                     .map_err(|failure| Failed { failure, reused })?;
                 in_flight.hold(Lease::Http1(connection));
@@ -344,7 +344,8 @@ async fn exchange_http2(
         };
         trail.sends(attempt.cluster, in_flight.member());
         match sender.try_send_request(request).await {
-            Ok(mut response) => {
+            Ok(response) => {
+                let mut response = response.map(Body::from);
                 shape::check_response(&mut response, false).map_err(|failure| Failed { failure, reused })?;
                 in_flight.hold(Lease::Http2(guard));
                 return Ok((response, reused));

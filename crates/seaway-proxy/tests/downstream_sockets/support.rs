@@ -8,8 +8,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
 use seaway_model::*;
 use seaway_proxy::body::Body;
 use seaway_proxy::context::Connection;
@@ -163,7 +161,7 @@ pub fn listener(name: &str, port: u16) -> Listener {
 /// `/ignore` answers without reading the body, `/fail` answers 502, `/upgrade` switches to an echo.
 async fn handle(
     connection: Arc<Connection>,
-    mut request: Request<Incoming>,
+    mut request: Request<Body>,
     tell: mpsc::Sender<String>,
     release: Arc<Semaphore>,
 ) -> Response<Body> {
@@ -200,11 +198,11 @@ fn text(text: &str) -> Response<Body> {
 }
 
 /// 101 on HTTP/1.1, 200 to an extended CONNECT on HTTP/2.
-fn upgrade(connection: Arc<Connection>, request: &mut Request<Incoming>) -> Response<Body> {
+fn upgrade(connection: Arc<Connection>, request: &mut Request<Body>) -> Response<Body> {
     let is_connect = request.method() == http::Method::CONNECT;
-    let upgraded = hyper::upgrade::on(request);
+    let upgraded = seaway_proxy::switch::of(request.extensions_mut());
     tokio::spawn(async move {
-        let mut io = TokioIo::new(upgraded.await.unwrap());
+        let mut io = upgraded.await.unwrap();
         let (mut read, mut write) = tokio::io::split(&mut io);
         tokio::io::copy(&mut read, &mut write).await.ok();
         drop(connection);

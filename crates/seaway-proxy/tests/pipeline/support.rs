@@ -189,8 +189,9 @@ async fn listen(shared: Arc<Shared>, http2: bool, tls: Option<TlsConnection>) ->
                 tls: tls.clone(),
                 made: Made::default(),
             });
-            let service = service_fn(move |request| {
+            let service = service_fn(move |request: Request<Incoming>| {
                 let connection = Arc::clone(&connection);
+                let request = request.map(seaway_proxy::body::Body::from);
                 async move { Ok::<_, Infallible>(pipeline::handle(connection, request).await) }
             });
             let io = TokioIo::new(stream);

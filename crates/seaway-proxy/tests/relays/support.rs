@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use hyper::body::Incoming;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use seaway_model::*;
@@ -164,7 +163,7 @@ impl Gate {
 }
 
 /// `listener peer server-name subject`, with a dash for what is not known.
-async fn introduce(connection: Arc<Connection>, _: Request<Incoming>) -> Response<Body> {
+async fn introduce(connection: Arc<Connection>, _: Request<Body>) -> Response<Body> {
     let tls = connection.tls.as_ref();
     let name = tls.and_then(|tls| tls.server_name.as_deref());
     let client = tls.and_then(|tls| tls.client.as_deref());

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
-use hyper_util::rt::TokioIo;
 use seaway_model::{Millis, UpstreamProtocol};
 use seaway_proxy::body::Body;
 use seaway_proxy::error::Failure;
@@ -290,8 +289,9 @@ async fn an_upgrade_becomes_a_tunnel() {
         .insert("connection", "upgrade".parse().unwrap());
     request.headers_mut().insert("upgrade", "echo".parse().unwrap());
     let mut sent = once(&cluster, request).await.unwrap();
-    let upgraded = hyper::upgrade::on(&mut sent.response).await.unwrap();
-    let mut tunnel = TokioIo::new(upgraded);
+    let mut tunnel = seaway_proxy::switch::of(sent.response.extensions_mut())
+        .await
+        .unwrap();
     tunnel.write_all(b"hello").await.unwrap();
     let mut back = [0; 5];
     tunnel.read_exact(&mut back).await.unwrap();

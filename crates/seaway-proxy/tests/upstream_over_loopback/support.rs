@@ -101,7 +101,7 @@ pub async fn fetch(cluster: &Arc<ClusterState>) -> (String, bool) {
     (text(body).await, reused)
 }
 
-pub async fn text(body: Incoming) -> String {
+pub async fn text(body: Body) -> String {
     let bytes = tokio::time::timeout(SOON, body.collect())
         .await
         .unwrap()
