@@ -13,6 +13,7 @@ mod bench;
 mod ci;
 mod docs;
 mod fuzzing;
+mod instructions;
 mod layers;
 mod metadata;
 mod parts;
@@ -51,6 +52,8 @@ enum Task {
     Bench(bench::Options),
     /// Throws changed manifests and changed requests at the code, on stable Rust.
     Fuzz(fuzzing::Options),
+    /// Counts the instructions of the hot paths, and fails when one takes many more than is stored.
+    Instructions(instructions::Options),
     /// Brings the programs of others that tests run against into `.cache/`.
     Parts(parts::Options),
     /// Has a TLS scanner look at a gateway with nothing configured; takes about a minute.
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Task::Supply => supply::run(),
         Task::Bench(options) => bench::run(&options),
         Task::Fuzz(options) => fuzzing::run(&options),
+        Task::Instructions(options) => instructions::run(&options),
         Task::Parts(options) => parts::run(&options),
         Task::TlsScan(options) => tls_scan::run(&options),
         Task::Docs { check: true } => docs::check(),

@@ -105,6 +105,16 @@ const PARTS: &[Part] = &[
         }],
     },
     Part {
+        name: "valgrind",
+        purpose: "counts instructions, for `cargo xtask instructions`",
+        source: Source::Debian("valgrind"),
+        programs: &[Program {
+            path: "usr/bin/valgrind.bin",
+            argument: "--version",
+            says: "valgrind-3",
+        }],
+    },
+    Part {
         name: "testssl",
         purpose: "a TLS scanner, for `cargo xtask tls-scan`",
         source: Source::Debian("testssl.sh"),
@@ -135,6 +145,28 @@ pub fn install(names: &[&str]) -> Result<()> {
         provide(part, &project::path(".cache/parts"))?;
     }
     Ok(())
+}
+
+/// A command that runs a program of a part: ours, or else the one in `PATH`.
+pub fn command(part: &str, program: &str) -> Command {
+    let ours = project::path(".cache/parts")
+        .join(part)
+        .join("usr/bin")
+        .join(program);
+    unpacked(&if ours.exists() { ours } else { program.into() })
+}
+
+/// A command that finds what was unpacked with its program. Valgrind looks for its tools where Debian installs them.
+fn unpacked(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    let home = program.ancestors().find(|folder| folder.ends_with("usr"));
+    if let Some(tools) = home
+        .map(|usr| usr.join("libexec/valgrind"))
+        .filter(|tools| tools.exists())
+    {
+        command.env("VALGRIND_LIB", tools);
+    }
+    command
 }
 
 /// Finds a part or brings it.
@@ -202,7 +234,7 @@ fn settle(part: &Part, unpacked: &Path, home: &Path) -> Result<()> {
 fn runs(part: &Part, place: impl Fn(&Program) -> PathBuf) -> Result<()> {
     for program in part.programs {
         let path = place(program);
-        let output = Command::new(&path)
+        let output = unpacked(&path)
             .arg(program.argument)
             .output()
             .with_context(|| format!("{} could not be started", path.display()))?;
@@ -276,7 +308,7 @@ mod tests {
         let error = install(&["pebbles"]).expect_err("no such part");
         assert_eq!(
             error.to_string(),
-            "there is no part \"pebbles\"; there are: pebble, envoy, testssl"
+            "there is no part \"pebbles\"; there are: pebble, envoy, valgrind, testssl"
         );
     }
 }

@@ -1,0 +1,31 @@
+//! Taking an idle connection, and giving it back.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use seaway_model::{Endpoint, Model};
+use seaway_proxy::bench::Checkout;
+use seaway_proxy::upstream::Registry;
+use tokio::runtime::Builder;
+
+use super::{Walk, model, request};
+
+pub fn checkout() -> Walk {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let cluster = model::cluster(vec![Endpoint::new(request::upstream())]);
+    let name = cluster.name.clone();
+    let mut model = Model::default();
+    model.clusters.insert(name.clone(), Arc::new(cluster));
+    let clusters = Registry::new().apply(&model);
+    let checkout = runtime
+        .block_on(Checkout::new(clusters.get(&name).unwrap()))
+        .unwrap();
+    Box::new(move |times| {
+        let _inside = runtime.enter();
+        for _ in 0..times {
+            // One that idled for a while asks the runtime for events first.
+            let done = checkout.once().now_or_never();
+            assert!(done.unwrap_or_else(|| runtime.block_on(checkout.once())));
+        }
+    })
+}
