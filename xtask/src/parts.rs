@@ -148,11 +148,11 @@ fn provide(part: &Part, parts: &Path) -> Result<()> {
     if home.exists() {
         match runs(part, |program| home.join(program.path)) {
             Ok(()) => {
-                println!("{}: is in {}", part.name, shown(&home));
+                eprintln!("{}: is in {}", part.name, shown(&home));
                 return Ok(());
             }
             Err(error) => {
-                println!("{}: is broken and comes anew: {error:#}", part.name);
+                eprintln!("{}: is broken and comes anew: {error:#}", part.name);
                 std::fs::remove_dir_all(&home)
                     .with_context(|| format!("{} could not be removed", home.display()))?;
             }
@@ -161,10 +161,10 @@ fn provide(part: &Part, parts: &Path) -> Result<()> {
     // Without apt this is the only way.
     let is_in_path = runs(part, |program| base_name(program).into()).is_ok();
     if is_in_path && part.system == System::WillDo {
-        println!("{}: is in PATH", part.name);
+        eprintln!("{}: is in PATH", part.name);
         return Ok(());
     }
-    println!(
+    eprintln!(
         "{}: {}; unpacking {} into {}",
         part.name,
         part.purpose,
@@ -175,7 +175,7 @@ fn provide(part: &Part, parts: &Path) -> Result<()> {
     if let Err(error) = &fetched
         && is_in_path
     {
-        println!("{}: is in PATH, which must do: {error:#}", part.name);
+        eprintln!("{}: is in PATH, which must do: {error:#}", part.name);
         return Ok(());
     }
     fetched.with_context(|| {
@@ -186,7 +186,7 @@ fn provide(part: &Part, parts: &Path) -> Result<()> {
             programs.join(", ")
         )
     })?;
-    println!("{}: installed", part.name);
+    eprintln!("{}: installed", part.name);
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail, ensure};
 /// Unpacks `packages` into `goal`; `workshop` is a folder for what is only needed on the way.
 pub(super) fn unpack(packages: &[&str], workshop: &Path, goal: &Path) -> Result<()> {
     if let Err(first) = download(packages, workshop, &[]) {
-        println!(
+        eprintln!(
             "{}: the system's package lists do not have it; fetching lists of our own",
             packages.join(", ")
         );

@@ -20,7 +20,9 @@ impl Peer for Envoy {
 
     fn version(&self) -> Result<String> {
         let line = said(parts::command("envoy", "envoy").arg("--version"), "version:")?;
-        Ok(line.split('/').nth(1).unwrap_or_default().to_owned())
+        // `version: COMMIT/1.40.0/Clean/...`, after the program's own path.
+        let told = line.rsplit("version:").next().unwrap_or_default();
+        Ok(told.split('/').nth(1).unwrap_or_default().to_owned())
     }
 
     fn start(&self, site: &Site<'_>) -> Result<Running> {
