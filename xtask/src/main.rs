@@ -35,7 +35,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Everything that must hold before a change lands: format, layers, supply, documents, clippy, fuzz, tests.
+    /// Everything that must hold before a change lands: format, layers, supply, documents, clippy, fuzz, hot paths, tests.
     #[command(visible_alias = "ci")]
     Test(ci::Options),
     /// Checks the direction of dependency between the crates.
@@ -48,7 +48,7 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
-    /// Measures what the project promises: decisions, start, memory, changes, processor time against nginx.
+    /// Measures what the project promises: decisions, start, changes, and requests and memory beside other proxies.
     Bench(bench::Options),
     /// Throws changed manifests and changed requests at the code, on stable Rust.
     Fuzz(fuzzing::Options),

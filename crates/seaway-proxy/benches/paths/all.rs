@@ -46,8 +46,8 @@ pub const ALL: &[Path] = &[
     path("balance, localities", 1000, balance::localities),
     path("pool checkout", 1000, pool::checkout),
     path("record a request", 1000, record::metrics),
-    path("a request through the pipeline", 200, request::pipeline),
-    path("a request over loopback", 200, request::loopback),
+    path("a request through the pipeline", 2000, request::pipeline),
+    path("a request over loopback", 2000, request::loopback),
 ];
 
 use seaway_model::Balancing;
