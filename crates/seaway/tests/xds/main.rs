@@ -6,6 +6,7 @@ mod data_plane;
 mod rejected;
 #[path = "../support/mod.rs"]
 mod support;
+mod traffic;
 
 use std::net::SocketAddr;
 use std::path::Path;
