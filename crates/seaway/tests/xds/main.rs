@@ -1,5 +1,10 @@
 //! The control plane and its data planes: `seaway run --xds` with a real Envoy and with `seaway proxy`, all over sockets.
-#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "helpers of tests")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests"
+)]
 
 mod changes;
 mod data_plane;
