@@ -48,7 +48,7 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
-    /// Measures what the project promises: decisions, start, memory, changes, processor time against nginx.
+    /// Measures what the project promises: decisions, start, changes, and requests and memory beside other proxies.
     Bench(bench::Options),
     /// Serves mixed load for minutes while everything changes, and counts what fails.
     Soak(soak::Options),
