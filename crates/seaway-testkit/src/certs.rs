@@ -10,8 +10,10 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, date_time_ymd,
 };
-use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::client::PeerCertificate;
 
 /// A certificate authority that nobody trusts but a test.
 pub struct Ca {
@@ -84,6 +86,12 @@ impl Leaf {
         let chain = chain.collect::<Result<_, _>>().map_err(io::Error::other)?;
         let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).map_err(io::Error::other)?;
         Ok((chain, key))
+    }
+
+    /// Whether this is what a server presented.
+    #[must_use]
+    pub fn is(&self, presented: &PeerCertificate) -> bool {
+        PeerCertificate::from_pem_slice(self.certificate.as_bytes()).is_ok_and(|own| own == *presented)
     }
 
     /// A `kubernetes.io/tls` Secret with this key pair, as a YAML document.
