@@ -68,8 +68,7 @@ impl FlatOut {
         while let Some(ended) = self.tasks.join_next().await {
             ended.expect("no connection failed");
         }
-        let shed = std::mem::take(&mut lock(&self.seen).shed);
-        shed
+        std::mem::take(&mut lock(&self.seen).shed)
     }
 }
 
