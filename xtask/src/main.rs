@@ -18,6 +18,7 @@ mod layers;
 mod metadata;
 mod parts;
 mod project;
+mod soak;
 mod supply;
 mod tls_scan;
 
@@ -50,6 +51,8 @@ enum Task {
     },
     /// Measures what the project promises: decisions, start, changes, and requests and memory beside other proxies.
     Bench(bench::Options),
+    /// Serves mixed load for minutes while everything changes, and counts what fails.
+    Soak(soak::Options),
     /// Throws changed manifests and changed requests at the code, on stable Rust.
     Fuzz(fuzzing::Options),
     /// Counts the instructions of the hot paths, and fails when one takes many more than is stored.
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Task::Layers => layers::run(),
         Task::Supply => supply::run(),
         Task::Bench(options) => bench::run(&options),
+        Task::Soak(options) => soak::run(&options),
         Task::Fuzz(options) => fuzzing::run(&options),
         Task::Instructions(options) => instructions::run(&options),
         Task::Parts(options) => parts::run(&options),
