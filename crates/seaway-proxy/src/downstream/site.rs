@@ -11,14 +11,13 @@ use tokio::net::TcpStream;
 use super::clock::Timeouts;
 use super::closing::Closing;
 use super::connections::Permit;
-use super::guard::{Guard, HeadLimits};
-use super::guarded::Guarded;
+use super::guard::HeadLimits;
 use super::handler::Handler;
 use super::http1::Http1;
+use super::http2;
 use super::proxy_protocol::{self, Ends};
+use super::socket::Socket;
 use super::stats::Counters;
-use super::wire::Wire;
-use super::{http1, http2};
 use crate::context::{Connection, Made, Shared, TlsConnection};
 use crate::l4::{Relayed, tcp};
 use crate::tls::{self, Arrived, HandshakeError, Opened};
@@ -29,7 +28,6 @@ pub(crate) struct Site<H> {
     pub(crate) shared: Arc<Shared>,
     pub(crate) worker: usize,
     handler: H,
-    http1: hyper::server::conn::http1::Builder,
     http2: hyper::server::conn::http2::Builder<TokioExecutor>,
     timeouts: Timeouts,
 }
@@ -59,7 +57,6 @@ impl<H: Handler> Site<H> {
         Self {
             worker,
             handler,
-            http1: http1::builder(limits),
             http2: http2::builder(limits),
             timeouts: Timeouts::new(limits),
             shared,
@@ -217,22 +214,20 @@ impl<H: Handler> Site<H> {
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let limits = &self.shared.options.limits;
-        let head = HeadLimits {
-            bytes: limits.head_bytes,
-            fields: limits.head_fields,
-        };
-        let wire = Arc::new(Wire::default());
-        let guard = Guard::new(head, spoken == Spoken::Either);
-        let mut io = Guarded::new(io, guard, Arc::clone(&wire), self.timeouts, permit);
+        let mut socket = Socket::new(io, self.timeouts.stall, permit);
         if spoken != Spoken::Http2 {
             let http1 = Http1 {
-                builder: &self.http1,
                 handler: &self.handler,
                 connection,
-                wire: &wire,
+                timeouts: &self.timeouts,
+                limits: HeadLimits {
+                    bytes: limits.head_bytes,
+                    fields: limits.head_fields,
+                },
             };
-            match http1.serve(io, &mut closing).await {
-                Some(back) => io = back,
+            let may_be_http2 = spoken == Spoken::Either;
+            match http1.serve(socket, may_be_http2, &mut closing).await {
+                Some(back) => socket = back,
                 None => return,
             }
         }
@@ -241,7 +236,7 @@ impl<H: Handler> Site<H> {
             &self.http2,
             &self.handler,
             connection,
-            io,
+            socket,
             &mut closing,
         ))
         .await;
