@@ -40,7 +40,7 @@ use self::upload::Upload;
 use super::answer;
 use super::clock::Timeouts;
 use super::closing::{Closing, Seldom};
-use super::guard::{Framing, HeadLimits};
+use super::guard::{Framing, HeadLimits, Reason};
 use super::handler::Handler;
 use super::socket::Socket;
 use crate::body::Body;
@@ -69,6 +69,14 @@ struct Turn<W> {
     promise: Option<Promise>,
 }
 
+/// What came of waiting for a request.
+enum Begun<W> {
+    Turn(Turn<W>),
+    Refused(Reason),
+    Http2,
+    Over,
+}
+
 /// What is to be done after an answer.
 enum After {
     Next,
@@ -95,18 +103,16 @@ impl<H: Handler> Http1<'_, H> {
         let closing = Seldom::new(begun, look);
         let mut line = Line::new(socket, closing, self.timeouts, self.limits, may_be_http2);
         loop {
-            let after = match poll_fn(|cx| line.poll_next(cx)).await {
-                Next::Request(request, asked) => {
-                    let turn = self.begin(request, asked, &mut line);
-                    answer(turn, &mut line, self.connection).await
-                }
-                Next::Http2 => return Some(line.socket),
-                Next::Refused(reason) => {
+            let next = poll_fn(|cx| line.poll_next(cx)).await;
+            let turn = match self.begin(next, &mut line) {
+                Begun::Turn(turn) => turn,
+                Begun::Http2 => return Some(line.socket),
+                Begun::Refused(reason) => {
                     answer::record(self.connection, reason);
                     Box::pin(answer::refuse(&mut line.socket, reason)).await;
                     return None;
                 }
-                Next::Over => {
+                Begun::Over => {
                     // A farewell is heard only where it is said inside of TLS.
                     if self.connection.tls.is_some() {
                         Box::pin(answer::hang_up(&mut line.socket)).await;
@@ -114,6 +120,7 @@ impl<H: Handler> Http1<'_, H> {
                     return None;
                 }
             };
+            let after = answer(turn, &mut line, self.connection).await;
             match after {
                 After::Next => {}
                 After::Close => {
@@ -129,35 +136,40 @@ impl<H: Handler> Http1<'_, H> {
         }
     }
 
-    /// Calls the handler.
+    /// Calls the handler, if it is a request that came.
     fn begin<IO, F>(
         &self,
-        mut request: Request<Body>,
-        asked: Asked,
+        next: Next,
         line: &mut Line<'_, IO, F>,
-    ) -> Turn<impl Future<Output = Response<Body>> + Send + use<IO, F, H>>
+    ) -> Begun<impl Future<Output = Response<Body>> + Send + use<IO, F, H>>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
+        let (mut request, asked) = match next {
+            Next::Request(request, asked) => (request, asked),
+            Next::Refused(reason) => return Begun::Refused(reason),
+            Next::Http2 => return Begun::Http2,
+            Next::Over => return Begun::Over,
+        };
         let promise = asked
             .may_switch
             .then(|| switch::offer(request.extensions_mut()));
-        let upload = match whole_body(asked.body, &mut line.socket) {
-            Some(body) => {
-                *request.body_mut() = body;
-                None
+        let mut upload = None;
+        match whole_body(asked.body, &mut line.socket) {
+            Some(body) => *request.body_mut() = body,
+            None => {
+                if let Some(opened) = upload::open(asked.body, self.limits, asked.expects_continue) {
+                    upload = Some(opened.0);
+                    *request.body_mut() = opened.1;
+                }
             }
-            None => upload::open(asked.body, self.limits, asked.expects_continue).map(|(upload, body)| {
-                *request.body_mut() = body;
-                upload
-            }),
-        };
-        Turn {
+        }
+        Begun::Turn(Turn {
             work: Box::pin(self.handler.handle(Arc::clone(self.connection), request)),
             asked,
             upload,
             promise,
-        }
+        })
     }
 }
 
