@@ -1,26 +1,40 @@
 //! `cargo xtask bench`: the figures that the project promises, measured on this machine.
 //!
-//! The first step builds release binaries of the gateway and of this task and continues in the latter: a load generator
-//! built for debugging would measure itself. The gateway runs on core 0, load and upstream on core 1. Where a figure is
-//! compared with nginx, both run by turns in the same minute, since absolute figures drift and ratios hold.
+//! Rows are figures of ours alone: how fast it decides, starts, changes. Scenarios put it beside other proxies, which are
+//! installed into the project's own folder. The proxies run on core 0, load and upstream on core 1, by turns in the same
+//! minutes, since absolute figures drift and ratios hold.
+//!
+//! The first step builds the gateway and this task for speed and continues in the latter: a load generator built for
+//! debugging would measure itself.
 
-mod cpu;
+mod certificate;
+mod compare;
 mod explain;
+mod figure;
 mod gateway;
 mod load;
 mod manifests;
-mod nginx;
+mod peer;
+mod process;
+mod report;
+mod scenario;
+mod site;
 mod startup;
+mod upstream;
 mod xds;
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
-use serde::Serialize;
 
 use crate::project;
+use compare::{Settings, Stage};
+use figure::Figure;
+use report::Report;
+use scenario::SCENARIOS;
 
 /// What can be chosen.
 #[derive(Debug, clap::Args)]
@@ -28,15 +42,27 @@ pub struct Options {
     /// How the figures are written.
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
-    /// Only these, by the beginning of their names.
+    /// Only these rows and scenarios, by their names or the beginnings of names.
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     /// The same, as a flag.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
+    /// Compares with these alone: nginx, haproxy, envoy, traefik, caddy.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    peers: Vec<String>,
+    /// How often every proxy is measured in a scenario.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
+    /// How long each time: once with as much load as is answered, and once at the fixed rate.
+    #[arg(long, default_value_t = 2.0)]
+    seconds: f64,
     /// Measures this gateway instead of building one.
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
+    /// Puts the tables into docs/performance.md.
+    #[arg(long)]
+    write: bool,
     /// Runs as it is, without building this task for speed first.
     #[arg(long, hide = true)]
     built: bool,
@@ -48,36 +74,6 @@ enum Output {
     Json,
 }
 
-/// A figure.
-#[derive(Debug, Serialize)]
-pub struct Figure {
-    pub name: String,
-    pub value: f64,
-    pub unit: &'static str,
-    /// What was promised, in the same unit.
-    pub promise: Option<Promise>,
-    /// What else is worth knowing: the spread, the conditions.
-    pub note: String,
-}
-
-/// What a figure must keep.
-#[derive(Clone, Copy, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Promise {
-    AtLeast(f64),
-    AtMost(f64),
-}
-
-impl Figure {
-    fn is_kept(&self) -> bool {
-        match self.promise {
-            Some(Promise::AtLeast(least)) => self.value >= least,
-            Some(Promise::AtMost(most)) => self.value <= most,
-            None => true,
-        }
-    }
-}
-
 /// A group of figures: its name, and what measures it.
 type Row = (&'static str, fn(&gateway::Binary) -> Result<Vec<Figure>>);
 
@@ -87,75 +83,109 @@ const ROWS: &[Row] = &[
     ("start", startup::ready),
     ("memory", startup::memory),
     ("change", startup::change),
-    ("cpu", cpu::against_nginx),
     ("xds", xds::scale),
 ];
 
+/// Names of before, and what they mean now.
+const OTHER_NAMES: &[(&str, &str)] = &[("cpu", "h1")];
+
+impl Options {
+    /// What was named, by today's names.
+    fn asked(&self) -> Vec<&str> {
+        let names = self.names.iter().chain(&self.only).map(String::as_str);
+        let renamed = |name| OTHER_NAMES.iter().find(|(old, _)| *old == name);
+        names
+            .map(|name| renamed(name).map_or(name, |(_, new)| *new))
+            .collect()
+    }
+
+    fn rows(&self) -> Vec<&'static Row> {
+        let asked = self.asked();
+        let is_meant = |row: &&Row| asked.is_empty() || asked.iter().any(|name| row.0.starts_with(name));
+        ROWS.iter().filter(is_meant).collect()
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.rows().is_empty() && compare::chosen(&self.asked()).is_empty()
+    }
+}
+
 /// The task.
 pub fn run(options: &Options) -> Result<()> {
+    if options.is_nothing() {
+        let rows = ROWS.iter().map(|row| row.0);
+        let known: Vec<&str> = rows
+            .chain(SCENARIOS.iter().map(|scenario| scenario.name))
+            .collect();
+        bail!("nothing is called so; there are: {}", known.join(", "));
+    }
+    ensure!(options.seconds > 0.0, "--seconds must be above zero");
     if !options.built {
         return build_and_continue(options);
     }
-    let binary = gateway::Binary(
-        options
-            .binary
-            .clone()
-            .unwrap_or_else(|| project::path("target/release/seaway")),
-    );
-    let (mut figures, mut failures) = (Vec::new(), Vec::new());
-    for (name, measure) in ROWS {
-        let mut only = options.names.iter().chain(&options.only).peekable();
-        if only.peek().is_some() && !only.any(|only| name.starts_with(only.as_str())) {
-            continue;
-        }
+    let binary = options.binary.clone();
+    let binary = binary.unwrap_or_else(|| project::path("target/release/seaway"));
+    let (mut report, mut failures) = (Report::default(), Vec::new());
+    let mut keep = |name: &str, error: anyhow::Error| {
+        // What cannot be measured does not take the others with it.
+        failures.push(format!("{name} could not be measured: {error:#}"));
+    };
+    for (name, measure) in options.rows() {
         eprintln!("bench: {name}");
-        // A row that cannot be measured does not take the others with it.
-        match measure(&binary) {
-            Ok(some) => figures.extend(some),
-            Err(error) => failures.push(format!("{name} could not be measured: {error:#}")),
+        match measure(&gateway::Binary(binary.clone())) {
+            Ok(some) => report.figures.extend(some),
+            Err(error) => keep(name, error),
+        }
+    }
+    let scenarios = compare::chosen(&options.asked());
+    if !scenarios.is_empty() {
+        let peers = peer::chosen(&options.peers, binary)?;
+        let stage = Stage::new(Settings {
+            rounds: usize::from(options.rounds),
+            time: Duration::from_secs_f64(options.seconds),
+        })?;
+        for scenario in scenarios {
+            eprintln!("bench: {}", scenario.name);
+            match stage.measure(scenario, &peers) {
+                Ok(comparison) => report.comparisons.push(comparison),
+                Err(error) => keep(scenario.name, error),
+            }
         }
     }
     match options.output {
-        Output::Json => println!("{}", serde_json::to_string_pretty(&figures)?),
-        Output::Text => print_table(&figures),
+        Output::Json => println!("{}", report.json()?),
+        Output::Text => report.print(),
     }
-    let broken = figures.iter().filter(|figure| !figure.is_kept());
-    failures.extend(broken.map(|figure| format!("{} is {:.1} {}", figure.name, figure.value, figure.unit)));
+    if options.write {
+        report.write()?;
+    }
+    failures.extend(report.broken());
     if !failures.is_empty() {
         bail!("not as promised:\n  {}", failures.join("\n  "));
     }
     Ok(())
 }
 
-fn print_table(figures: &[Figure]) {
-    let width = figures.iter().map(|figure| figure.name.len()).max().unwrap_or(0);
-    for figure in figures {
-        let promise = match figure.promise {
-            Some(Promise::AtLeast(least)) => format!("promised at least {least}"),
-            Some(Promise::AtMost(most)) => format!("promised at most {most}"),
-            None => String::new(),
-        };
-        let kept = if figure.is_kept() { " " } else { "!" };
-        println!(
-            "{kept} {:width$}  {:>12.2} {:8} {promise:26} {}",
-            figure.name, figure.value, figure.unit, figure.note
-        );
-    }
-}
-
 fn build_and_continue(options: &Options) -> Result<()> {
+    // What decides in this process is measured as it is released. A load generator need not be, which saves minutes.
+    let is_quick = options.binary.is_some() && !options.rows().iter().any(|row| row.0 == "decision");
+    let (profile, folder) = if is_quick {
+        ("quick", "quick")
+    } else {
+        ("release", "release")
+    };
     let mut build = project::cargo();
-    build.args(["build", "--release", "--locked", "--package", "xtask"]);
+    build.args(["build", "--profile", profile, "--locked", "--package", "xtask"]);
     if options.binary.is_none() {
         build.args(["--package", "seaway"]);
     }
     if !build.status().context("cargo could not be started")?.success() {
-        bail!("the release build failed");
+        bail!("the {profile} build failed");
     }
     let mut command = Command::new("taskset");
     command
         .args(["--cpu-list", "1"])
-        .arg(project::path("target/release/xtask"));
+        .arg(project::path("target").join(folder).join("xtask"));
     command.args(std::env::args_os().skip(1)).arg("--built");
     let status = command
         .status()
@@ -164,43 +194,4 @@ fn build_and_continue(options: &Options) -> Result<()> {
         bail!("see above");
     }
     Ok(())
-}
-
-/// The middle one.
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-/// Smallest and largest, for a note.
-fn spread(values: &[f64]) -> String {
-    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    format!("{least:.1} to {most:.1} in {} runs", values.len())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_median_is_the_middle_one() {
-        assert!((median(vec![3.0, 1.0, 2.0]) - 2.0).abs() < f64::EPSILON);
-        assert!(median(Vec::new()).is_nan());
-    }
-
-    #[test]
-    fn a_figure_keeps_its_promise_or_not() {
-        let figure = |promise| Figure {
-            name: "x".into(),
-            value: 2.0,
-            unit: "ms",
-            promise,
-            note: String::new(),
-        };
-        assert!(figure(Some(Promise::AtMost(2.0))).is_kept());
-        assert!(!figure(Some(Promise::AtMost(1.0))).is_kept());
-        assert!(!figure(Some(Promise::AtLeast(3.0))).is_kept());
-        assert!(figure(None).is_kept());
-    }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::{docs, fuzzing, layers, parts, project, supply};
+use crate::{docs, fuzzing, layers, parts, project, soak, supply};
 use tally::Tally;
 
 /// What can be chosen.
@@ -75,6 +75,11 @@ const STEPS: &[Step] = &[
         work: |_| parts::install(&["pebble", "envoy"]),
     },
     Step {
+        name: "soak",
+        repeat: "cargo xtask soak --minutes 1 --profile dev",
+        work: |_| soak::run(&soak::Options::short()),
+    },
+    Step {
         name: "tests",
         repeat: "cargo test --workspace --locked",
         work: |tally| tally::watch(project::cargo().args(["test", "--workspace", "--locked"]), tally),
@@ -88,7 +93,7 @@ pub fn run(options: &Options) -> Result<()> {
     let mut times = Vec::new();
     for step in STEPS {
         // The parts are there for the tests alone.
-        if options.no_tests && matches!(step.name, "parts" | "tests") {
+        if options.no_tests && matches!(step.name, "parts" | "soak" | "tests") {
             println!("\n== {}: left out, as --no-tests says", step.name);
             continue;
         }

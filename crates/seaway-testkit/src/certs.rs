@@ -8,6 +8,9 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, date_time_ymd,
 };
+use rustls_pki_types::pem::PemObject as _;
+
+use crate::client::PeerCertificate;
 
 /// A certificate authority that nobody trusts but a test.
 pub struct Ca {
@@ -74,6 +77,12 @@ impl std::fmt::Debug for Ca {
 }
 
 impl Leaf {
+    /// Whether this is what a server presented.
+    #[must_use]
+    pub fn is(&self, presented: &PeerCertificate) -> bool {
+        PeerCertificate::from_pem_slice(self.certificate.as_bytes()).is_ok_and(|own| own == *presented)
+    }
+
     /// A `kubernetes.io/tls` Secret with this key pair, as a YAML document.
     #[must_use]
     pub fn secret(&self, namespace: &str, name: &str) -> String {

@@ -129,6 +129,14 @@ impl Backend {
         }
     }
 
+    /// Stops accepting, and returns when every request has its answer and every WebSocket has been closed by its client: as
+    /// a pod does that is given all the time it needs. It may be restarted.
+    pub async fn finish(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.finish().await;
+        }
+    }
+
     /// Closes every connection at once. It may be restarted.
     pub async fn kill(&mut self) {
         if let Some(server) = self.server.take() {

@@ -14,9 +14,9 @@ use seaway_api::Resources;
 use seaway_compile::compile;
 use seaway_route::{Decision, RequestHead, RouteTable};
 
+use super::figure::{Figure, Promise, median, spread};
 use super::gateway::Binary;
 use super::manifests::Manifests;
-use super::{Figure, Promise, median, spread};
 
 const REQUESTS: u32 = 400_000;
 const ROUTES: u32 = 1_000;

@@ -3,30 +3,24 @@
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
+use super::process::{Process, on_core_0};
+
 /// The gateway's program.
 pub struct Binary(pub PathBuf);
-
-/// A process that ends with its owner.
-pub struct Process(pub Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// `seaway run`.
 pub struct Gateway {
     pub process: Process,
     /// Its plain listener.
     pub address: SocketAddr,
+    /// All listeners by their names.
+    pub listeners: Vec<(String, SocketAddr)>,
     /// Where data planes ask, if anywhere.
     pub xds: Option<SocketAddr>,
     /// From the start of the process to `ready`.
@@ -37,9 +31,7 @@ pub struct Gateway {
 impl Binary {
     /// A command on core 0.
     pub fn command(&self) -> Command {
-        let mut command = Command::new("taskset");
-        command.args(["--cpu-list", "0"]).arg(&self.0);
-        command
+        on_core_0(&Command::new(&self.0))
     }
 
     /// Starts the gateway with one worker, and returns when it is ready.
@@ -60,7 +52,10 @@ impl Binary {
             "--map-port",
             "443:0",
         ]);
-        command.args(["--admin", "off", "--workers", "1", "--access-log", "off"]);
+        command.args(["--workers", "1", "--access-log", "off"]);
+        if !flags.contains(&"--admin") {
+            command.args(["--admin", "off"]);
+        }
         command.args(flags);
         let began = Instant::now();
         let child = command
@@ -71,7 +66,7 @@ impl Binary {
             .with_context(|| self.0.display().to_string())?;
         let mut process = Process(child);
         let errors = process.0.stderr.take().context("standard error is piped")?;
-        let (mut address, mut xds) = (None, None);
+        let (mut address, mut xds, mut listeners) = (None, None, Vec::new());
         let mut said = String::new();
         let mut lines = BufReader::new(errors).lines();
         for line in &mut lines {
@@ -83,6 +78,7 @@ impl Binary {
                 return Ok(Gateway {
                     process,
                     address: address.context("the gateway is ready without a listener")?,
+                    listeners,
                     xds,
                     until_ready,
                     _data: data,
@@ -91,44 +87,13 @@ impl Binary {
             // `http-80 on 127.0.0.1:44729 (configured 80)`
             let bound = line.split_whitespace().nth(2).and_then(|word| word.parse().ok());
             address = address.or(bound.filter(|_| line.starts_with("http-")));
+            if let (Some(name), Some(bound)) = (line.split_whitespace().next(), bound) {
+                listeners.push((name.to_owned(), bound));
+            }
             xds = xds.or(bound.filter(|_| line.starts_with("xds ")));
             said.push_str(&line);
             said.push('\n');
         }
         bail!("the gateway ended before it was ready: {said}")
-    }
-}
-
-impl Process {
-    /// The number of the process that does the work. taskset becomes its command, so it is the child's own.
-    pub fn id(&self) -> u32 {
-        self.0.id()
-    }
-
-    /// A field of `/proc/PID/status` that is in KiB, in MiB. `VmRSS` is all that is resident, `RssAnon` what of it is
-    /// not the program file.
-    pub fn memory(&self, field: &str) -> Result<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()))?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-        let kib = line.and_then(|line| line.split_whitespace().next());
-        let kib: f64 = kib.with_context(|| field.to_owned())?.parse()?;
-        Ok(kib / 1024.0)
-    }
-
-    /// User and system time of the process up to now, in microseconds: fields 14 and 15 of `/proc/PID/stat`, in ticks
-    /// of ten milliseconds.
-    pub fn cpu_micros(&self) -> Result<f64> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id()))?;
-        // The second field is the program's name in brackets, which may hold spaces.
-        let (_, fields) = stat.rsplit_once(')').context("stat")?;
-        let ticks: Vec<f64> = fields
-            .split_whitespace()
-            .skip(11)
-            .take(2)
-            .map(str::parse)
-            .collect::<std::result::Result<_, _>>()?;
-        Ok(ticks.iter().sum::<f64>() * 10_000.0)
     }
 }

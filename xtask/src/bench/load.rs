@@ -1,79 +1,149 @@
-//! Load and upstream for the comparison, both in this process, which runs on core 1.
+//! Load: lanes that ask one thing after the other, in two ways.
 //!
-//! Plain loops over plain sockets: whatever they cost does not count, since only the gateways' time does, but the less
-//! they cost the closer the gateways come to being busy.
+//! In `saturate` every lane asks again as soon as it was answered: that keeps a proxy busy, and shows what a request costs.
+//! In `paced` requests are due at fixed times, and the next free lane takes the next one: latency counts from when a request
+//! was due, and not from when a lane got round to it, so that a proxy that stalls is charged for all that had to wait
+//! meanwhile.
 
-use std::net::{Ipv4Addr, SocketAddr};
+mod bulk;
+mod connect;
+mod grpc;
+mod handshake;
+mod http1;
+mod http2;
+mod relay;
+mod websocket;
+
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use anyhow::{Context, Result};
+use futures_util::future::BoxFuture;
+use tokio::sync::Mutex;
 
-const ANSWER: &[u8] =
-    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nHello, world\n";
+pub use bulk::{download, upload};
+pub use connect::{Stream, any};
+pub use grpc::Unary;
+pub use handshake::Handshake;
+pub use http1::{Http1, Requests, get};
+pub use http2::Http2;
+pub use relay::Relay;
+pub use websocket::WebSocket;
 
-/// Answers every request with the same few bytes. Requests have no bodies and come one at a time.
-pub async fn upstream() -> Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let address = listener.local_addr()?;
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(serve(stream));
-        }
-    });
-    Ok(address)
+/// Asks one thing after the other: a connection, or a stream of one.
+pub trait Lane: Send {
+    /// Asks once, and sees that the answer is right.
+    fn ask(&mut self) -> BoxFuture<'_, Result<()>>;
 }
 
-async fn serve(mut stream: TcpStream) -> std::io::Result<()> {
-    stream.set_nodelay(true)?;
-    let mut buffer = Vec::with_capacity(4096);
-    while stream.read_buf(&mut buffer).await? > 0 {
-        if buffer.ends_with(b"\r\n\r\n") {
-            buffer.clear();
-            stream.write_all(ANSWER).await?;
-        }
-    }
-    Ok(())
-}
+/// Lanes that are connected and ready.
+pub type Lanes = Vec<Box<dyn Lane>>;
 
-/// Asks over so many connections for so long; gives the number of answers.
-pub async fn run(
-    address: SocketAddr,
-    host: &str,
-    path: &str,
-    connections: usize,
-    time: Duration,
-) -> Result<u64> {
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n");
+/// Has every lane ask for so long; gives the number of answers, and the lanes back.
+pub async fn saturate(lanes: Lanes, time: Duration) -> Result<(u64, Lanes)> {
     let end = Instant::now() + time;
-    let tasks: Vec<_> = (0..connections)
-        .map(|_| tokio::spawn(ask(address, request.clone().into_bytes(), end)))
+    let tasks: Vec<_> = lanes
+        .into_iter()
+        .map(|mut lane| {
+            tokio::spawn(async move {
+                let mut answers = 0;
+                while Instant::now() < end {
+                    lane.ask().await?;
+                    answers += 1;
+                }
+                anyhow::Ok((answers, lane))
+            })
+        })
         .collect();
-    let mut answers = 0;
+    let (mut answers, mut lanes) = (0, Vec::new());
     for task in tasks {
-        answers += task.await??;
+        let (some, lane) = task.await??;
+        answers += some;
+        lanes.push(lane);
     }
-    Ok(answers)
+    Ok((answers, lanes))
 }
 
-async fn ask(address: SocketAddr, request: Vec<u8>, end: Instant) -> Result<u64> {
-    let mut stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    let mut buffer = Vec::with_capacity(4096);
-    let mut answers = 0;
-    while Instant::now() < end {
-        stream.write_all(&request).await?;
-        buffer.clear();
-        while !buffer.ends_with(b"Hello, world\n") {
-            let read = stream.read_buf(&mut buffer).await.context("reading an answer")?;
-            ensure!(read > 0, "the gateway closed a connection");
-            ensure!(
-                buffer.starts_with(b"HTTP/1.1 200") || buffer.len() < 12,
-                "an answer that is not 200"
-            );
-        }
-        answers += 1;
-    }
-    Ok(answers)
+/// When requests are due: the next one's number, taken by one lane at a time.
+struct Schedule {
+    next: Mutex<u32>,
+    start: Instant,
+    interval: Duration,
+    count: u32,
 }
+
+impl Schedule {
+    /// Waits for the next request to be due, and tells when that was; nothing once all were given out.
+    ///
+    /// Only the lane that holds the number waits, and it does so by yielding: timers here are a millisecond coarse.
+    async fn due(&self) -> Option<Instant> {
+        let mut next = self.next.lock().await;
+        if *next >= self.count {
+            return None;
+        }
+        let due = self.start + self.interval * *next;
+        *next += 1;
+        while Instant::now() < due {
+            tokio::task::yield_now().await;
+        }
+        Some(due)
+    }
+}
+
+/// Asks `rate` times a second for so long; gives the time to each answer in microseconds, in order of size, and the
+/// lanes back.
+pub async fn paced(lanes: Lanes, rate: f64, time: Duration) -> Result<(Vec<f64>, Lanes)> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a count of requests, from two small positive numbers"
+    )]
+    let count = (rate * time.as_secs_f64()) as u32;
+    let schedule = Arc::new(Schedule {
+        next: Mutex::new(0),
+        start: Instant::now() + Duration::from_millis(1),
+        interval: Duration::from_secs_f64(1.0 / rate),
+        count,
+    });
+    let tasks: Vec<_> = lanes
+        .into_iter()
+        .map(|mut lane| {
+            let schedule = Arc::clone(&schedule);
+            tokio::spawn(async move {
+                let mut times = Vec::new();
+                while let Some(due) = schedule.due().await {
+                    lane.ask().await?;
+                    times.push(due.elapsed().as_secs_f64() * 1e6);
+                }
+                anyhow::Ok((times, lane))
+            })
+        })
+        .collect();
+    let (mut times, mut lanes) = (Vec::new(), Vec::new());
+    for task in tasks {
+        let (some, lane) = task.await??;
+        times.extend(some);
+        lanes.push(lane);
+    }
+    times.sort_by(f64::total_cmp);
+    Ok((times, lanes))
+}
+
+/// The value below which this share of sorted values lies.
+pub fn quantile(sorted: &[f64], share: f64) -> Result<f64> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "an index into what is in memory"
+    )]
+    let index = ((sorted.len() as f64) * share) as usize;
+    let last = sorted.len().saturating_sub(1);
+    sorted
+        .get(index.min(last))
+        .copied()
+        .context("nothing was answered")
+}
+
+#[cfg(test)]
+mod tests;

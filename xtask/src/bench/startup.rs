@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
+use super::figure::{Figure, Promise, median, spread};
 use super::gateway::Binary;
 use super::manifests::Manifests;
-use super::{Figure, Promise, median, spread};
 
 /// From the start of the process to `ready`, with 100 routes.
 pub fn ready(binary: &Binary) -> Result<Vec<Figure>> {
@@ -29,7 +29,7 @@ pub fn ready(binary: &Binary) -> Result<Vec<Figure>> {
 /// Resident memory of an idle gateway that has answered once.
 pub fn memory(binary: &Binary) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
-    for (routes, most) in [(100, 15.0), (10_000, 64.0)] {
+    for (routes, most) in [(100, 16.0), (10_000, 48.0)] {
         let manifests = Manifests::on_many_hosts(routes, 1)?;
         let gateway = binary.run(&manifests.path())?;
         location(gateway.address)?;

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use super::figure::{Figure, Promise, median, spread};
 use super::gateway::Binary;
-use super::{Figure, Promise, median, spread};
 use client::{Seen, Watchers};
 use folder::Folder;
 

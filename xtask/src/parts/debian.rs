@@ -2,30 +2,35 @@
 //!
 //! apt finds the package, fetches it and checks it against the archive's signature. The system's package lists are used
 //! where there are some. Otherwise lists of our own are fetched into the workshop, so that `apt-get update` needs no
-//! rights either and changes nothing for the rest of the machine. Dependencies are not followed: parts need no more
-//! than the C library, or, where they are scripts, programs that their task looks for; and each is run before it counts
-//! as installed.
+//! rights either and changes nothing for the rest of the machine. Dependencies are not followed: the table names those
+//! libraries that a bare Debian may lack, and scripts need programs that their task looks for; each part is run before it
+//! counts as installed, so what was forgotten shows at once.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// Unpacks `package` into `goal`; `workshop` is a folder for what is only needed on the way.
-pub(super) fn unpack(package: &str, workshop: &Path, goal: &Path) -> Result<()> {
-    if let Err(first) = download(package, workshop, &[]) {
-        println!("{package}: the system's package lists do not have it; fetching lists of our own");
+/// Unpacks `packages` into `goal`; `workshop` is a folder for what is only needed on the way.
+pub(super) fn unpack(packages: &[&str], workshop: &Path, goal: &Path) -> Result<()> {
+    if let Err(first) = download(packages, workshop, &[]) {
+        eprintln!(
+            "{}: the system's package lists do not have it; fetching lists of our own",
+            packages.join(", ")
+        );
         let lists = own_lists(workshop)?;
         run(apt(workshop, &lists).arg("update"))
-            .and_then(|()| download(package, workshop, &lists))
+            .and_then(|()| download(packages, workshop, &lists))
             .with_context(|| format!("with the system's lists: {first:#}; with lists of our own"))?;
     }
-    let archive = find_archive(workshop)?;
-    run(Command::new("dpkg-deb").arg("-x").arg(&archive).arg(goal))
+    for archive in archives(workshop)? {
+        run(Command::new("dpkg-deb").arg("-x").arg(&archive).arg(goal))?;
+    }
+    Ok(())
 }
 
-fn download(package: &str, workshop: &Path, options: &[String]) -> Result<()> {
-    run(apt(workshop, options).args(["download", package]))
+fn download(packages: &[&str], workshop: &Path, options: &[String]) -> Result<()> {
+    run(apt(workshop, options).arg("download").args(packages))
 }
 
 /// apt as root would hand downloads to a user that may not be allowed to write here; the sandbox is apt's own
@@ -57,12 +62,14 @@ fn own_lists(workshop: &Path) -> Result<Vec<String>> {
     Ok(options)
 }
 
-fn find_archive(workshop: &Path) -> Result<PathBuf> {
+fn archives(workshop: &Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(workshop).context("the downloads could not be listed")?;
-    let mut archives = entries
+    let archives: Vec<PathBuf> = entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "deb"));
-    archives.next().context("apt-get said yes but left no package")
+        .filter(|path| path.extension().is_some_and(|extension| extension == "deb"))
+        .collect();
+    ensure!(!archives.is_empty(), "apt-get said yes but left no package");
+    Ok(archives)
 }
 
 /// Runs a command quietly; its output belongs to the error.

@@ -40,6 +40,11 @@ impl Transfer {
         self.moved_millis.store(millis, Ordering::Relaxed);
     }
 
+    /// The same where somebody else sees to it that they do.
+    pub(crate) fn add(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// Whether the upstream waits for more of the body.
     pub(crate) fn set_awaited(&self, awaited: bool) {
         self.awaited.store(awaited, Ordering::Relaxed);

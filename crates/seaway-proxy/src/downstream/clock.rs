@@ -38,6 +38,11 @@ impl Timeouts {
 pub(crate) struct LazyTimer(Option<Pin<Box<Sleep>>>);
 
 impl LazyTimer {
+    /// Whether the task that polled it last is going to be woken by it.
+    pub(crate) fn is_armed(&self) -> bool {
+        self.0.as_ref().is_some_and(|sleep| !sleep.is_elapsed())
+    }
+
     /// Ready once `deadline` is over; otherwise the task is woken then, or before.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
         let sleep = self

@@ -3,47 +3,70 @@
 //! Many relayed connections are idle nearly always, so an idle one has no buffer. What is read goes into one buffer of
 //! the thread and from there straight to the other side; only what that does not take is kept, and while something is
 //! kept nothing more is read: that is the back-pressure, and the most that a connection can make us hold is one read in
-//! each direction. Once all is written the room is given back.
+//! each direction. Once all is written the room is given back. Much that flows from one plain socket to another does not
+//! come to us at all ([`half`]).
 //!
 //! A side that has said all it has to say is passed on as such (half-close), and the other direction goes on. A reset is
 //! passed on as a reset: an orderly end would tell the other side that it has everything.
 
+mod half;
+
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::server::TlsStream;
 
-use super::space;
+use self::half::Half;
 use crate::downstream::LazyTimer;
+use crate::switch::Switched;
 use crate::upstream;
 
 /// One side of a relay.
 pub(crate) trait Side: AsyncRead + AsyncWrite + Unpin {
-    /// The socket under it.
-    fn socket(&self) -> &TcpStream;
+    /// The socket under it. `None` where there is none of its own (a stream of HTTP/2), or nobody knows.
+    fn socket(&self) -> Option<&TcpStream>;
+
+    /// The same where what is on it is what is relayed, so that the system may move it.
+    fn plain(&self) -> Option<&TcpStream> {
+        None
+    }
 }
 
 impl Side for TcpStream {
-    fn socket(&self) -> &TcpStream {
-        self
+    fn socket(&self) -> Option<&TcpStream> {
+        Some(self)
+    }
+
+    fn plain(&self) -> Option<&TcpStream> {
+        Some(self)
     }
 }
 
 impl Side for Box<TlsStream<TcpStream>> {
-    fn socket(&self) -> &TcpStream {
-        self.get_ref().0
+    fn socket(&self) -> Option<&TcpStream> {
+        Some(self.get_ref().0)
     }
 }
 
 impl Side for upstream::Stream {
-    fn socket(&self) -> &TcpStream {
-        self.tcp()
+    fn socket(&self) -> Option<&TcpStream> {
+        Some(self.tcp())
+    }
+
+    fn plain(&self) -> Option<&TcpStream> {
+        self.plain_tcp()
+    }
+}
+
+/// A connection that left HTTP may have bytes in front of it that were read too early, so nobody reads past it.
+impl Side for Switched {
+    fn socket(&self) -> Option<&TcpStream> {
+        None
     }
 }
 
@@ -74,14 +97,14 @@ pub(crate) struct Relay<D, U> {
     upstream: U,
     up: Half,
     down: Half,
-    idle: Duration,
+    idle: Option<Duration>,
     timer: LazyTimer,
     moved_at: Instant,
 }
 
 impl<D: Side, U: Side> Relay<D, U> {
-    /// Joins them. `first` is sent upstream before anything is read.
-    pub(crate) fn new(downstream: D, first: Vec<u8>, upstream: U, idle: Duration) -> Self {
+    /// Joins them. `first` is sent upstream before anything is read; `idle` is how long nothing may move.
+    pub(crate) fn new(downstream: D, first: Vec<u8>, upstream: U, idle: Option<Duration>) -> Self {
         Self {
             downstream,
             upstream,
@@ -118,11 +141,19 @@ impl<D: Side, U: Side> Relay<D, U> {
                 Poll::Ready(ended)
             }
             (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => Poll::Ready(Ended::Done),
-            _ => {
-                ready!(self.timer.poll(cx, self.moved_at + self.idle));
-                Poll::Ready(Ended::Idle)
-            }
+            // A relay lives in one task, so a timer that is armed wakes it without being asked each time. It fires early
+            // after something has moved, and is armed again.
+            _ if now != before && self.timer.is_armed() => Poll::Pending,
+            _ => self.poll_idle(cx),
         }
+    }
+
+    fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
+        let Some(end) = self.idle.and_then(|idle| self.moved_at.checked_add(idle)) else {
+            return Poll::Pending;
+        };
+        ready!(self.timer.poll(cx, end));
+        Poll::Ready(Ended::Idle)
     }
 
     fn moved(&self) -> Moved {
@@ -139,166 +170,7 @@ impl<D: Side, U: Side> Relay<D, U> {
             _ => self.upstream.socket(),
         };
         // A socket that cannot be told is closed in order instead.
-        let _: io::Result<()> = other.set_zero_linger();
-    }
-}
-
-/// Which end of a direction broke.
-enum Broken {
-    Reading,
-    Writing,
-}
-
-impl Broken {
-    fn by(self, reader: Ended, writer: Ended) -> Ended {
-        match self {
-            Self::Reading => reader,
-            Self::Writing => writer,
-        }
-    }
-}
-
-/// One direction.
-#[derive(Debug)]
-struct Half {
-    /// Read and not yet written, from `at` on.
-    rest: Vec<u8>,
-    at: usize,
-    written: u64,
-    phase: Phase,
-    is_unflushed: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    /// Bytes may come.
-    Open,
-    /// The reader has said all; the writer is to hear it.
-    Closing,
-    /// It has.
-    Closed,
-}
-
-impl Half {
-    fn starting_with(rest: Vec<u8>) -> Self {
-        Self {
-            rest,
-            at: 0,
-            written: 0,
-            phase: Phase::Open,
-            is_unflushed: false,
-        }
-    }
-
-    fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-        from: &mut (impl AsyncRead + Unpin),
-        to: &mut (impl AsyncWrite + Unpin),
-    ) -> Poll<Result<(), Broken>> {
-        loop {
-            match self.phase {
-                Phase::Open => {
-                    ready!(self.poll_rest(cx, to)).map_err(|_| Broken::Writing)?;
-                    if ready!(self.poll_fresh(cx, from, to))? == 0 {
-                        self.phase = Phase::Closing;
-                    }
-                }
-                Phase::Closing => {
-                    ready!(Pin::new(&mut *to).poll_shutdown(cx)).map_err(|_| Broken::Writing)?;
-                    self.phase = Phase::Closed;
-                }
-                Phase::Closed => return Poll::Ready(Ok(())),
-            }
-        }
-    }
-
-    /// Writes what is kept.
-    fn poll_rest(
-        &mut self,
-        cx: &mut Context<'_>,
-        to: &mut (impl AsyncWrite + Unpin),
-    ) -> Poll<io::Result<()>> {
-        while let Some(rest) = self.rest.get(self.at..).filter(|rest| !rest.is_empty()) {
-            let count = ready!(write(cx, to, rest))?;
-            self.at += count;
-            self.wrote(count);
-        }
-        self.rest.clear();
-        self.at = 0;
-        Poll::Ready(Ok(()))
-    }
-
-    /// Reads once and writes as much of it as the other side takes. Ready with how much was read.
-    fn poll_fresh(
-        &mut self,
-        cx: &mut Context<'_>,
-        from: &mut (impl AsyncRead + Unpin),
-        to: &mut (impl AsyncWrite + Unpin),
-    ) -> Poll<Result<usize, Broken>> {
-        space::with(|space| self.poll_through(cx, from, to, space))
-    }
-
-    fn poll_through(
-        &mut self,
-        cx: &mut Context<'_>,
-        from: &mut (impl AsyncRead + Unpin),
-        to: &mut (impl AsyncWrite + Unpin),
-        space: &mut [u8],
-    ) -> Poll<Result<usize, Broken>> {
-        let mut buffer = ReadBuf::new(space);
-        match Pin::new(from).poll_read(cx, &mut buffer) {
-            Poll::Ready(Ok(())) => {}
-            // TLS that ends without a farewell: its end may not be genuine, but as many clients say none as there are
-            // careless ones, and a reset could lose what they sent.
-            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {}
-            Poll::Ready(Err(_)) => return Poll::Ready(Err(Broken::Reading)),
-            Poll::Pending => {
-                self.rest = Vec::new();
-                return self.poll_flush(cx, to);
-            }
-        }
-        let mut fresh = buffer.filled();
-        let count = fresh.len();
-        while !fresh.is_empty() {
-            match write(cx, to, fresh) {
-                Poll::Ready(Ok(written)) => {
-                    self.wrote(written);
-                    fresh = fresh.get(written..).unwrap_or_default();
-                }
-                Poll::Ready(Err(_)) => return Poll::Ready(Err(Broken::Writing)),
-                Poll::Pending => {
-                    self.rest.extend_from_slice(fresh);
-                    break;
-                }
-            }
-        }
-        Poll::Ready(Ok(count))
-    }
-
-    /// With nothing to read, what was written has to leave.
-    fn poll_flush(
-        &mut self,
-        cx: &mut Context<'_>,
-        to: &mut (impl AsyncWrite + Unpin),
-    ) -> Poll<Result<usize, Broken>> {
-        if self.is_unflushed {
-            ready!(Pin::new(to).poll_flush(cx)).map_err(|_| Broken::Writing)?;
-            self.is_unflushed = false;
-        }
-        Poll::Pending
-    }
-
-    fn wrote(&mut self, count: usize) {
-        self.written += count as u64;
-        self.is_unflushed = true;
-    }
-}
-
-fn write(cx: &mut Context<'_>, to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> Poll<io::Result<usize>> {
-    match ready!(Pin::new(to).poll_write(cx, bytes)) {
-        Ok(0) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-        result => Poll::Ready(result),
+        let _: Option<io::Result<()>> = other.map(TcpStream::set_zero_linger);
     }
 }
 

@@ -67,7 +67,7 @@ pub(crate) async fn serve(
         Err(failure) => return account.failed(failure),
     };
     account.opened(endpoint);
-    let relay = Relay::new(client, first, stream, idle);
+    let relay = Relay::new(client, first, stream, Some(idle));
     let ended = relay.run(|moved, now| account.moved(moved, now)).await;
     match ended {
         Ended::Done => {}

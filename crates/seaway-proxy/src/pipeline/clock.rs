@@ -60,6 +60,12 @@ impl Clock {
         self.deadline = None;
     }
 
+    /// Leaves the idle limit to somebody else, whom it tells, and gives the timer back.
+    pub(crate) fn let_go(&mut self) -> Option<Duration> {
+        self.timer = None;
+        self.idle
+    }
+
     /// Lets what moves upwards count.
     pub(crate) fn watch(&mut self, upload: Arc<Transfer>) {
         self.upload = Some(upload);

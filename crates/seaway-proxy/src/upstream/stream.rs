@@ -72,6 +72,16 @@ impl Stream {
     }
 }
 
+impl Stream {
+    /// The socket, where what is on it is what is read and written here.
+    pub(crate) fn plain_tcp(&self) -> Option<&TcpStream> {
+        match &self.bytes {
+            Bytes::Plain(tcp) => Some(tcp),
+            Bytes::Tls(_) => None,
+        }
+    }
+}
+
 /// The socket's.
 impl AsFd for Stream {
     fn as_fd(&self) -> BorrowedFd<'_> {

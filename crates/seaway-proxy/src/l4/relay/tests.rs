@@ -2,7 +2,14 @@ use std::task::Waker;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
+use super::half::Phase;
 use super::*;
+
+impl Side for DuplexStream {
+    fn socket(&self) -> Option<&TcpStream> {
+        None
+    }
+}
 
 const READ: usize = 64 * 1024;
 

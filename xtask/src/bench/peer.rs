@@ -1,0 +1,77 @@
+//! The proxies that are compared, each with a configuration for every job that it can do.
+//!
+//! All get the same: one worker on core 0, logs off, metrics as they come, connections to the upstream kept and never too
+//! few, nothing that times out. Where a proxy announces the client to the upstream (`X-Forwarded-For`, `X-Forwarded-Proto`,
+//! `X-Request-Id`) only when told to, it is told to, since ours does.
+
+mod caddy;
+mod envoy;
+mod haproxy;
+mod nginx;
+mod seaway;
+mod start;
+mod traefik;
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use tempfile::TempDir;
+
+use super::process::Process;
+use super::site::{Job, Site, Target};
+
+/// A proxy that can be started.
+pub trait Peer {
+    /// As in tables, and as it is chosen.
+    fn name(&self) -> &'static str;
+
+    /// What it says that it is.
+    fn version(&self) -> Result<String>;
+
+    /// Whether it has what the job takes.
+    fn can_do(&self, job: Job) -> bool {
+        let _ = job;
+        true
+    }
+
+    /// Starts it for a job. It listens, but may not yet have all of its routes.
+    fn start(&self, site: &Site<'_>) -> Result<Running>;
+}
+
+/// A proxy that runs until it is dropped.
+pub struct Running {
+    pub process: Process,
+    pub target: Target,
+    /// Its configuration.
+    pub _folder: TempDir,
+}
+
+/// The name of ours.
+pub const OURS: &str = "seaway";
+
+/// Ours first, and those others that are named; all when none is. Those that lack are installed.
+pub fn chosen(names: &[String], binary: PathBuf) -> Result<Vec<Box<dyn Peer>>> {
+    let others: Vec<Box<dyn Peer>> = vec![
+        Box::new(nginx::Nginx),
+        Box::new(haproxy::HaProxy),
+        Box::new(envoy::Envoy),
+        Box::new(traefik::Traefik),
+        Box::new(caddy::Caddy),
+    ];
+    let known: Vec<&str> = others.iter().map(|peer| peer.name()).collect();
+    for name in names {
+        if !known.contains(&name.as_str()) && name != OURS {
+            bail!("there is no peer {name:?}; there are: {}", known.join(", "));
+        }
+    }
+    let mut peers: Vec<Box<dyn Peer>> = vec![Box::new(seaway::Seaway(binary))];
+    peers.extend(
+        others
+            .into_iter()
+            .filter(|peer| names.is_empty() || names.iter().any(|name| name == peer.name())),
+    );
+    for peer in peers.iter().skip(1) {
+        crate::parts::install(&[peer.name()])?;
+    }
+    Ok(peers)
+}

@@ -1,0 +1,106 @@
+use super::*;
+use crate::bench::compare::Samples;
+
+fn row(peer: &'static str, metric: Metric, values: &[f64]) -> Row {
+    Row {
+        peer,
+        version: String::new(),
+        samples: Samples::from([(metric, values.to_vec())]),
+    }
+}
+
+fn comparison(scenario: &'static str, rows: Vec<Row>) -> Comparison {
+    Comparison {
+        scenario,
+        about: "",
+        rate: None,
+        rows,
+    }
+}
+
+fn outcome(verdicts: &[Verdict], promise: &str) -> Outcome {
+    let found = verdicts.iter().find(|verdict| verdict.promise == promise);
+    found.expect("this promise is judged").outcome
+}
+
+#[test]
+fn the_better_of_two_is_what_ours_is_held_against() {
+    let cpu = Metric::CpuMicros;
+    let rows = vec![
+        row(OURS, cpu, &[9.5]),
+        row("nginx", cpu, &[10.0]),
+        row("haproxy", cpu, &[9.0]),
+    ];
+    let verdicts = all(&[comparison("h1", rows)]);
+    assert_eq!(
+        outcome(&verdicts, "h1: CPU at most 1.0 of haproxy"),
+        Outcome::Broken
+    );
+}
+
+#[test]
+fn ratios_are_of_the_same_round() {
+    let cpu = Metric::CpuMicros;
+    // The second round was slow for both.
+    let rows = vec![
+        row(OURS, cpu, &[9.0, 90.0, 9.0]),
+        row("nginx", cpu, &[10.0, 100.0, 10.0]),
+    ];
+    let verdicts = all(&[comparison("h1", rows)]);
+    let verdict = verdicts.first().expect("a verdict");
+    assert_eq!(
+        (verdict.outcome, verdict.seen.as_str()),
+        (Outcome::Kept, "0.90 (0.90 to 0.90 in 3 rounds)")
+    );
+}
+
+#[test]
+fn a_limit_inside_of_the_spread_is_a_tie() {
+    assert_eq!(judge(&[0.9, 1.0, 1.1], 1.0), Outcome::Kept);
+    assert_eq!(judge(&[0.9, 1.1, 1.2], 1.0), Outcome::Tie);
+    assert_eq!(judge(&[1.05, 1.1, 1.2], 1.0), Outcome::Broken);
+}
+
+#[test]
+fn half_of_the_scenarios_must_be_a_tenth_ahead() {
+    let cpu = Metric::CpuMicros;
+    let of = |ours: f64| comparison("h1", vec![row(OURS, cpu, &[ours]), row("nginx", cpu, &[10.0])]);
+    let promise = "CPU at most 0.9 of the better of nginx and haproxy in half of the scenarios";
+    assert_eq!(outcome(&all(&[of(8.0), of(9.5)]), promise), Outcome::Kept);
+    assert_eq!(
+        outcome(&all(&[of(8.0), of(9.5), of(9.5)]), promise),
+        Outcome::Broken
+    );
+}
+
+#[test]
+fn many_routes_are_held_against_one() {
+    let cpu = Metric::CpuMicros;
+    let of = |name, ours: f64| comparison(name, vec![row(OURS, cpu, &[ours])]);
+    let verdicts = all(&[
+        of("routes-1", 10.0),
+        of("routes-10000", 10.9),
+        of("routes-10000-hosts", 11.5),
+    ]);
+    assert_eq!(
+        outcome(&verdicts, "routes-10000: CPU at most 1.1 of routes-1"),
+        Outcome::Kept
+    );
+    assert_eq!(
+        outcome(&verdicts, "routes-10000-hosts: CPU at most 1.1 of routes-1"),
+        Outcome::Broken
+    );
+}
+
+#[test]
+fn memory_has_limits_of_its_own() {
+    let of = |kib: f64| comparison("idle-tls", vec![row(OURS, Metric::KibPerConnection, &[kib])]);
+    let promise = "idle-tls: at most 24 KiB for each connection";
+    assert_eq!(outcome(&all(&[of(24.0)]), promise), Outcome::Kept);
+    assert_eq!(outcome(&all(&[of(24.5)]), promise), Outcome::Broken);
+}
+
+#[test]
+fn what_was_not_measured_is_not_judged() {
+    assert!(all(&[]).is_empty());
+}
