@@ -36,8 +36,8 @@ mod tests;
 use std::ops::Range;
 
 use chunk::ChunkLine;
-use head::Head;
 pub(crate) use head::Framing;
+use head::Head;
 pub use refusal::{Reason, Refusal};
 pub(crate) use whole::{FieldSpan, Span, Whole, fields, whole};
 

@@ -24,23 +24,22 @@ mod upload;
 mod tests;
 
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use self::line::{Heard, Line, Next};
+pub(crate) use self::line::Line;
+use self::line::{Heard, Next};
 use self::reply::Reply;
 use self::request::Asked;
 use self::upload::Upload;
 use super::answer;
-use super::clock::Timeouts;
-use super::closing::{Closing, Seldom};
-use super::guard::{Framing, HeadLimits, Reason};
+use super::guard::{Framing, Reason};
 use super::handler::Handler;
 use super::socket::Socket;
 use crate::body::Body;
@@ -57,8 +56,17 @@ const DISCARD: Duration = Duration::from_secs(1);
 pub(crate) struct Http1<'a, H> {
     pub(crate) handler: &'a H,
     pub(crate) connection: &'a Arc<Connection>,
-    pub(crate) timeouts: &'a Timeouts,
-    pub(crate) limits: HeadLimits,
+}
+
+/// What is left of a connection that is served no longer.
+#[derive(Debug)]
+pub(crate) enum Left {
+    /// It may be closed.
+    Nothing,
+    /// It is HTTP/2.
+    Http2,
+    /// It belongs to whoever waits for this.
+    Promise(Promise),
 }
 
 /// A request that is being answered.
@@ -88,50 +96,39 @@ enum After {
 }
 
 impl<H: Handler> Http1<'_, H> {
-    /// Serves until the connection ends. Gives it back if it is HTTP/2.
-    pub(crate) async fn serve<IO>(
-        &self,
-        socket: Socket<IO>,
-        may_be_http2: bool,
-        closing: &mut Closing,
-    ) -> Option<Socket<IO>>
+    /// Serves until the connection ends, or stops being HTTP/1.1. Borrows the line, since a future keeps room twice for
+    /// what it is given and moves on.
+    pub(crate) async fn serve<IO, F>(&self, line: &mut Line<'_, IO, F>) -> Left
     where
-        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        IO: AsyncRead + AsyncWrite + Unpin,
+        F: Future<Output = ()>,
     {
-        let look = closing.clone();
-        let begun = pin!(closing.begun());
-        let closing = Seldom::new(begun, look);
-        let mut line = Line::new(socket, closing, self.timeouts, self.limits, may_be_http2);
         loop {
             let next = poll_fn(|cx| line.poll_next(cx)).await;
-            let turn = match self.begin(next, &mut line) {
+            let turn = match self.begin(next, line) {
                 Begun::Turn(turn) => turn,
-                Begun::Http2 => return Some(line.socket),
+                Begun::Http2 => return Left::Http2,
                 Begun::Refused(reason) => {
                     answer::record(self.connection, reason);
                     Box::pin(answer::refuse(&mut line.socket, reason)).await;
-                    return None;
+                    return Left::Nothing;
                 }
                 Begun::Over => {
                     // A farewell is heard only where it is said inside of TLS.
                     if self.connection.tls.is_some() {
                         Box::pin(answer::hang_up(&mut line.socket)).await;
                     }
-                    return None;
+                    return Left::Nothing;
                 }
             };
-            let after = answer(turn, &mut line, self.connection).await;
-            match after {
+            match answer(turn, line, self.connection).await {
                 After::Next => {}
                 After::Close => {
                     Box::pin(answer::linger(&mut line.socket)).await;
-                    return None;
+                    return Left::Nothing;
                 }
-                After::Gone => return None,
-                After::Switch(promise) => {
-                    promise.keep(Box::new(line.socket));
-                    return None;
-                }
+                After::Gone => return Left::Nothing,
+                After::Switch(promise) => return Left::Promise(promise),
             }
         }
     }
@@ -151,14 +148,12 @@ impl<H: Handler> Http1<'_, H> {
             Next::Http2 => return Begun::Http2,
             Next::Over => return Begun::Over,
         };
-        let promise = asked
-            .may_switch
-            .then(|| switch::offer(request.extensions_mut()));
+        let promise = asked.may_switch.then(|| switch::offer(request.extensions_mut()));
         let mut upload = None;
         match whole_body(asked.body, &mut line.socket) {
             Some(body) => *request.body_mut() = body,
             None => {
-                if let Some(opened) = upload::open(asked.body, self.limits, asked.expects_continue) {
+                if let Some(opened) = upload::open(asked.body, line.limits, asked.expects_continue) {
                     upload = Some(opened.0);
                     *request.body_mut() = opened.1;
                 }
@@ -185,36 +180,28 @@ fn whole_body<IO: AsyncRead + AsyncWrite + Unpin>(framing: Framing, socket: &mut
 }
 
 /// Drives the handler's future, and writes what it answers.
-async fn answer<IO, F, W>(turn: Turn<W>, line: &mut Line<'_, IO, F>, connection: &Connection) -> After
+async fn answer<IO, F, W>(mut turn: Turn<W>, line: &mut Line<'_, IO, F>, connection: &Connection) -> After
 where
     IO: AsyncRead + AsyncWrite + Unpin,
     F: Future<Output = ()>,
     W: Future<Output = Response<Body>>,
 {
-    let Turn {
-        mut work,
-        asked,
-        mut upload,
-        promise,
-    } = turn;
-    let response = poll_fn(|cx| poll_work(cx, work.as_mut(), line, upload.as_mut())).await;
-    drop(work);
-    let Some(response) = response else {
+    let Some(response) = poll_fn(|cx| poll_work(cx, turn.work.as_mut(), line, turn.upload.as_mut())).await
+    else {
         return After::Gone;
     };
-    let (mut reply, plan) = prepare(response, &asked, line, upload.as_mut(), connection);
-    let sent = poll_fn(|cx| reply.poll_send(cx, line, upload.as_mut())).await;
+    drop(turn.work);
+    let (mut reply, plan) = prepare(response, &turn.asked, line, turn.upload.as_mut(), connection);
+    let sent = poll_fn(|cx| reply.poll_send(cx, line, turn.upload.as_mut())).await;
     drop(reply);
     if sent.is_err() {
         return After::Gone;
     }
-    let is_over = match upload {
-        Some(upload) if !upload.is_over() => {
-            !plan.closes && Box::pin(finish_upload(upload, line)).await
-        }
+    let is_over = match turn.upload {
+        Some(upload) if !upload.is_over() => !plan.closes && Box::pin(finish_upload(upload, line)).await,
         _ => true,
     };
-    match promise {
+    match turn.promise {
         _ if plan.closes || !is_over => After::Close,
         Some(promise) if plan.switches => After::Switch(promise),
         _ => After::Next,
@@ -250,7 +237,7 @@ fn prepare<IO, F: Future<Output = ()>>(
     mut response: Response<Body>,
     asked: &Asked,
     line: &Line<'_, IO, F>,
-    mut upload: Option<&mut Upload>,
+    upload: Option<&mut Upload>,
     connection: &Connection,
 ) -> (Reply, encode::Plan) {
     let refusal = upload.as_ref().and_then(|upload| upload.refusal);
@@ -262,9 +249,8 @@ fn prepare<IO, F: Future<Output = ()>>(
         }
     }
     // A body that was not asked for may come or not, so what comes after this answer cannot be told.
-    let is_unasked = upload
-        .as_deref_mut()
-        .is_some_and(|upload| std::mem::take(&mut upload.owes_continue) && !upload.is_over());
+    let is_unasked =
+        upload.is_some_and(|upload| std::mem::take(&mut upload.owes_continue) && !upload.is_over());
     let closes = line.closing.has_begun() || refusal.is_some() || is_unasked;
     let (head, body) = response.into_parts();
     if let Ok(plan) = encode::plan(&head, &body, asked, closes) {

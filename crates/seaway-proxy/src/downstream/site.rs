@@ -1,6 +1,7 @@
 //! What a worker's connections share, and the way of a connection through TLS and protocols.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 
 use hyper_util::rt::TokioExecutor;
@@ -9,11 +10,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::clock::Timeouts;
-use super::closing::Closing;
+use super::closing::{Closing, Seldom};
 use super::connections::Permit;
 use super::guard::HeadLimits;
 use super::handler::Handler;
-use super::http1::Http1;
+use super::http1::{Http1, Left, Line};
 use super::http2;
 use super::proxy_protocol::{self, Ends};
 use super::socket::Socket;
@@ -219,16 +220,19 @@ impl<H: Handler> Site<H> {
             let http1 = Http1 {
                 handler: &self.handler,
                 connection,
-                timeouts: &self.timeouts,
-                limits: HeadLimits {
-                    bytes: limits.head_bytes,
-                    fields: limits.head_fields,
-                },
             };
-            let may_be_http2 = spoken == Spoken::Either;
-            match http1.serve(socket, may_be_http2, &mut closing).await {
-                Some(back) => socket = back,
-                None => return,
+            let head = HeadLimits {
+                bytes: limits.head_bytes,
+                fields: limits.head_fields,
+            };
+            let look = closing.clone();
+            let begun = pin!(closing.begun());
+            let closing = Seldom::new(begun, look);
+            let mut line = Line::new(socket, closing, &self.timeouts, head, spoken == Spoken::Either);
+            match http1.serve(&mut line).await {
+                Left::Nothing => return,
+                Left::Promise(promise) => return promise.keep(Box::new(line.into_socket())),
+                Left::Http2 => socket = line.into_socket(),
             }
         }
         // Boxed, so that the many connections that are not HTTP/2 do not carry the room for it.

@@ -112,9 +112,7 @@ impl Counters {
             sessions_over_limit: read(&self.sessions_over_limit),
             datagrams_dropped: read(&self.datagrams_dropped),
             reset_floods: read(&self.reset_floods),
-            protocol_errors: refused
-                .filter(|(_, count)| *count > 0)
-                .collect(),
+            protocol_errors: refused.filter(|(_, count)| *count > 0).collect(),
         }
     }
 }

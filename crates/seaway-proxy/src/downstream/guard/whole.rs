@@ -262,7 +262,9 @@ fn equals(word: u64, byte: u8) -> u64 {
 
 /// How many bytes at the front are [`bytes::is_value`].
 fn value_run(input: &[u8]) -> usize {
-    run(input, bytes::is_value, |word| below(word, b' ') | equals(word, 0x7f))
+    run(input, bytes::is_value, |word| {
+        below(word, b' ') | equals(word, 0x7f)
+    })
 }
 
 /// How many bytes at the front are [`bytes::is_target`].
@@ -310,7 +312,14 @@ mod tests {
     fn it_says_where_everything_is() {
         let input = b"\r\nPOST /x?y HTTP/1.1\r\nHost: a\r\nX:\t b c \r\nEmpty:  \r\nTE: gzip, Trailers\r\n\
             Expect: 100-Continue\r\nConnection: x, Close\r\nContent-Length: 3\r\n\r\nabc";
-        let whole = whole(input, HeadLimits { bytes: 1000, fields: 10 }).unwrap();
+        let whole = whole(
+            input,
+            HeadLimits {
+                bytes: 1000,
+                fields: 10,
+            },
+        )
+        .unwrap();
         assert_eq!(whole.length, input.len() - 3);
         assert_eq!(whole.method.of(input), b"POST");
         assert_eq!(whole.target.of(input), b"/x?y");

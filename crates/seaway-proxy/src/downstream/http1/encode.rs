@@ -84,10 +84,7 @@ pub(super) fn plan(parts: &Parts, body: &Body, asked: &Asked, closes: bool) -> R
     } else {
         (Coding::Chunked, None, false)
     };
-    let says_close = headers
-        .get_all(CONNECTION)
-        .iter()
-        .any(|v| has_token(v, b"close"));
+    let says_close = headers.get_all(CONNECTION).iter().any(|v| has_token(v, b"close"));
     let closes = closes || says_close || !asked.keeps_alive || coding == Coding::UntilClose;
     Ok(Plan {
         coding,
@@ -132,9 +129,7 @@ pub(super) fn head(parts: &Parts, plan: Plan, now: SystemTime, out: &mut Vec<u8>
             if !std::mem::take(&mut keeps_length) {
                 continue;
             }
-        } else if name == TRANSFER_ENCODING {
-            continue;
-        } else if name == TRAILER && plan.coding != Coding::Chunked {
+        } else if name == TRANSFER_ENCODING || name == TRAILER && plan.coding != Coding::Chunked {
             continue;
         } else if name == CONNECTION {
             has_connection = true;
@@ -229,7 +224,11 @@ pub(super) fn chunk_line(length: usize, out: &mut Vec<u8>) {
     let digits = (usize::BITS - length.leading_zeros()).div_ceil(4).max(1);
     for digit in (0..digits).rev() {
         let value = u8::try_from(length >> (digit * 4) & 0xf).unwrap_or_default();
-        out.push(if value < 10 { b'0' + value } else { b'a' - 10 + value });
+        out.push(if value < 10 {
+            b'0' + value
+        } else {
+            b'a' - 10 + value
+        });
     }
     out.extend_from_slice(b"\r\n");
 }

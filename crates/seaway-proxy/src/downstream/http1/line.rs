@@ -27,7 +27,7 @@ const AHEAD_BYTES: usize = 16 * 1024;
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// One per connection.
-pub(super) struct Line<'a, IO, F> {
+pub(crate) struct Line<'a, IO, F> {
     pub(super) socket: Socket<IO>,
     pub(super) output: Output,
     pub(super) closing: Seldom<'a, F>,
@@ -46,7 +46,10 @@ pub(super) struct Line<'a, IO, F> {
 }
 
 /// What came of waiting for a head.
-#[expect(clippy::large_enum_variant, reason = "the large one is the usual one, and lives shortly")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is the usual one, and lives shortly"
+)]
 pub(super) enum Next {
     Request(Request<Body>, Asked),
     Refused(Reason),
@@ -69,7 +72,7 @@ where
     IO: AsyncRead + AsyncWrite + Unpin,
     F: Future<Output = ()>,
 {
-    pub(super) fn new(
+    pub(crate) fn new(
         socket: Socket<IO>,
         closing: Seldom<'a, F>,
         timeouts: &'a Timeouts,
@@ -89,6 +92,11 @@ where
             may_be_http2,
             has_ended: false,
         }
+    }
+
+    /// The socket, and what was read of it too early.
+    pub(crate) fn into_socket(self) -> Socket<IO> {
+        self.socket
     }
 
     /// Waits for a head.
@@ -209,11 +217,7 @@ where
 
     /// Listens while a request is being answered: to its body, as far as somebody wants it, or else to what comes after
     /// it and to the client going away.
-    pub(super) fn poll_listen(
-        &mut self,
-        cx: &mut Context<'_>,
-        upload: Option<&mut Upload>,
-    ) -> Poll<Heard> {
+    pub(super) fn poll_listen(&mut self, cx: &mut Context<'_>, upload: Option<&mut Upload>) -> Poll<Heard> {
         match upload {
             Some(upload) if !upload.is_over() => self.poll_upload(cx, upload),
             _ => self.poll_ahead(cx),

@@ -178,7 +178,12 @@ impl Reply {
         Ok(())
     }
 
-    fn write<IO, F>(&mut self, cx: &mut Context<'_>, line: &mut Line<'_, IO, F>, piece: Piece) -> io::Result<()>
+    fn write<IO, F>(
+        &mut self,
+        cx: &mut Context<'_>,
+        line: &mut Line<'_, IO, F>,
+        piece: Piece,
+    ) -> io::Result<()>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
@@ -219,5 +224,8 @@ fn gone() -> io::Error {
 }
 
 fn too_long() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "the body is longer than its head says")
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        "the body is longer than its head says",
+    )
 }

@@ -263,9 +263,9 @@ impl http_body::Body for Incoming {
             let trailers = letters.trailers.take();
             return Poll::Ready(match end {
                 End::Whole => trailers.map(|trailers| Ok(Frame::trailers(trailers))),
-                End::Refused(refusal) => Some(Err(
-                    io::Error::new(io::ErrorKind::InvalidData, refusal).into()
-                )),
+                End::Refused(refusal) => {
+                    Some(Err(io::Error::new(io::ErrorKind::InvalidData, refusal).into()))
+                }
                 End::Broken(kind) => Some(Err(io::Error::from(kind).into())),
             });
         }

@@ -37,7 +37,12 @@ fn full() -> Body {
     Body::Full(Bytes::from_static(b"hello"))
 }
 
-fn written(status: u16, fields: &[(&'static str, &'static str)], body: &Body, asked: &Asked) -> (String, Coding) {
+fn written(
+    status: u16,
+    fields: &[(&'static str, &'static str)],
+    body: &Body,
+    asked: &Asked,
+) -> (String, Coding) {
     let (mut parts, ()) = Response::new(()).into_parts();
     parts.status = StatusCode::from_u16(status).unwrap();
     for (name, value) in fields {
@@ -85,7 +90,10 @@ fn http_1_0_gets_no_chunks_and_is_told_if_the_connection_stays() {
     };
     assert_eq!(
         written(200, &[], &Body::boxed(Unknown), &old),
-        ("HTTP/1.0 200 OK\r\nconnection: close\r\n\r\n".into(), Coding::UntilClose)
+        (
+            "HTTP/1.0 200 OK\r\nconnection: close\r\n\r\n".into(),
+            Coding::UntilClose
+        )
     );
     assert_eq!(
         written(200, &[], &full(), &old).0,
