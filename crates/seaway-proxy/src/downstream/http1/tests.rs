@@ -56,7 +56,8 @@ where
         }
         Err(_) => "broken".to_owned(),
     };
-    let text = format!("{method} {uri} {version:?} {fields:?} {body}");
+    let fields = fields.join(", ");
+    let text = format!("{method} {uri} {version:?} {fields} {body}");
     let response = answer(method, uri.path(), &text);
     seen.lock().unwrap().push((parts.method, text));
     response
@@ -139,7 +140,8 @@ async fn ours(input: &[u8], cuts: &[usize]) -> Outcome {
     let serve = async {
         let (_sender, closing) = Closing::channel();
         let (mut begun, look) = (closing.clone(), closing);
-        let closing = Seldom::new(pin!(begun.begun()), look);
+        let begun = pin!(begun.begun());
+        let closing = Seldom::new(begun, look);
         let socket = Socket::new(far, timeouts.stall, permit);
         let mut line = Line::new(socket, closing, &timeouts, LIMITS, false);
         let http1 = Http1 {
