@@ -76,7 +76,7 @@ async fn flood(name: &str, flags: &[&str], attack: Attack, allowed: Allowed) -> 
         ordinary.enter(Phase::Between);
         target.stop().await;
     }
-    let seen = ordinary.stop();
+    let seen = ordinary.stop().await;
     let grown = most.saturating_sub(before);
     eprintln!("{name:<28} {seen} memory +{} KiB", grown / 1024);
     assert!(seen.errors.is_empty(), "{name}: {:?}", seen.errors);

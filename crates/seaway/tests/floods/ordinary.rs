@@ -108,11 +108,12 @@ impl Ordinary {
         }
     }
 
-    pub fn stop(mut self) -> Seen {
+    /// Ends when the last answers have come.
+    pub async fn stop(mut self) -> Seen {
         self.stop.send_replace(true);
-        if let Some(thread) = self.thread.take() {
-            thread.join().expect("the clients end");
-        }
+        let thread = self.thread.take().expect("it runs");
+        let ended = tokio::task::spawn_blocking(move || thread.join());
+        ended.await.expect("a thread").expect("the clients end");
         std::mem::take(&mut *lock(&self.seen))
     }
 }
