@@ -66,8 +66,8 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "fuzz",
-        repeat: "cargo xtask fuzz --seconds 15",
-        work: |_| fuzzing::run(&fuzzing::Options::for_seconds(15)),
+        repeat: "cargo xtask fuzz --seconds 12",
+        work: |_| fuzzing::run(&fuzzing::Options::for_seconds(12)),
     },
     Step {
         name: "parts",
