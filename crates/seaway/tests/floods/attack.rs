@@ -16,6 +16,8 @@ use crate::support::DEADLINE;
 /// What is done.
 #[derive(Clone, Copy)]
 pub struct Attack {
+    /// Of the listener, as configured.
+    pub port: u16,
     /// At the same time.
     pub connections: usize,
     /// How often each of them does it at most, in one flood.

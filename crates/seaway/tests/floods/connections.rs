@@ -1,10 +1,11 @@
 //! Floods of connections.
 
+use seaway_testkit::client::{ClientTls, Wire};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
 use crate::attack::{Attack, Deed, Goal};
-use crate::{Allowed, flood};
+use crate::{Allowed, HOST, flood};
 
 #[tokio::test]
 async fn connections_that_are_opened_and_closed_as_fast_as_possible() {
@@ -16,6 +17,7 @@ async fn connections_that_are_opened_and_closed_as_fast_as_possible() {
         })
     }
     let attack = Attack {
+        port: 80,
         connections: 8,
         times: 2_000,
         does: opens_and_closes,
@@ -35,6 +37,7 @@ async fn more_silent_connections_than_may_be_open() {
         })
     }
     let attack = Attack {
+        port: 80,
         connections: 400,
         times: 20,
         does: is_silent,
@@ -48,4 +51,23 @@ async fn more_silent_connections_than_may_be_open() {
     )
     .await;
     assert!(gateway.sample("seaway_downstream_evicted_total").await >= Some(200.0));
+}
+
+#[tokio::test]
+async fn handshakes_as_fast_as_possible() {
+    fn shakes_hands(goal: Goal) -> Deed {
+        Box::pin(async move {
+            goal.hit();
+            let tls = ClientTls::blind();
+            drop(tls.connect(goal.address, HOST, Wire::Http1).await?);
+            Ok(())
+        })
+    }
+    let attack = Attack {
+        port: 443,
+        connections: 64,
+        times: 40,
+        does: shakes_hands,
+    };
+    flood("handshakes", &[], attack, Allowed { each: 128 * 1024 }).await;
 }

@@ -25,6 +25,7 @@ const FULL: Allowed = Allowed {
 /// Floods by something that connections are closed for, and sees that they are.
 async fn is_closed_for_it(name: &str, reason: &str, does: fn(Goal) -> Deed) {
     let attack = Attack {
+        port: 80,
         connections: CONNECTIONS,
         times: TIMES,
         does,
@@ -119,6 +120,7 @@ async fn heads_that_never_end() {
         Box::pin(repeat(goal, begun, frame(CONTINUATION, 0, 1, &field)))
     }
     let attack = Attack {
+        port: 80,
         connections: CONNECTIONS,
         times: TIMES,
         does: continuations,
@@ -152,6 +154,7 @@ async fn heads_that_are_small_until_they_are_read() {
         })
     }
     let attack = Attack {
+        port: 80,
         connections: CONNECTIONS,
         times: TIMES,
         does: bombs,
@@ -182,6 +185,7 @@ async fn windows_of_one_byte() {
         })
     }
     let attack = Attack {
+        port: 80,
         connections: CONNECTIONS,
         times: 3,
         does: tiny_windows,

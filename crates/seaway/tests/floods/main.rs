@@ -49,7 +49,8 @@ struct Allowed {
 
 async fn serving(more: &[&str]) -> (Folder, Backend, Gateway) {
     let backend = Backend::start("one").expect("a port");
-    let folder = Folder::with(&[("shop.yaml", &manifests::route(HOST, backend.addr()))]);
+    let parts = [manifests::route(HOST, backend.addr()), manifests::test_cert(HOST)];
+    let folder = Folder::with(&[("shop.yaml", &manifests::documents(&parts))]);
     let mut flags = vec!["--workers", "1"];
     flags.extend(more);
     let gateway = Gateway::start_with(folder.path(), &flags).await;
@@ -68,7 +69,7 @@ async fn flood(name: &str, flags: &[&str], attack: Attack, allowed: Allowed) -> 
     for _ in 0..ROUNDS {
         ordinary.enter(Phase::Quiet);
         ordinary.answers(ANSWERS).await;
-        let target = Target::start(address, HOST, attack);
+        let target = Target::start(gateway.bound(attack.port).await, HOST, attack);
         target.under_way().await;
         ordinary.enter(Phase::Flood);
         ordinary.answers(ANSWERS).await;

@@ -35,6 +35,7 @@ async fn heads_that_come_byte_by_byte() {
         })
     }
     let attack = Attack {
+        port: 80,
         connections: 200,
         times: 3,
         does: slow_head,
@@ -55,6 +56,7 @@ async fn bodies_that_come_byte_by_byte() {
         })
     }
     let attack = Attack {
+        port: 80,
         connections: 150,
         times: 3,
         does: slow_body,
@@ -83,6 +85,7 @@ async fn readers_that_take_byte_by_byte() {
         })
     }
     let attack = Attack {
+        port: 80,
         connections: 60,
         times: 3,
         does: slow_reader,
