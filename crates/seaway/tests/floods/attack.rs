@@ -105,5 +105,5 @@ async fn again_and_again(goal: Goal, attack: Attack) {
         // A runtime that has nothing else to do must still hear that it is over.
         tokio::task::yield_now().await;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }

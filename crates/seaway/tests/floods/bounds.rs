@@ -35,7 +35,7 @@ async fn a_body_that_comes_byte_by_byte_is_408() {
         while write.write_all(b"x").await.is_ok() {
             slowly.tick().await;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     let mut answer = Vec::new();
     let mut read = read.take(12);

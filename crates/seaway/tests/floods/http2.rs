@@ -136,9 +136,8 @@ async fn heads_that_are_small_until_they_are_read() {
         Box::pin(async move {
             let mut stream = TcpStream::connect(goal.address).await?;
             let mut block = get(&goal.host, "x-a", "1");
-            // With indexing; a value of 3900 bytes (127 + 0b101 + 29 * 128...), as RFC 7541, 5.1 counts.
-            block.extend([0x40, 1, b'z', 0x7f]);
-            block.extend([0x80 | ((3900 - 127) & 0x7f) as u8, ((3900 - 127) >> 7) as u8]);
+            // To be remembered, with a value of 3900 = 127 + 61 + 29 * 128 bytes (RFC 7541, 5.1 and 6.2.1).
+            block.extend([0x40, 1, b'z', 0x7f, 0x80 | 61, 29]);
             block.extend([b'b'; 3900]);
             block.resize(16_000, 0x80 | 62);
             let more = vec![0x80 | 62; 16_000];
