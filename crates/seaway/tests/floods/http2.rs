@@ -18,9 +18,7 @@ const WINDOW: u32 = 65_535;
 const CONNECTIONS: usize = 4;
 const TIMES: usize = 20;
 /// Of a connection with many streams and full buffers.
-const FULL: Allowed = Allowed {
-    each: 4 * 1024 * 1024,
-};
+const FULL: Allowed = Allowed::each(4 * 1024 * 1024);
 
 /// Floods by something that connections are closed for, and sees that they are.
 async fn is_closed_for_it(name: &str, reason: &str, does: fn(Goal) -> Deed) {
@@ -108,7 +106,14 @@ async fn frames_without_content() {
         let request = post(&goal);
         Box::pin(repeat(goal, request, frame(DATA, 0, 1, &[])))
     }
-    is_closed_for_it("frames without content", "frame_flood", empty_frames).await;
+    let attack = Attack {
+        port: 80,
+        connections: CONNECTIONS,
+        times: TIMES,
+        does: empty_frames,
+    };
+    // h2 has a limit of its own, which is reached first.
+    flood("frames without content", &[], attack, FULL).await;
 }
 
 #[tokio::test]
@@ -190,8 +195,6 @@ async fn windows_of_one_byte() {
         does: tiny_windows,
     };
     // Each of fifty streams holds what was read ahead of its upstream.
-    let allowed = Allowed {
-        each: 50 * 512 * 1024,
-    };
+    let allowed = Allowed::each(50 * 512 * 1024);
     flood("windows of one byte", &[], attack, allowed).await;
 }

@@ -11,7 +11,7 @@ use crate::attack::{Attack, Deed, Goal};
 use crate::{Allowed, flood};
 
 /// Between two bytes.
-const SLOWLY: Duration = Duration::from_millis(20);
+const SLOWLY: Duration = Duration::from_millis(100);
 
 /// Sends a first piece, then the rest byte by byte.
 async fn dribble(goal: &Goal, stream: &mut TcpStream, first: &str, rest: &[u8]) -> io::Result<()> {
@@ -40,7 +40,7 @@ async fn heads_that_come_byte_by_byte() {
         times: 3,
         does: slow_head,
     };
-    flood("slow heads", &[], attack, Allowed { each: 32 * 1024 }).await;
+    flood("slow heads", &[], attack, Allowed::each(32 * 1024)).await;
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn bodies_that_come_byte_by_byte() {
         times: 3,
         does: slow_body,
     };
-    flood("slow bodies", &[], attack, Allowed { each: 128 * 1024 }).await;
+    flood("slow bodies", &[], attack, Allowed::each(128 * 1024)).await;
 }
 
 #[tokio::test]
@@ -90,5 +90,5 @@ async fn readers_that_take_byte_by_byte() {
         times: 3,
         does: slow_reader,
     };
-    flood("slow readers", &[], attack, Allowed { each: 1024 * 1024 }).await;
+    flood("slow readers", &[], attack, Allowed::each(1024 * 1024)).await;
 }
