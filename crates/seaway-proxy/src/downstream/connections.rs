@@ -46,10 +46,11 @@ impl Connections {
         self.limit
     }
 
-    /// Whether all but one in sixteen of them are there.
+    /// Whether all but one in sixteen of them are there. A limit that has no sixteenth is never nearly full.
     #[must_use]
     pub fn is_nearly_full(&self) -> bool {
-        self.open() >= self.limit - self.limit / 16
+        let last = self.limit / 16;
+        last > 0 && self.open() >= self.limit - last
     }
 
     /// Counts one more, if the limit allows it.

@@ -156,7 +156,7 @@ mod tests {
         let presence = Arc::clone(&stay.presence);
         let task = tokio::spawn(async move {
             let _stay = stay;
-            std::future::pending().await
+            std::future::pending::<()>().await;
         });
         crowd.join(Arc::clone(&presence), task.abort_handle());
         (presence, task)
