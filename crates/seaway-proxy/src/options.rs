@@ -59,8 +59,6 @@ pub struct Limits {
     /// Bytes a second that a client must take or give on average while nothing but it is waited for, over so long a time
     /// as a stream may stand still.
     pub rate: u64,
-    /// An HTTP/1.1 connection without a request for so long gives its buffers back.
-    pub hibernate_after: Duration,
     /// A listener that goes away leaves its idle HTTP/1.1 connections open for so long, since a request may be on its
     /// way that would be lost; it is answered with `connection: close`. A process that drains passes datagrams back to
     /// clients for so long.
@@ -106,7 +104,6 @@ impl Default for Limits {
             idle_timeout: Duration::from_secs(75),
             stream_idle_timeout: Duration::from_secs(300),
             rate: 240,
-            hibernate_after: Duration::from_secs(1),
             drain_grace: Duration::from_secs(1),
             handshake_timeout: Duration::from_secs(10),
             connections: 50_000,

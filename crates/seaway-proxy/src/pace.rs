@@ -16,6 +16,14 @@ pub(crate) struct Least {
     pub(crate) rate: u64,
 }
 
+impl Least {
+    /// In a whole window.
+    pub(crate) fn bytes(self) -> u64 {
+        let millis = u64::try_from(self.window.as_millis()).unwrap_or(u64::MAX);
+        (self.rate.saturating_mul(millis) / 1000).max(1)
+    }
+}
+
 /// What has moved since somebody was first waited for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
@@ -46,8 +54,7 @@ impl Pace {
         }
         let bytes = self.bytes;
         *self = Self::begin(now);
-        let millis = u64::try_from(least.window.as_millis()).unwrap_or(u64::MAX);
-        bytes < (least.rate.saturating_mul(millis) / 1000).max(1)
+        bytes < least.bytes()
     }
 }
 

@@ -21,10 +21,10 @@ use tokio::time::Instant;
 
 use super::closing::Closing;
 use super::frames::Frames;
-use super::guarded::Guarded;
 use super::handler::Handler;
 use super::patience::{self, Patience};
 use super::resets::ResetBudget;
+use super::socket::Socket;
 use super::stats::Counters;
 use crate::body::{Body, BodyError};
 use crate::context::Connection;
@@ -60,13 +60,12 @@ pub(crate) async fn serve<IO, H>(
     builder: &Builder<Patience>,
     handler: &H,
     connection: &Arc<Connection>,
-    mut io: Guarded<IO>,
+    io: Socket<IO>,
     closing: &mut Closing,
 ) where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     H: Handler,
 {
-    io.pass_all();
     let limits = &connection.shared.options.limits;
     let streams = Streams::new(limits.reset_streams);
     let service = service_fn(|request| answer(handler, connection, &streams, request));
