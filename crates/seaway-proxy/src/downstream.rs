@@ -29,6 +29,5 @@ pub(crate) use closing::Closing;
 pub use connections::{Connections, Permit};
 pub(crate) use crowd::Presence;
 pub use handler::Handler;
-pub(crate) use http1::read_head;
 pub(crate) use site::Site;
 pub use stats::{Counters, Stats};

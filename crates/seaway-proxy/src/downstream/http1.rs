@@ -30,7 +30,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub(crate) use self::line::Line;
@@ -39,7 +39,7 @@ use self::reply::Reply;
 use self::request::Asked;
 use self::upload::Upload;
 use super::answer;
-use super::guard::{self, Framing, HeadLimits, Reason};
+use super::guard::{Framing, Reason};
 use super::handler::Handler;
 use super::socket::Socket;
 use crate::body::Body;
@@ -50,15 +50,6 @@ use crate::switch::{self, Promise};
 /// not worth it.
 const DISCARDED_BYTES: u64 = 64 * 1024;
 const DISCARD: Duration = Duration::from_secs(1);
-
-/// A head that came at once, as the request that handlers get: the usual way, for [`crate::bench`].
-pub(crate) fn read_head(head: &[u8], limits: HeadLimits) -> Option<Request<Body>> {
-    let whole = guard::whole(head, limits)?;
-    match line::request(head, &whole) {
-        Next::Request(request, _) => Some(request),
-        Next::Refused(_) | Next::Http2 | Next::Over => None,
-    }
-}
 
 /// What is common to all requests of a connection.
 #[derive(Debug)]

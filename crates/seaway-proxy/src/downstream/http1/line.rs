@@ -299,7 +299,7 @@ where
     }
 }
 
-pub(super) fn request(input: &[u8], whole: &guard::Whole) -> Next {
+fn request(input: &[u8], whole: &guard::Whole) -> Next {
     let head = Bytes::copy_from_slice(input.get(..whole.length).unwrap_or_default());
     match request::request(&head, whole) {
         Some((request, asked)) => Next::Request(request, asked),
