@@ -15,6 +15,7 @@
 //! choice.
 
 pub mod balance;
+pub(crate) mod bench;
 mod breakers;
 pub mod budget;
 mod classify;
@@ -23,6 +24,7 @@ mod connect;
 mod dial;
 pub mod dns;
 mod endpoint;
+pub mod http1;
 mod http2;
 mod in_flight;
 mod members;
@@ -41,6 +43,7 @@ pub use balance::ring::hash_key;
 pub use budget::RetryPermit;
 pub use cluster::ClusterState;
 pub use dial::{ClientAddress, Dialled, dial, pick};
+pub(crate) use http1::OnContinue;
 pub use in_flight::InFlight;
 pub use registry::{ClusterMap, Registry};
 pub use send::{Attempt, Client, SendError, Sent, send};

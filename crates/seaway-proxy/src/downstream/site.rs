@@ -1,24 +1,25 @@
 //! What a worker's connections share, and the way of a connection through TLS and protocols.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 
-use hyper_util::rt::TokioExecutor;
 use seaway_model::Protocol;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::clock::Timeouts;
-use super::closing::Closing;
+use super::closing::{Closing, Seldom};
 use super::connections::Permit;
-use super::guard::{Guard, HeadLimits};
-use super::guarded::Guarded;
+use super::crowd::{Crowd, Presence, Stay};
+use super::guard::HeadLimits;
 use super::handler::Handler;
-use super::http1::Http1;
+use super::http1::{Http1, Left, Line};
+use super::http2;
+use super::patience::Patience;
 use super::proxy_protocol::{self, Ends};
+use super::socket::Socket;
 use super::stats::Counters;
-use super::wire::Wire;
-use super::{http1, http2};
 use crate::context::{Connection, Made, Shared, TlsConnection};
 use crate::l4::{Relayed, tcp};
 use crate::tls::{self, Arrived, HandshakeError, Opened};
@@ -28,9 +29,9 @@ use crate::tls::{self, Arrived, HandshakeError, Opened};
 pub(crate) struct Site<H> {
     pub(crate) shared: Arc<Shared>,
     pub(crate) worker: usize,
+    pub(crate) crowd: Arc<Crowd>,
     handler: H,
-    http1: hyper::server::conn::http1::Builder,
-    http2: hyper::server::conn::http2::Builder<TokioExecutor>,
+    http2: hyper::server::conn::http2::Builder<Patience>,
     timeouts: Timeouts,
 }
 
@@ -42,6 +43,7 @@ pub(crate) struct Came {
     pub(crate) protocol: Protocol,
     pub(crate) closing: Closing,
     pub(crate) permit: Permit,
+    pub(crate) stay: Stay,
 }
 
 /// What is spoken inside a connection, as far as that is settled.
@@ -58,8 +60,8 @@ impl<H: Handler> Site<H> {
         let limits = &shared.options.limits;
         Self {
             worker,
+            crowd: Arc::default(),
             handler,
-            http1: http1::builder(limits),
             http2: http2::builder(limits),
             timeouts: Timeouts::new(limits),
             shared,
@@ -74,7 +76,9 @@ impl<H: Handler> Site<H> {
             protocol,
             closing,
             permit,
+            stay,
         } = came;
+        let presence = &stay.presence;
         let Some(local) = prepare(&stream) else { return };
         let mut ends = Ends {
             peer: canonical(peer),
@@ -89,16 +93,21 @@ impl<H: Handler> Site<H> {
         }
         match protocol {
             Protocol::Http => {
-                let connection = self.connection(ends, listener, None);
+                let connection = self.connection(ends, listener, None, presence);
                 self.speak(stream, &connection, Spoken::Either, closing, permit)
                     .await;
             }
-            Protocol::Https => self.serve_tls(stream, ends, listener, closing, permit).await,
+            Protocol::Https => {
+                self.serve_tls(stream, ends, listener, closing, permit, presence)
+                    .await;
+            }
             Protocol::Tcp => {
                 let Some(relayed) = self.route(&listener) else {
                     return;
                 };
-                let connection = self.connection(ends, listener, None);
+                // What is relayed is never idle as far as we can tell.
+                presence.begin();
+                let connection = self.connection(ends, listener, None, presence);
                 Box::pin(tcp::serve(stream, Vec::new(), relayed, connection, permit)).await;
             }
             // Has no connections.
@@ -113,11 +122,15 @@ impl<H: Handler> Site<H> {
         listener: Arc<str>,
         closing: Closing,
         permit: Permit,
+        presence: &Arc<Presence>,
     ) {
         let Some(arrived) = Box::pin(self.shake_hands(stream, &listener, ends.local)).await else {
             return;
         };
-        let connection = self.connection(ends, listener, Some(arrived.tls));
+        let connection = self.connection(ends, listener, Some(arrived.tls), presence);
+        if !matches!(arrived.stream, Opened::Http { .. }) {
+            presence.begin();
+        }
         match arrived.stream {
             Opened::Http { stream, is_http2, .. } => {
                 let spoken = if is_http2 { Spoken::Http2 } else { Spoken::Http1 };
@@ -159,7 +172,13 @@ impl<H: Handler> Site<H> {
         Some(Relayed { snapshot, route })
     }
 
-    fn connection(&self, ends: Ends, listener: Arc<str>, tls: Option<TlsConnection>) -> Arc<Connection> {
+    fn connection(
+        &self,
+        ends: Ends,
+        listener: Arc<str>,
+        tls: Option<TlsConnection>,
+        presence: &Arc<Presence>,
+    ) -> Arc<Connection> {
         Arc::new(Connection {
             shared: Arc::clone(&self.shared),
             worker: self.worker,
@@ -167,7 +186,7 @@ impl<H: Handler> Site<H> {
             peer: ends.peer,
             local: ends.local,
             tls,
-            made: Made::default(),
+            made: Made::of(presence),
         })
     }
 
@@ -217,23 +236,24 @@ impl<H: Handler> Site<H> {
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let limits = &self.shared.options.limits;
-        let head = HeadLimits {
-            bytes: limits.head_bytes,
-            fields: limits.head_fields,
-        };
-        let wire = Arc::new(Wire::default());
-        let guard = Guard::new(head, spoken == Spoken::Either);
-        let mut io = Guarded::new(io, guard, Arc::clone(&wire), self.timeouts, permit);
+        let mut socket = Socket::new(io, self.timeouts.stall, permit);
         if spoken != Spoken::Http2 {
             let http1 = Http1 {
-                builder: &self.http1,
                 handler: &self.handler,
                 connection,
-                wire: &wire,
             };
-            match http1.serve(io, &mut closing).await {
-                Some(back) => io = back,
-                None => return,
+            let head = HeadLimits {
+                bytes: limits.head_bytes,
+                fields: limits.head_fields,
+            };
+            let look = closing.clone();
+            let begun = pin!(closing.begun());
+            let closing = Seldom::new(begun, look);
+            let mut line = Line::new(socket, closing, &self.timeouts, head, spoken == Spoken::Either);
+            match http1.serve(&mut line).await {
+                Left::Nothing => return,
+                Left::Promise(promise) => return promise.keep(Box::new(line.into_socket())),
+                Left::Http2 => socket = line.into_socket(),
             }
         }
         // Boxed, so that the many connections that are not HTTP/2 do not carry the room for it.
@@ -241,7 +261,7 @@ impl<H: Handler> Site<H> {
             &self.http2,
             &self.handler,
             connection,
-            io,
+            socket,
             &mut closing,
         ))
         .await;
@@ -287,6 +307,7 @@ mod tests {
             protocol: Protocol::Https,
             closing,
             permit: shared.connections.admit().unwrap(),
+            stay: Stay::new(&site.crowd),
         };
         let size = size_of_val(&site.serve(stream, came));
         assert!(size <= 2048, "{size} bytes");

@@ -13,6 +13,8 @@ pub struct Counters {
     pub(crate) accepted: AtomicU64,
     pub(crate) over_limit: AtomicU64,
     pub(crate) over_memory: AtomicU64,
+    pub(crate) evicted: AtomicU64,
+    pub(crate) frame_floods: AtomicU64,
     pub(crate) accept_errors: AtomicU64,
     pub(crate) handshakes: AtomicU64,
     pub(crate) handshakes_resumed: AtomicU64,
@@ -24,8 +26,6 @@ pub struct Counters {
     pub(crate) sessions: AtomicU64,
     pub(crate) sessions_over_limit: AtomicU64,
     pub(crate) datagrams_dropped: AtomicU64,
-    /// What the guard let pass and hyper did not.
-    pub(crate) unreadable: AtomicU64,
     refused: RefusedCounters,
 }
 
@@ -52,6 +52,10 @@ pub struct Stats {
     pub over_limit: u64,
     /// Connections closed at once because the process holds as much memory as it may.
     pub over_memory: u64,
+    /// Connections that asked for nothing, closed to make room for new ones.
+    pub evicted: u64,
+    /// HTTP/2 connections closed because of too many frames for nothing.
+    pub frame_floods: u64,
     /// Times that accepting failed.
     pub accept_errors: u64,
     /// TLS handshakes that succeeded.
@@ -77,9 +81,6 @@ pub struct Stats {
     /// Messages refused, by the word of the reason; only those above zero.
     pub protocol_errors: BTreeMap<&'static str, u64>,
 }
-
-/// The word for what hyper refused by itself.
-const UNREADABLE: &str = "unreadable";
 
 impl Counters {
     pub(crate) fn count(counter: &AtomicU64) {
@@ -110,6 +111,8 @@ impl Counters {
             accepted: read(&self.accepted),
             over_limit: read(&self.over_limit),
             over_memory: read(&self.over_memory),
+            evicted: read(&self.evicted),
+            frame_floods: read(&self.frame_floods),
             accept_errors: read(&self.accept_errors),
             handshakes: read(&self.handshakes),
             handshakes_resumed: read(&self.handshakes_resumed),
@@ -121,10 +124,7 @@ impl Counters {
             sessions_over_limit: read(&self.sessions_over_limit),
             datagrams_dropped: read(&self.datagrams_dropped),
             reset_floods: read(&self.reset_floods),
-            protocol_errors: refused
-                .chain([(UNREADABLE, read(&self.unreadable))])
-                .filter(|(_, count)| *count > 0)
-                .collect(),
+            protocol_errors: refused.filter(|(_, count)| *count > 0).collect(),
         }
     }
 }
