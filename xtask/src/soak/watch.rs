@@ -14,6 +14,8 @@ use super::tally::Tally;
 const FIRST_UPGRADE: Duration = Duration::from_secs(30);
 const UPGRADES: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_secs(1);
+/// In looks.
+const HALF_A_MINUTE: usize = 30;
 
 /// What was seen.
 pub struct Watched {
