@@ -46,7 +46,7 @@ pub enum BodyError {
     #[error(transparent)]
     Connection(#[from] hyper::Error),
     /// The socket that our own HTTP/1.1 reads it from failed, or what came is no body (`InvalidData`).
-    #[error(transparent)]
+    #[error("{0}")]
     Socket(#[from] std::io::Error),
     /// We ended it.
     #[error(transparent)]

@@ -20,9 +20,9 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::closing::Closing;
-use super::guarded::Guarded;
 use super::handler::Handler;
 use super::resets::ResetBudget;
+use super::socket::Socket;
 use super::stats::Counters;
 use crate::body::{Body, BodyError};
 use crate::context::Connection;
@@ -58,13 +58,12 @@ pub(crate) async fn serve<IO, H>(
     builder: &Builder<TokioExecutor>,
     handler: &H,
     connection: &Arc<Connection>,
-    mut io: Guarded<IO>,
+    io: Socket<IO>,
     closing: &mut Closing,
 ) where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     H: Handler,
 {
-    io.pass_all();
     let limits = &connection.shared.options.limits;
     let streams = Streams::new(limits.reset_streams);
     let service = service_fn(|request| answer(handler, connection, &streams, request));

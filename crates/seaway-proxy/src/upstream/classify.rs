@@ -1,4 +1,4 @@
-//! From what hyper, h2 and the operating system report to one [`Failure`].
+//! From what sockets, hyper and h2 report to one [`Failure`].
 
 use std::error::Error;
 use std::io;
@@ -33,14 +33,24 @@ pub(super) fn connecting(error: &hyper::Error) -> Failure {
     }
 }
 
+/// The body of a request ended early.
+pub(super) fn body(error: &BodyError) -> Failure {
+    match error {
+        BodyError::Failure(failure) => *failure,
+        // Whoever sent it went away, or gave this copy of it up.
+        _ => Failure::ClientGone,
+    }
+}
+
+/// An HTTP/1.1 connection broke before a response head came.
+pub(super) fn broken(error: &io::Error) -> Failure {
+    refused(error).unwrap_or(Failure::UpstreamReset)
+}
+
 /// A request was handed to a connection, and no response head came.
 pub(super) fn exchange(error: &hyper::Error) -> Failure {
-    if let Some(body) = source::<BodyError>(error) {
-        return match body {
-            BodyError::Failure(failure) => *failure,
-            // Whoever sent it went away, or gave this copy of it up.
-            _ => Failure::ClientGone,
-        };
+    if let Some(error) = source::<BodyError>(error) {
+        return body(error);
     }
     if let Some(refused) = refused_by_tls(error) {
         return refused;
@@ -57,7 +67,10 @@ pub(super) fn exchange(error: &hyper::Error) -> Failure {
 /// In TLS 1.3 a server says that it does not believe our certificate only after the handshake, instead of an answer.
 fn refused_by_tls(error: &hyper::Error) -> Option<Failure> {
     let of_http2 = || source::<h2::Error>(error)?.get_io();
-    let io = source::<io::Error>(error).or_else(of_http2)?;
+    refused(source::<io::Error>(error).or_else(of_http2)?)
+}
+
+fn refused(io: &io::Error) -> Option<Failure> {
     let inner = io.get_ref()?.downcast_ref::<rustls::Error>()?;
     let fault = tls::fault(inner);
     (fault == TlsFault::Refused).then_some(Failure::UpstreamTls(fault))

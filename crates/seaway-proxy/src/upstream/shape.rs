@@ -58,7 +58,11 @@ pub(super) fn check_response<B>(response: &mut Response<B>, upgrade_asked: bool)
     if response.status() == StatusCode::SWITCHING_PROTOCOLS && !upgrade_asked {
         return Err(Failure::UpstreamProtocol);
     }
-    let headers = response.headers_mut();
+    check_framing(response.headers_mut())
+}
+
+/// The same for what says where a body ends.
+pub(super) fn check_framing(headers: &mut HeaderMap) -> Result<(), Failure> {
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
     if let Some(coding) = codings.next() {
         // Another coding would be forwarded undecoded, with the field that names it removed.
