@@ -120,8 +120,7 @@ fn answer<H: Handler>(
     request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response<Counted>, Infallible>> + Send + use<H> {
     let stream = Stream::open(streams);
-    // hyper moves the work on a stream four times before it is a task. On the heap it moves once.
-    let answer = Box::pin(handler.handle(Arc::clone(connection), request.map(Body::from)));
+    let answer = handler.handle(Arc::clone(connection), request.map(Body::from));
     async move {
         let response = answer.await;
         stream.answered();
