@@ -66,8 +66,8 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "fuzz",
-        repeat: "cargo xtask fuzz --seconds 12",
-        work: |_| fuzzing::run(&fuzzing::Options::for_seconds(12)),
+        repeat: "cargo xtask fuzz --seconds 10",
+        work: |_| fuzzing::run(&fuzzing::Options::for_seconds(10)),
     },
     Step {
         name: "instructions",

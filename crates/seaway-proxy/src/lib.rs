@@ -19,6 +19,7 @@ pub mod error;
 mod l4;
 pub mod options;
 pub mod overload;
+mod pace;
 pub mod pipeline;
 pub mod proxy;
 mod small_writes;

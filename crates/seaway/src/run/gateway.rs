@@ -20,7 +20,7 @@ use super::control_plane::ControlPlane;
 use super::last_good::LastGood;
 use super::state::State;
 use super::upgrade::Inherited;
-use super::{objects, settings};
+use super::{objects, open_files, settings};
 use crate::cli::{self, CompileArgs, ServeArgs};
 use crate::load;
 
@@ -45,7 +45,8 @@ pub struct Gateway {
 #[derive(Default)]
 struct Compiled {
     model: Model,
-    report: Report,
+    /// Shared with who shows it: it has a status for every object.
+    report: Arc<Report>,
     objects: BTreeMap<Arc<str>, u64>,
 }
 
@@ -54,7 +55,7 @@ pub struct Outcome {
     /// The number of the configuration that serves now.
     pub version: u64,
     /// Everything that compiling said.
-    pub report: Report,
+    pub report: Arc<Report>,
     /// A line for each listener that is new, moved, gone or in trouble.
     pub listener_changes: Vec<String>,
 }
@@ -69,6 +70,7 @@ impl Gateway {
         handover: &Inherited,
         on_certificate: impl Fn(Change) + Send + Sync + 'static,
     ) -> anyhow::Result<Result<Self, String>> {
+        open_files::raise();
         let access_log = match settings::access_log(&args.access_log) {
             Ok(log) => log,
             Err(message) => return Ok(Err(message)),
@@ -110,7 +112,7 @@ impl Gateway {
         self.certificates.want(&model, &report, resources);
         self.compiled = Compiled {
             model,
-            report,
+            report: Arc::new(report),
             objects: objects::count(resources),
         };
         self.apply_certificates()
@@ -119,8 +121,10 @@ impl Gateway {
     /// Serves what was compiled the last time, with the certificates that are there now.
     pub fn apply_certificates(&mut self) -> Outcome {
         let (model, problems) = self.certificates.fulfil(&self.compiled.model);
-        let mut report = self.compiled.report.clone();
-        not_issued(&mut report, problems);
+        let mut report = Arc::clone(&self.compiled.report);
+        if !problems.is_empty() {
+            not_issued(Arc::make_mut(&mut report), problems);
+        }
         let model = Arc::new(model);
         let before = std::mem::replace(&mut self.listeners, self.proxy.apply(&model));
         self.publish(&model);
@@ -131,7 +135,7 @@ impl Gateway {
             &report,
             self.compiled.objects.clone(),
         ));
-        self.state.set_report(report.clone());
+        self.state.set_report(Arc::clone(&report));
         Outcome {
             version,
             report,
