@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use hyper_util::rt::TokioExecutor;
 use seaway_model::Protocol;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -30,7 +29,7 @@ pub(crate) struct Site<H> {
     pub(crate) worker: usize,
     handler: H,
     http1: hyper::server::conn::http1::Builder,
-    http2: hyper::server::conn::http2::Builder<TokioExecutor>,
+    http2: h2::server::Builder,
     timeouts: Timeouts,
 }
 

@@ -27,10 +27,15 @@ fn is_ours(error: &io::Error) -> bool {
 
 /// A handshake failed.
 pub(super) fn connecting(error: &hyper::Error) -> Failure {
-    match source::<h2::Error>(error) {
-        Some(h2) if h2.is_library() => Failure::UpstreamProtocol,
-        _ => refused_by_tls(error).unwrap_or(Failure::ConnectFailed),
+    refused_by_tls(error).unwrap_or(Failure::ConnectFailed)
+}
+
+/// The same of an HTTP/2 connection.
+pub(super) fn shaking(error: &h2::Error) -> Failure {
+    if error.is_library() {
+        return Failure::UpstreamProtocol;
     }
+    error.get_io().and_then(refused).unwrap_or(Failure::ConnectFailed)
 }
 
 /// A request was handed to a connection, and no response head came.
@@ -45,9 +50,6 @@ pub(super) fn exchange(error: &hyper::Error) -> Failure {
     if let Some(refused) = refused_by_tls(error) {
         return refused;
     }
-    if let Some(h2) = source::<h2::Error>(error) {
-        return stream(h2);
-    }
     if error.is_parse() {
         return Failure::UpstreamProtocol;
     }
@@ -56,16 +58,23 @@ pub(super) fn exchange(error: &hyper::Error) -> Failure {
 
 /// In TLS 1.3 a server says that it does not believe our certificate only after the handshake, instead of an answer.
 fn refused_by_tls(error: &hyper::Error) -> Option<Failure> {
-    let of_http2 = || source::<h2::Error>(error)?.get_io();
-    let io = source::<io::Error>(error).or_else(of_http2)?;
+    refused(source::<io::Error>(error)?)
+}
+
+fn refused(io: &io::Error) -> Option<Failure> {
     let inner = io.get_ref()?.downcast_ref::<rustls::Error>()?;
     let fault = tls::fault(inner);
     (fault == TlsFault::Refused).then_some(Failure::UpstreamTls(fault))
 }
 
+/// A request was handed to an HTTP/2 connection, and no response head came.
+///
 /// RFC 9113, 8.7: what the peer certainly did not process is what it refused, and what a GOAWAY leaves out. h2 gives
 /// the error of a remote GOAWAY to no other streams.
-fn stream(error: &h2::Error) -> Failure {
+pub(super) fn stream(error: &h2::Error) -> Failure {
+    if let Some(refused) = error.get_io().and_then(refused) {
+        return refused;
+    }
     if error.is_go_away() && error.is_remote() {
         return Failure::RefusedStream;
     }
@@ -76,7 +85,7 @@ fn stream(error: &h2::Error) -> Failure {
         return Failure::UpstreamProtocol;
     }
     if error.is_reset() && !error.is_remote() {
-        // hyper resets a stream of its own accord only when the request's body fails.
+        // A stream is reset from here only when the request's body fails.
         return Failure::ClientGone;
     }
     Failure::UpstreamReset

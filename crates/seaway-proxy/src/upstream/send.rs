@@ -339,23 +339,15 @@ async fn exchange_http2(
                 .await
                 .map_err(unsent)?,
         };
-        let Some(request) = slot.take() else {
-            return Err(nothing());
-        };
         trail.sends(attempt.cluster, in_flight.member());
-        match sender.try_send_request(request).await {
-            Ok(response) => {
-                let mut response = response.map(Body::from);
+        match sender.send(slot).await {
+            Ok(mut response) => {
                 shape::check_response(&mut response, false).map_err(|failure| Failed { failure, reused })?;
                 in_flight.hold(Lease::Http2(guard));
                 return Ok((response, reused));
             }
-            Err(mut error) => {
-                let failure = classify::exchange(error.error());
-                *slot = error.take_message();
-                if slot.is_none() {
-                    return Err(Failed { failure, reused });
-                }
+            Err(failure) if slot.is_none() => return Err(Failed { failure, reused }),
+            Err(failure) => {
                 pool::drop_http2(&in_flight.member().place, guard.link());
                 if !reused {
                     return Err(unsent(failure));

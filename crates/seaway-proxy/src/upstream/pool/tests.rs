@@ -1,4 +1,4 @@
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioIo;
 
 use super::*;
 
@@ -23,20 +23,16 @@ async fn http1() -> (Http1Connection, tokio::io::DuplexStream) {
     (connection, theirs)
 }
 
-async fn http2() -> (Shared, Arc<Link>, tokio::io::DuplexStream) {
+async fn http2() -> (Shared, tokio::io::DuplexStream) {
     let (ours, theirs) = tokio::io::duplex(1024);
-    let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(ours))
-        .await
-        .unwrap();
+    let (requests, connection) = h2::client::handshake(ours).await.unwrap();
     tokio::spawn(connection);
-    let link = Arc::new(Link::default());
     let shared = Shared {
-        sender,
-        link: Arc::clone(&link),
+        sender: Http2Sender::new(requests, Arc::default()),
         about: None,
         used: Instant::now(),
     };
-    (shared, link, theirs)
+    (shared, theirs)
 }
 
 #[tokio::test]
@@ -62,10 +58,10 @@ async fn an_idle_connection_that_the_peer_closed_is_let_go_at_once() {
 
 #[tokio::test]
 async fn a_shared_connection_lives_as_long_as_its_streams_and_then_its_time() {
-    let (shared, link, _theirs) = http2().await;
+    let (shared, _theirs) = http2().await;
     let mut pool = pool();
+    let stream = shared.sender.try_stream().unwrap();
     pool.http2.push(shared);
-    let stream = Link::queue_stream(&link);
     let late = Instant::now() + IDLE * 3;
     assert!(!pool.sweep(late));
     drop(stream);
