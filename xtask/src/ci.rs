@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::{docs, fuzzing, layers, parts, project, supply};
+use crate::{docs, fuzzing, layers, parts, project, soak, supply};
 use tally::Tally;
 
 /// What can be chosen.
@@ -66,13 +66,18 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "fuzz",
-        repeat: "cargo xtask fuzz --seconds 15",
-        work: |_| fuzzing::run(&fuzzing::Options::for_seconds(15)),
+        repeat: "cargo xtask fuzz --seconds 12",
+        work: |_| fuzzing::run(&fuzzing::Options::for_seconds(12)),
     },
     Step {
         name: "parts",
         repeat: "cargo xtask parts",
         work: |_| parts::install(&["pebble", "envoy"]),
+    },
+    Step {
+        name: "soak",
+        repeat: "cargo xtask soak --minutes 1 --profile dev",
+        work: |_| soak::run(&soak::Options::short()),
     },
     Step {
         name: "tests",
@@ -88,7 +93,7 @@ pub fn run(options: &Options) -> Result<()> {
     let mut times = Vec::new();
     for step in STEPS {
         // The parts are there for the tests alone.
-        if options.no_tests && matches!(step.name, "parts" | "tests") {
+        if options.no_tests && matches!(step.name, "parts" | "soak" | "tests") {
             println!("\n== {}: left out, as --no-tests says", step.name);
             continue;
         }

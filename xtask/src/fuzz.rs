@@ -9,6 +9,7 @@
 )]
 
 pub mod config;
+pub mod decode;
 pub mod guard;
 pub mod proxy;
 pub mod requests;

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use xtask::fuzz::{Trace, config, guard, proxy};
+use xtask::fuzz::{Trace, config, decode, guard, proxy};
 
 use crate::project;
 use mutate::Mutator;
@@ -61,6 +61,8 @@ impl Options {
 pub enum Target {
     /// YAML, compiled and decided.
     Config,
+    /// Envoy's words, read.
+    Decode,
     /// Bytes of a connection, judged by the guard.
     Guard,
     /// Bytes of a connection, to the running proxy.
@@ -71,6 +73,7 @@ impl Target {
     fn name(self) -> &'static str {
         match self {
             Self::Config => "config",
+            Self::Decode => "decode",
             Self::Guard => "guard",
             Self::Proxy => "proxy",
         }
@@ -79,6 +82,7 @@ impl Target {
     fn run(self, input: &[u8]) -> Trace {
         match self {
             Self::Config => config::run(input),
+            Self::Decode => decode::run(input),
             Self::Guard => guard::run(input),
             Self::Proxy => proxy::run(input),
         }

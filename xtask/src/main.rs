@@ -17,6 +17,7 @@ mod layers;
 mod metadata;
 mod parts;
 mod project;
+mod soak;
 mod supply;
 mod tls_scan;
 
@@ -49,6 +50,8 @@ enum Task {
     },
     /// Measures what the project promises: decisions, start, changes, and requests and memory beside other proxies.
     Bench(bench::Options),
+    /// Serves mixed load for minutes while everything changes, and counts what fails.
+    Soak(soak::Options),
     /// Throws changed manifests and changed requests at the code, on stable Rust.
     Fuzz(fuzzing::Options),
     /// Brings the programs of others that tests run against into `.cache/`.
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Task::Layers => layers::run(),
         Task::Supply => supply::run(),
         Task::Bench(options) => bench::run(&options),
+        Task::Soak(options) => soak::run(&options),
         Task::Fuzz(options) => fuzzing::run(&options),
         Task::Parts(options) => parts::run(&options),
         Task::TlsScan(options) => tls_scan::run(&options),

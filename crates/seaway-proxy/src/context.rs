@@ -8,6 +8,7 @@ use http::HeaderValue;
 
 use crate::downstream::{Connections, Counters};
 use crate::options::Options;
+use crate::overload::{Load, Overload};
 use crate::pipeline::proof;
 use crate::snapshot::{Published, Snapshot};
 use crate::tls::{Certificates, ClientCertificate};
@@ -30,6 +31,8 @@ pub struct Shared {
     pub sessions: Arc<Connections>,
     /// What happened on them.
     pub counters: Counters,
+    /// What is done about too much.
+    pub overload: Overload,
 }
 
 impl Shared {
@@ -43,6 +46,7 @@ impl Shared {
             connections: Connections::new(options.limits.connections),
             sessions: Connections::new(options.limits.sessions),
             counters: Counters::default(),
+            overload: Overload::new(&options.limits, options.workers),
             options,
         }
     }
@@ -98,6 +102,11 @@ impl Connection {
         let client = self.tls.as_ref()?.client.as_deref()?;
         let text = self.made.client_text.get_or_init(|| proof::element(client));
         text.as_ref()
+    }
+
+    /// What its worker has to do.
+    pub(crate) fn load(&self) -> Option<&Load> {
+        self.shared.overload.worker(self.worker)
     }
 
     /// The newest configuration; call it once per request.

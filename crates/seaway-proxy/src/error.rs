@@ -337,7 +337,14 @@ impl Failure {
                 "fault_injected",
                 true,
             ),
-            Self::Overload => (Ourselves, 503, 14, Some(Flag::OverloadManager), "overload", true),
+            Self::Overload => (
+                Ourselves,
+                503,
+                14,
+                Some(Flag::OverloadManager),
+                "overloaded",
+                true,
+            ),
             Self::Overflow => (Upstream, 503, 14, Some(Flag::UpstreamOverflow), "overflow", true),
         };
         Outcome {

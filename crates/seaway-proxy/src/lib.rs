@@ -6,7 +6,7 @@
 //! `tokio::spawn` serves. The alternative, a multi-threaded runtime with a shared pool, measured ten per cent slower.
 //!
 //! Rooms: `downstream` accepts and speaks to clients, `pipeline` is what happens to a request in order, `l4` relays what is
-//! not HTTP, `upstream` finds endpoints and speaks to them, `admin` answers operators.
+//! not HTTP, `upstream` finds endpoints and speaks to them, `admin` answers operators, `overload` sheds what is too much.
 
 pub mod admin;
 pub mod body;
@@ -17,6 +17,7 @@ pub mod error;
 mod http2;
 mod l4;
 pub mod options;
+pub mod overload;
 pub mod pipeline;
 pub mod proxy;
 mod small_writes;

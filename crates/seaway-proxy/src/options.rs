@@ -68,6 +68,13 @@ pub struct Limits {
     /// Sessions of datagrams of all workers. Each has a socket; anybody can begin one with one datagram, and may lie about
     /// its address, so the limit is one of its own.
     pub sessions: usize,
+    /// Requests under way, of all workers, each of which has an equal part: those above are shed.
+    pub requests: usize,
+    /// How late a worker may be for long, before it sheds new requests. Zero: as late as it is.
+    pub delay: Duration,
+    /// Bytes that the process may hold, before it sheds new requests. `None`: nine tenths of what its control group or
+    /// the machine has.
+    pub memory: Option<u64>,
     /// HTTP/2 streams of one connection.
     pub concurrent_streams: u32,
     /// HTTP/2 streams that a client may reset before they are answered, before the connection is closed (CVE-2023-44487).
@@ -89,6 +96,9 @@ impl Default for Limits {
             handshake_timeout: Duration::from_secs(10),
             connections: 50_000,
             sessions: 10_000,
+            requests: 100_000,
+            delay: Duration::from_millis(50),
+            memory: None,
             concurrent_streams: 128,
             reset_streams: 50,
             replay_bytes: 64 * 1024,

@@ -28,6 +28,7 @@ pub(crate) mod proof;
 mod redirect;
 mod retry;
 mod shares;
+mod shed;
 mod sink;
 mod split;
 pub(crate) mod timer;
@@ -60,10 +61,14 @@ pub use self::sink::install as install_sink;
 ///
 /// The future never fails: what goes wrong becomes an answer. Dropping it before it is ready means that the client went away.
 /// Either way exactly one record of the request reaches this thread's sink, when the response's body has ended or is
-/// dropped. A request that was upgraded is recorded when its tunnel closes.
+/// dropped; that of a request that is shed, at once. A request that was upgraded is recorded when its tunnel closes.
 ///
 /// Runs on a tokio runtime of the current thread; it spawns mirrors and tunnels there.
 pub async fn handle(connection: Arc<Connection>, mut request: Request<Body>) -> Response<Body> {
+    // Before anything is made for it, a request that is too much is shed.
+    if let Some(response) = shed::shed(&connection, &request) {
+        return response;
+    }
     // From here on the request exists for the log, whatever becomes of it. Its configuration is loaded here, once.
     let fields = Fields::of(request.headers());
     let mut exchange = Exchange::new(connection, &request, &fields);
@@ -184,6 +189,6 @@ mod tests {
     #[test]
     fn the_future_of_a_request_stays_small() {
         let size = size_of_future(handle);
-        assert!(size <= 2560, "{size} bytes");
+        assert!(size <= 2600, "{size} bytes");
     }
 }

@@ -16,6 +16,7 @@ use tokio::sync::mpsc as commands;
 
 use crate::downstream::{Acceptor, Handler, Leaving, Site, Slot};
 use crate::l4::Datagrams;
+use crate::overload;
 use crate::pipeline::timer;
 
 thread_local! {
@@ -89,6 +90,7 @@ impl Worker {
                     Ok(runtime) => {
                         install_sink(sinks.sink(site.worker));
                         timer::keep();
+                        runtime.spawn(overload::watch(Arc::clone(&site.shared), site.worker));
                         let _: Result<(), mpsc::SendError<_>> = started.send(Ok(()));
                         runtime.block_on(obey(site, receiver));
                         // Connections that are left end here, while the sink is still there to hear of it.

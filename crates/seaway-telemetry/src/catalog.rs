@@ -226,12 +226,22 @@ metrics! {
     DOWNSTREAM_CONNECTIONS = Gauge "seaway_downstream_connections" &[];
     /// Connections accepted from clients.
     DOWNSTREAM_CONNECTIONS_TOTAL = Counter "seaway_downstream_connections_total" &[];
+    /// Requests from clients under way, tunnels included.
+    DOWNSTREAM_REQUESTS = Gauge "seaway_downstream_requests" &[];
     /// Sessions of datagrams under way.
     DOWNSTREAM_SESSIONS = Gauge "seaway_downstream_sessions" &[];
     /// Datagrams of clients and answers to them that were lost here: nobody to go to, no room, too many sessions.
     DOWNSTREAM_DATAGRAMS_DROPPED = Counter "seaway_downstream_datagrams_dropped_total" &[];
     /// Connections and requests refused by a guard before they were routed, by its reason.
     DOWNSTREAM_REFUSED = Counter "seaway_downstream_refused_total" &["reason"];
+    /// Requests shed with 503, by cause: `delay` of the worker, too many `requests` under way, `memory` nearly used up.
+    OVERLOAD_SHED = Counter "seaway_overload_shed_total" &["cause"];
+    /// The share of new requests that the worst worker sheds now, 0 to 1.
+    OVERLOAD_SHARE = Gauge "seaway_overload_shed_ratio" &[];
+    /// How long everything waits for its turn in the worker that has most to do, in seconds.
+    OVERLOAD_DELAY = Gauge "seaway_overload_delay_seconds" &[];
+    /// Bytes that the process may hold before it sheds requests.
+    OVERLOAD_MEMORY_LIMIT = Gauge "seaway_overload_memory_limit_bytes" &[];
     /// Open connections to the endpoints of a cluster, idle ones included.
     UPSTREAM_CONNECTIONS = Gauge "seaway_upstream_connections" &["cluster"];
     /// Tries after the first one.

@@ -4,10 +4,16 @@
     reason = "making a key fails only on a broken machine, and then the test should fail"
 )]
 
+use std::io;
+
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, date_time_ymd,
 };
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::client::PeerCertificate;
 
 /// A certificate authority that nobody trusts but a test.
 pub struct Ca {
@@ -74,6 +80,20 @@ impl std::fmt::Debug for Ca {
 }
 
 impl Leaf {
+    /// The chain and the key as rustls wants them.
+    pub(crate) fn der(&self) -> io::Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
+        let chain = CertificateDer::pem_slice_iter(self.certificate.as_bytes());
+        let chain = chain.collect::<Result<_, _>>().map_err(io::Error::other)?;
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).map_err(io::Error::other)?;
+        Ok((chain, key))
+    }
+
+    /// Whether this is what a server presented.
+    #[must_use]
+    pub fn is(&self, presented: &PeerCertificate) -> bool {
+        PeerCertificate::from_pem_slice(self.certificate.as_bytes()).is_ok_and(|own| own == *presented)
+    }
+
     /// A `kubernetes.io/tls` Secret with this key pair, as a YAML document.
     #[must_use]
     pub fn secret(&self, namespace: &str, name: &str) -> String {
@@ -94,6 +114,10 @@ impl Leaf {
 fn leaf_params(names: &[&str]) -> CertificateParams {
     let names: Vec<String> = names.iter().map(ToString::to_string).collect();
     let mut params = CertificateParams::new(names).expect("names that a certificate can have");
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    // Either end of a connection may show it.
+    params.extended_key_usages = vec![
+        ExtendedKeyUsagePurpose::ServerAuth,
+        ExtendedKeyUsagePurpose::ClientAuth,
+    ];
     params
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response};
 
 pub use behaviour::{Answer, Behaviour, Ending};
 pub use record::Received;
@@ -129,6 +129,14 @@ impl Backend {
         }
     }
 
+    /// Stops accepting, and returns when every request has its answer and every WebSocket has been closed by its client: as
+    /// a pod does that is given all the time it needs. It may be restarted.
+    pub async fn finish(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.finish().await;
+        }
+    }
+
     /// Closes every connection at once. It may be restarted.
     pub async fn kill(&mut self) {
         if let Some(server) = self.server.take() {
@@ -167,13 +175,18 @@ impl Handler for Echo {
             Ending::Refuse => return Err(h2::Error::from(h2::Reason::REFUSED_STREAM).into()),
             Ending::Normal | Ending::Truncate => {}
         }
+        let is_head = request.method() == Method::HEAD;
         let mut response = if upgrade::is_wanted(&request) {
             upgrade::switch(request, line)
         } else {
             answer::answer(request, &behaviour, &self.records, id).await?
         };
         behaviour.decorate(&self.name, &mut response);
-        Ok(response)
+        Ok(if is_head {
+            answer::without_body(response)
+        } else {
+            response
+        })
     }
 }
 

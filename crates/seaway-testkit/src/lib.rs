@@ -2,7 +2,7 @@
 //!
 //! Owns the things that more than one crate's tests need: backends that say what they received ([`echo`]), the sample
 //! shop of `seaway demo` ([`sample`]), the services of the Bookinfo example ([`bookinfo`]), clients that can misbehave
-//! ([`client`]), steady load ([`load`]), certificates ([`certs`]), a real Envoy ([`envoy`]) and the runner of
+//! ([`client`]), TLS before them ([`tls_front`]), steady load ([`load`]), certificates ([`certs`]), a real Envoy ([`envoy`]) and the runner of
 //! `testdata/cases` ([`cases`]). Knows the model and no other crate of ours, so that every
 //! crate can use it in its tests; where a test needs the compiler or the proxy, it hands them in.
 //!
@@ -20,3 +20,4 @@ pub mod load;
 mod process;
 pub mod sample;
 mod serve;
+pub mod tls_front;

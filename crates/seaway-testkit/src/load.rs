@@ -121,11 +121,19 @@ impl Load {
     /// # Errors
     /// With the totals, when they did not.
     pub async fn wait_for(&self, ok: u64) -> Result<(), Totals> {
-        let mut seen = self.tally.ok.subscribe();
-        match tokio::time::timeout(Duration::from_secs(30), seen.wait_for(|seen| *seen >= ok)).await {
-            Ok(_) => Ok(()),
-            Err(_) => Err(self.totals()),
+        if self.wait_for_within(ok, Duration::from_secs(30)).await {
+            Ok(())
+        } else {
+            Err(self.totals())
         }
+    }
+
+    /// The same within a time of the caller's; says whether it came about.
+    pub async fn wait_for_within(&self, ok: u64, time: Duration) -> bool {
+        let mut seen = self.tally.ok.subscribe();
+        tokio::time::timeout(time, seen.wait_for(|seen| *seen >= ok))
+            .await
+            .is_ok()
     }
 
     /// Up to now.

@@ -21,7 +21,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 /// Any error.
@@ -46,7 +46,13 @@ pub(crate) struct Line {
     pub number: u64,
     end: Arc<End>,
     stop: watch::Receiver<Stop>,
+    /// Held by whoever works for a stream that has left HTTP behind.
+    _streams: mpsc::Sender<Never>,
 }
+
+/// What is never sent: the channel tells only that the last sender is gone.
+#[derive(Debug)]
+enum Never {}
 
 #[derive(Debug, Default)]
 struct End {
@@ -57,7 +63,10 @@ struct End {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stop {
     No,
+    /// Requests end by themselves.
     Gracefully,
+    /// Requests do, and so do streams that have left HTTP behind.
+    Patiently,
     AtOnce,
 }
 
@@ -68,10 +77,11 @@ impl Line {
         self.end.now.notify_one();
     }
 
-    /// Resolves when the server stops, for streams that have left HTTP behind.
-    pub(crate) async fn stopped(mut self) {
+    /// Resolves when the server stops and does not wait for streams that have left HTTP behind.
+    pub(crate) async fn stopped(&mut self) {
+        let is_over = |stop: &Stop| matches!(stop, Stop::Gracefully | Stop::AtOnce);
         // An error means that the server is gone, which is the same answer.
-        let _ = self.stop.wait_for(|stop| *stop != Stop::No).await;
+        let _ = self.stop.wait_for(is_over).await;
     }
 }
 
@@ -109,6 +119,11 @@ impl Server {
         self.end(Stop::Gracefully).await;
     }
 
+    /// The same, and lets streams finish that have left HTTP behind.
+    pub(crate) async fn finish(self) {
+        self.end(Stop::Patiently).await;
+    }
+
     /// Closes everything now.
     pub(crate) async fn kill(self) {
         self.end(Stop::AtOnce).await;
@@ -135,6 +150,7 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 
 async fn accept<H: Handler>(listener: TcpListener, handler: Arc<H>, mut stop: watch::Receiver<Stop>) {
     let mut connections = JoinSet::new();
+    let (streams, mut streams_gone) = mpsc::channel(1);
     let mut number = 0;
     loop {
         tokio::select! {
@@ -142,14 +158,23 @@ async fn accept<H: Handler>(listener: TcpListener, handler: Arc<H>, mut stop: wa
             accepted = listener.accept() => {
                 let Ok((stream, _)) = accepted else { continue };
                 number += 1;
-                let line = Line { number, end: Arc::default(), stop: stop.clone() };
+                let line = Line {
+                    number,
+                    end: Arc::default(),
+                    stop: stop.clone(),
+                    _streams: streams.clone(),
+                };
                 connections.spawn(serve(stream, Arc::clone(&handler), line));
             }
             Some(_) = connections.join_next() => {}
         }
     }
-    drop(listener);
+    drop((listener, streams));
     while connections.join_next().await.is_some() {}
+    if *stop.borrow() == Stop::Patiently {
+        // Ends when the last sender is gone.
+        streams_gone.recv().await;
+    }
 }
 
 async fn serve<H: Handler>(stream: TcpStream, handler: Arc<H>, line: Line) {
@@ -173,7 +198,7 @@ async fn serve<H: Handler>(stream: TcpStream, handler: Arc<H>, line: Line) {
         _ = connection.as_mut() => return,
         () = end.now.notified() => return,
         changed = stop.changed() => {
-            if changed.is_err() || *stop.borrow() != Stop::Gracefully {
+            if changed.is_err() || *stop.borrow() == Stop::AtOnce {
                 return;
             }
         }

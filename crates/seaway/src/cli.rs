@@ -371,6 +371,15 @@ pub struct LimitArgs {
     /// Connections from clients, all together.
     #[arg(long, value_name = "N", default_value = "50000")]
     pub max_connections: usize,
+    /// Requests under way, all together; 503 above.
+    #[arg(long, value_name = "N", default_value = "100000")]
+    pub max_requests: usize,
+    /// How late a worker may be for long before it sheds new requests with 503; 0 for as late as it is.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "50ms")]
+    pub max_delay: Duration,
+    /// Memory the process may hold before new requests are shed with 503; by default nine tenths of what its control group or the machine has.
+    #[arg(long, value_name = "BYTES")]
+    pub max_memory: Option<u64>,
     /// Sessions of datagrams, all together.
     #[arg(long, value_name = "N", default_value = "10000")]
     pub max_sessions: usize,

@@ -7,19 +7,31 @@ use anyhow::{Context, Result};
 
 use super::Target;
 use crate::project;
+use xtask::fuzz::decode;
 
 /// Every field of every kind of Istio's, as the tests of `seaway-api` have them.
 const ISTIO: &str = "crates/seaway-api/src/istio/tests/samples";
 
-/// Every seed of a target: real manifests for one, requests for the other, and what `fuzz/corpus` has.
+/// Every seed of a target: real manifests for one, the same in Envoy's words for another, requests for the others, and
+/// what `fuzz/corpus` has.
 pub fn load(target: Target) -> Result<Vec<Vec<u8>>> {
     let mut seeds = Vec::new();
-    if target == Target::Config {
-        for folder in ["testdata/cases", "examples", ISTIO] {
-            collect(&project::path(folder), &mut seeds)?;
+    match target {
+        Target::Config => {
+            for folder in ["testdata/cases", "examples", ISTIO] {
+                collect(&project::path(folder), &mut seeds)?;
+            }
         }
-    } else {
-        seeds.extend(REQUESTS.iter().map(|request| request.as_bytes().to_vec()));
+        Target::Decode => {
+            collect(&project::path("testdata/cases"), &mut seeds)?;
+            seeds = seeds
+                .iter()
+                .filter_map(|text| decode::seed(&String::from_utf8_lossy(text)))
+                .collect();
+        }
+        Target::Guard | Target::Proxy => {
+            seeds.extend(REQUESTS.iter().map(|request| request.as_bytes().to_vec()));
+        }
     }
     collect(&project::path("fuzz/corpus").join(target.name()), &mut seeds)?;
     Ok(seeds)
@@ -51,6 +63,7 @@ fn collect(folder: &Path, seeds: &mut Vec<Vec<u8>>) -> Result<()> {
 pub fn words(target: Target) -> Vec<Vec<u8>> {
     let words: &[&str] = match target {
         Target::Config => YAML_WORDS,
+        Target::Decode => XDS_WORDS,
         Target::Guard | Target::Proxy => HTTP_WORDS,
     };
     words.iter().map(|word| word.as_bytes().to_vec()).collect()
@@ -101,6 +114,51 @@ const YAML_WORDS: &[&str] = &[
     "\u{feff}",
     "\u{0}",
     "\t",
+];
+
+const XDS_WORDS: &[&str] = &[
+    "---\n",
+    "\n- ",
+    ": ",
+    "{}",
+    "[]",
+    "null",
+    "\"\"",
+    "true",
+    "-1",
+    "'*'",
+    "'*.a.test'",
+    "'*a'",
+    "a.test:80",
+    "[::1]",
+    "::",
+    "0s",
+    "-1s",
+    "0.000000001s",
+    "315576000000s",
+    "NaN",
+    "Infinity",
+    "\"@type\": type.googleapis.com/google.protobuf.Struct\n",
+    "metadata: {}\n",
+    "filter_metadata:\n",
+    "seaway: {copy: true}\n",
+    "oneLabel: 99\n",
+    "both: true\n",
+    "name: ''\n",
+    "domains: ['*']\n",
+    "domains: []\n",
+    "server_names: ['*.a.test']\n",
+    "weight: 0\n",
+    "prefix: ''\n",
+    "regex: '('\n",
+    "regex: '.*'\n",
+    "invert_match: true\n",
+    "treat_missing_header_as_empty: true\n",
+    "numerator: 4294967295\n",
+    "denominator: MILLION\n",
+    "port_value: 65536\n",
+    "\u{feff}",
+    "\u{0}",
 ];
 
 const HTTP_WORDS: &[&str] = &[

@@ -89,7 +89,7 @@ pub enum TlsVersion {
 }
 
 /// Proof that is asked of clients. Who gave it is said upstream in `x-forwarded-client-cert`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClientValidation {
     /// The authorities that are believed: a secret with [`crate::Material::Authorities`], or one with a file of them.

@@ -20,6 +20,11 @@ use super::stats::Counters;
 /// How long accepting rests when the system has no more file descriptors or memory.
 const REST: Duration = Duration::from_millis(50);
 
+/// Connections that are accepted before everybody else has a turn. New ones must not make those wait that are being
+/// served, and under a flood that is what a large number does; the queue is the kernel's meanwhile. With one at a time a
+/// burst of connections would pay for a look at the system's event queue each.
+const AT_ONCE: u32 = 4;
+
 /// What all sockets of a listener have in common. It outlives changes of the configuration that leave the port alone.
 #[derive(Debug)]
 pub(crate) struct Slot {
@@ -83,6 +88,7 @@ async fn accept<H: Handler>(
     leaves_queue: Arc<AtomicBool>,
 ) {
     let mut stop = closing.clone();
+    let mut in_a_row = 0;
     loop {
         let accepted = tokio::select! {
             biased;
@@ -90,7 +96,14 @@ async fn accept<H: Handler>(
             accepted = socket.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => admit(stream, peer, &slot, &site, &closing),
+            Ok((stream, peer)) => {
+                admit(stream, peer, &slot, &site, &closing);
+                in_a_row += 1;
+                if in_a_row >= AT_ONCE {
+                    in_a_row = 0;
+                    tokio::task::yield_now().await;
+                }
+            }
             Err(error) if is_of_one_connection(&error) => {}
             Err(_) => {
                 Counters::count(&site.shared.counters.accept_errors);
@@ -140,6 +153,13 @@ fn admit<H: Handler>(
     closing: &Closing,
 ) {
     let counters = &site.shared.counters;
+    if let Some(load) = site.shared.overload.worker(site.worker) {
+        load.stir();
+    }
+    if site.shared.overload.is_full() {
+        Counters::count(&counters.over_memory);
+        return;
+    }
     let Some(permit) = site.shared.connections.admit() else {
         Counters::count(&counters.over_limit);
         return;

@@ -12,6 +12,7 @@ use super::guard::Reason;
 pub struct Counters {
     pub(crate) accepted: AtomicU64,
     pub(crate) over_limit: AtomicU64,
+    pub(crate) over_memory: AtomicU64,
     pub(crate) accept_errors: AtomicU64,
     pub(crate) handshakes: AtomicU64,
     pub(crate) handshakes_resumed: AtomicU64,
@@ -49,6 +50,8 @@ pub struct Stats {
     pub accepted: u64,
     /// Connections closed at once because there were too many.
     pub over_limit: u64,
+    /// Connections closed at once because the process holds as much memory as it may.
+    pub over_memory: u64,
     /// Times that accepting failed.
     pub accept_errors: u64,
     /// TLS handshakes that succeeded.
@@ -106,6 +109,7 @@ impl Counters {
             open_sessions,
             accepted: read(&self.accepted),
             over_limit: read(&self.over_limit),
+            over_memory: read(&self.over_memory),
             accept_errors: read(&self.accept_errors),
             handshakes: read(&self.handshakes),
             handshakes_resumed: read(&self.handshakes_resumed),

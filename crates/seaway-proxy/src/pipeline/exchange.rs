@@ -96,6 +96,9 @@ impl Exchange {
         request: &Request<B>,
         fields: &Fields<'_>,
     ) -> Box<Self> {
+        if let Some(load) = connection.load() {
+            load.enter();
+        }
         let began = Instant::now();
         let idle = connection.shared.options.limits.stream_idle_timeout;
         Box::new(Self {
@@ -258,6 +261,9 @@ impl Drop for Exchange {
         if self.state == State::Open && (self.status == 0 || !self.body.is_end_stream()) {
             self.note(Failure::ClientGone);
         }
+        if let Some(load) = self.connection.load() {
+            load.leave();
+        }
         self.record();
     }
 }
@@ -304,11 +310,11 @@ impl http_body::Body for Exchange {
     }
 }
 
-fn text(value: Option<&HeaderValue>) -> Option<&str> {
+pub(super) fn text(value: Option<&HeaderValue>) -> Option<&str> {
     value.and_then(|v| v.to_str().ok())
 }
 
-fn protocol(version: Version) -> &'static str {
+pub(super) fn protocol(version: Version) -> &'static str {
     match version {
         Version::HTTP_10 => "HTTP/1.0",
         Version::HTTP_11 => "HTTP/1.1",
@@ -318,7 +324,7 @@ fn protocol(version: Version) -> &'static str {
 }
 
 /// `application/grpc`, `application/grpc+proto`, `application/grpc-web` excluded: it is not gRPC on the wire.
-fn is_grpc(content_type: &HeaderValue) -> bool {
+pub(super) fn is_grpc(content_type: &HeaderValue) -> bool {
     let rest = content_type.as_bytes().strip_prefix(b"application/grpc");
     rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
 }

@@ -1,10 +1,13 @@
 //! Bytes out, bytes in: what a client that breaks the rules sends, and what exactly it gets.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -96,6 +99,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
     /// When the peer is gone.
     pub async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes).await
+    }
+
+    /// Whether anything has come that was not read yet, in whole or in part.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
+    /// Whether the peer has closed a connection that should be idle, as far as is known at this moment. What came
+    /// without having been asked for counts as a close: such a connection cannot be used any more.
+    pub async fn is_closed(&mut self) -> bool {
+        let mut byte = [0; 1];
+        let mut read = ReadBuf::new(&mut byte);
+        poll_fn(|cx| Poll::Ready(Pin::new(&mut self.stream).poll_read(cx, &mut read).is_ready())).await
     }
 
     /// Says that nothing more will be sent.

@@ -17,11 +17,13 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::Wire;
+use crate::certs::Leaf;
 
 /// Whom a client trusts.
 #[derive(Clone, Debug)]
 pub struct ClientTls {
     verifier: Arc<dyn ServerCertVerifier>,
+    identity: Option<Leaf>,
 }
 
 /// The certificate that a server presented, in DER.
@@ -42,7 +44,10 @@ impl ClientTls {
         let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
             .build()
             .map_err(io::Error::other)?;
-        Ok(Self { verifier })
+        Ok(Self {
+            verifier,
+            identity: None,
+        })
     }
 
     /// Trusts whatever is presented, for tests that look at the certificate themselves or do not care.
@@ -50,6 +55,16 @@ impl ClientTls {
     pub fn blind() -> Self {
         Self {
             verifier: Arc::new(blind::Blind::default()),
+            identity: None,
+        }
+    }
+
+    /// Shows this certificate to servers that ask for one.
+    #[must_use]
+    pub fn proving(self, identity: &Leaf) -> Self {
+        Self {
+            identity: Some(identity.clone()),
+            ..self
         }
     }
 
@@ -67,12 +82,20 @@ impl ClientTls {
             Wire::Http1 => b"http/1.1",
             Wire::Http2 => b"h2",
         };
-        let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(io::Error::other)?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::clone(&self.verifier))
-            .with_no_client_auth();
+            .with_custom_certificate_verifier(Arc::clone(&self.verifier));
+        let mut config = match &self.identity {
+            None => builder.with_no_client_auth(),
+            Some(leaf) => {
+                let (chain, key) = leaf.der()?;
+                builder
+                    .with_client_auth_cert(chain, key)
+                    .map_err(io::Error::other)?
+            }
+        };
         config.alpn_protocols = vec![offered.to_vec()];
         let name = ServerName::try_from(server_name.to_owned()).map_err(io::Error::other)?;
         let tcp = TcpStream::connect(address).await?;

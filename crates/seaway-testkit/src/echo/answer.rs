@@ -45,6 +45,17 @@ pub(super) async fn answer(
     }
 }
 
+/// An answer to HEAD. Over HTTP/1.1 hyper leaves the body out by itself, over HTTP/2 it does not.
+pub(super) fn without_body(response: Response<Body>) -> Response<Body> {
+    let (mut head, body) = response.into_parts();
+    if let Some(length) = body.size_hint().exact() {
+        head.headers
+            .entry(CONTENT_LENGTH)
+            .or_insert_with(|| HeaderValue::from(length));
+    }
+    Response::from_parts(head, Empty::new().map_err(never).boxed_unsync())
+}
+
 async fn report(
     request: Request<Incoming>,
     behaviour: &Behaviour,

@@ -19,7 +19,7 @@ pub(super) fn is_wanted(request: &Request<Incoming>) -> bool {
 }
 
 /// Answers 101 and echoes: messages of a WebSocket, bytes of anything else.
-pub(super) fn switch(request: Request<Incoming>, line: Line) -> Response<Body> {
+pub(super) fn switch(request: Request<Incoming>, mut line: Line) -> Response<Body> {
     let mut response = Response::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let protocol = request.headers().get(UPGRADE).cloned();

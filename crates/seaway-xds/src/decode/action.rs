@@ -78,15 +78,15 @@ fn destinations(said: &RouteAction, notes: &Notes) -> Result<Vec<Destination>, S
             response_headers: HeaderMutation::default(),
         }]),
         Some(ClusterSpecifier::WeightedClusters(weighted)) => {
-            let answers = notes
-                .get::<Vec<HeaderMutation>>("destinationResponseHeaders")
-                .unwrap_or_default();
+            let noted = |key| notes.get::<Vec<HeaderMutation>>(key).unwrap_or_default();
+            let requests = noted("destinationRequestHeaders");
+            let answers = noted("destinationResponseHeaders");
             let mut all = Vec::new();
             for (index, cluster) in weighted.clusters.iter().enumerate() {
                 all.push(weighted_destination(
                     cluster,
                     target(&cluster.name),
-                    answers.get(index),
+                    [requests.get(index), answers.get(index)],
                 )?);
             }
             if all.iter().all(|destination| destination.weight == 0) {
@@ -101,17 +101,19 @@ fn destinations(said: &RouteAction, notes: &Notes) -> Result<Vec<Destination>, S
 fn weighted_destination(
     said: &ClusterWeight,
     target: Target,
-    answers: Option<&HeaderMutation>,
+    noted: [Option<&HeaderMutation>; 2],
 ) -> Result<Destination, String> {
     if said.name.is_empty() {
         return Err("a destination that is not the name of a cluster".into());
     }
-    let read = mutation(&said.response_headers_to_add, &said.response_headers_to_remove);
+    let [requests, answers] = noted;
+    let requests_read = || mutation(&said.request_headers_to_add, &said.request_headers_to_remove);
+    let answers_read = || mutation(&said.response_headers_to_add, &said.response_headers_to_remove);
     Ok(Destination {
         target,
         weight: said.weight.as_ref().map_or(0, |weight| weight.value),
-        request_headers: mutation(&said.request_headers_to_add, &said.request_headers_to_remove),
-        response_headers: answers.cloned().unwrap_or(read),
+        request_headers: requests.cloned().unwrap_or_else(requests_read),
+        response_headers: answers.cloned().unwrap_or_else(answers_read),
     })
 }
 

@@ -19,7 +19,7 @@ use seaway_model::{
     Target,
 };
 
-use super::headers::Answers;
+use super::headers::Changes;
 use super::rewrite::{self, Rewritten};
 use crate::notes::Notes;
 use crate::words::{any, duration, headers, number, removed, runtime_share};
@@ -29,12 +29,12 @@ const OTHER_ENDPOINTS: i64 = 5;
 
 type Losses = Vec<(&'static str, String)>;
 
-/// Says where a request is sent. `answers` are the changes to responses, the destinations' among them.
+/// Says where a request is sent. `changes` are those to headers of requests and of answers, the destinations' among them.
 pub(crate) fn forward(
     forward: &Forward,
     mirrors: &[Mirror],
     matched: &PathMatch,
-    answers: &Answers,
+    changes: [&Changes; 2],
     notes: &mut Notes,
     losses: &mut Losses,
 ) -> RouteAction {
@@ -47,7 +47,7 @@ pub(crate) fn forward(
         host_rewrite_specifier: forward.rewrite.host.as_ref().map(|host| match host {
             HostRewrite::Literal(host) => HostRewriteSpecifier::HostRewriteLiteral(host.to_string()),
         }),
-        cluster_specifier: Some(destinations(&forward.destinations, answers, notes)),
+        cluster_specifier: Some(destinations(&forward.destinations, changes, notes)),
         ..RouteAction::default()
     };
     if let Some(status) = failing_status(&forward.destinations, losses) {
@@ -67,7 +67,7 @@ pub(crate) fn forward(
     action
 }
 
-fn destinations(all: &[Destination], answers: &Answers, notes: &mut Notes) -> ClusterSpecifier {
+fn destinations(all: &[Destination], changes: [&Changes; 2], notes: &mut Notes) -> ClusterSpecifier {
     let failures: Vec<Option<&Failure>> = all
         .iter()
         .map(|destination| match &destination.target {
@@ -85,14 +85,16 @@ fn destinations(all: &[Destination], answers: &Answers, notes: &mut Notes) -> Cl
         notes.unless_read("weight", &only.weight, Some(&1));
         return ClusterSpecifier::Cluster(target(&only.target));
     }
+    let [requests, answers] = changes;
     let clusters = all
         .iter()
+        .zip(requests.destinations())
         .zip(answers.destinations())
-        .map(|(destination, answer)| ClusterWeight {
+        .map(|((destination, request), answer)| ClusterWeight {
             name: target(&destination.target),
             weight: number(destination.weight),
-            request_headers_to_add: headers(&destination.request_headers),
-            request_headers_to_remove: removed(&destination.request_headers),
+            request_headers_to_add: headers(request),
+            request_headers_to_remove: removed(request),
             response_headers_to_add: headers(answer),
             response_headers_to_remove: removed(answer),
             ..ClusterWeight::default()

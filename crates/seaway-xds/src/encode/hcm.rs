@@ -27,6 +27,11 @@ use crate::words::{any, duration, text, yes_or_no};
 /// The name of the filter.
 pub(crate) const NAME: &str = "envoy.filters.network.http_connection_manager";
 
+/// What clients say of where a request came from begins so, or is one of [`CLAIMED`].
+pub(crate) const CLAIMS: &str = "x-forwarded-";
+/// See [`CLAIMS`].
+pub(crate) const CLAIMED: [&str; 3] = ["x-real-ip", "x-request-id", "forwarded"];
+
 /// Upgrades that pass. Ours passes all but those to another HTTP; Envoy wants to know them.
 const UPGRADES: [&str; 1] = ["websocket"];
 
@@ -107,12 +112,12 @@ fn http_filter<M: Name>(name: &str, config: &M) -> HttpFilter {
 }
 
 fn distrust() -> TypedExtensionConfig {
-    let exact = ["x-real-ip", "x-request-id", "forwarded"].map(|name| HeaderMutation {
+    let exact = CLAIMED.map(|name| HeaderMutation {
         action: Some(Action::Remove(name.into())),
     });
     let prefix = HeaderMutation {
         action: Some(Action::RemoveOnMatch(RemoveOnMatch {
-            key_matcher: Some(text(MatchPattern::Prefix("x-forwarded-".into()))),
+            key_matcher: Some(text(MatchPattern::Prefix(CLAIMS.into()))),
         })),
     };
     TypedExtensionConfig {

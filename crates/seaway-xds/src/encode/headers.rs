@@ -1,56 +1,87 @@
 //! Changes to headers by a route and by its destinations.
 //!
-//! The model's order is: on the way to the upstream the route's first, on the way back the destination's first. Envoy
-//! has one switch for both ways. It is set for the way out; on the way back, headers that both change are changed in
-//! one step by the destination.
+//! The model's order is: on the way to the upstream the route's first, on the way back the destination's first. In Envoy
+//! the destination's come first on the way out, and on the way back that depends on a switch. So headers that both change
+//! are changed in one step by the destination, and then no order matters.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use seaway_model::{Forward, HeaderMutation};
+use seaway_model::{Destination, Forward, HeaderMutation};
 
-/// Changes to responses, so divided that Envoy's order gives the model's result.
+/// Changes of one way, so divided that Envoy's order gives the model's result.
 #[derive(Debug, Default)]
-pub(crate) struct Answers {
+pub(crate) struct Changes {
     route: HeaderMutation,
     destinations: Vec<HeaderMutation>,
-    /// Whether something had to be divided anew.
+    /// Whether something is said otherwise than it was written.
     pub(crate) divided: bool,
 }
 
-impl Answers {
-    /// For a route that changes its responses so.
-    pub(crate) fn new(route: &HeaderMutation, forward: Option<&Forward>) -> Self {
-        let said: Vec<&HeaderMutation> = forward
-            .iter()
-            .flat_map(|f| &f.destinations)
-            .map(|d| &d.response_headers)
-            .collect();
-        let shared: BTreeSet<&Arc<str>> = names(route)
+/// Who changes headers first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum First {
+    Route,
+    Destination,
+}
+
+impl Changes {
+    /// Of requests.
+    pub(crate) fn of_requests(
+        route: &HeaderMutation,
+        forward: Option<&Forward>,
+        lost: &mut Vec<(&'static str, String)>,
+    ) -> Self {
+        let destinations = destinations(forward).map(|d| &d.request_headers);
+        Self::new(First::Route, route, destinations.collect(), lost)
+    }
+
+    /// Of answers.
+    pub(crate) fn of_answers(
+        route: &HeaderMutation,
+        forward: Option<&Forward>,
+        lost: &mut Vec<(&'static str, String)>,
+    ) -> Self {
+        let destinations = destinations(forward).map(|d| &d.response_headers);
+        Self::new(First::Destination, route, destinations.collect(), lost)
+    }
+
+    fn new(
+        first: First,
+        route: &HeaderMutation,
+        said: Vec<&HeaderMutation>,
+        lost: &mut Vec<(&'static str, String)>,
+    ) -> Self {
+        let own = changeable(route, lost);
+        let theirs: Vec<HeaderMutation> = said.iter().map(|theirs| changeable(theirs, lost)).collect();
+        let shared: BTreeSet<&Arc<str>> = names(&own)
             .filter(|name| {
-                said.iter()
-                    .any(|mutation| names(mutation).any(|other| other == *name))
+                theirs
+                    .iter()
+                    .any(|theirs| names(theirs).any(|other| other == *name))
             })
             .collect();
-        if shared.is_empty() {
-            return Self {
-                route: route.clone(),
-                destinations: said.into_iter().cloned().collect(),
-                divided: false,
-            };
-        }
         let is_shared = |name: &Arc<str>| shared.contains(name);
-        let destinations = said.into_iter().map(|mutation| {
-            let mut own = part(mutation, |name| !is_shared(name));
-            for name in &shared {
-                one_after_the_other(name, mutation, route, &mut own);
-            }
-            own
-        });
+        let destinations: Vec<HeaderMutation> = theirs
+            .iter()
+            .map(|theirs| {
+                let mut both = part(theirs, |name| !is_shared(name));
+                let order = match first {
+                    First::Route => [&own, theirs],
+                    First::Destination => [theirs, &own],
+                };
+                for name in &shared {
+                    one_after_the_other(name, order, &mut both);
+                }
+                both
+            })
+            .collect();
+        let mine = part(&own, |name| !is_shared(name));
+        let divided = mine != *route || destinations.iter().zip(said).any(|(made, said)| made != said);
         Self {
-            destinations: destinations.collect(),
-            route: part(route, |name| !is_shared(name)),
-            divided: true,
+            route: mine,
+            destinations,
+            divided,
         }
     }
 
@@ -63,6 +94,10 @@ impl Answers {
     pub(crate) fn destinations(&self) -> &[HeaderMutation] {
         &self.destinations
     }
+}
+
+fn destinations(forward: Option<&Forward>) -> impl Iterator<Item = &Destination> {
+    forward.into_iter().flat_map(|forward| &forward.destinations)
 }
 
 fn names(mutation: &HeaderMutation) -> impl Iterator<Item = &Arc<str>> {
@@ -85,14 +120,9 @@ fn part(mutation: &HeaderMutation, keep: impl Fn(&Arc<str>) -> bool) -> HeaderMu
 }
 
 /// What two changes make of one header: whether what was there stays, and the values after it.
-fn one_after_the_other(
-    name: &Arc<str>,
-    first: &HeaderMutation,
-    second: &HeaderMutation,
-    into: &mut HeaderMutation,
-) {
+fn one_after_the_other(name: &Arc<str>, order: [&HeaderMutation; 2], into: &mut HeaderMutation) {
     let (mut stays, mut values) = (true, Vec::new());
-    for mutation in [first, second] {
+    for mutation in order {
         if mutation.remove.contains(name) {
             (stays, values) = (false, Vec::new());
         }
@@ -118,10 +148,7 @@ fn one_after_the_other(
 }
 
 /// Without what Envoy refuses to change by header: the host and what begins with a colon.
-pub(crate) fn changeable(
-    mutation: &HeaderMutation,
-    losses: &mut Vec<(&'static str, String)>,
-) -> HeaderMutation {
+fn changeable(mutation: &HeaderMutation, losses: &mut Vec<(&'static str, String)>) -> HeaderMutation {
     let is_fixed = |name: &Arc<str>| name.starts_with(':') || **name == *"host";
     if !names(mutation).any(is_fixed) {
         return mutation.clone();
@@ -134,13 +161,13 @@ pub(crate) fn changeable(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use seaway_model::{Destination, Failure, FailureReason, Target};
+    use seaway_model::{Failure, FailureReason, Target};
 
     fn pairs(list: &[(&str, &str)]) -> Vec<(Arc<str>, Arc<str>)> {
         list.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect()
     }
 
-    fn forward(response_headers: HeaderMutation) -> Forward {
+    fn forward(headers: HeaderMutation) -> Forward {
         Forward {
             destinations: vec![Destination {
                 target: Target::Fail(Failure {
@@ -149,15 +176,14 @@ mod tests {
                     message: "".into(),
                 }),
                 weight: 1,
-                request_headers: HeaderMutation::default(),
-                response_headers,
+                request_headers: headers.clone(),
+                response_headers: headers,
             }],
             ..Forward::default()
         }
     }
 
-    #[test]
-    fn what_both_change_is_changed_in_one_step() {
+    fn adds_and_sets() -> (HeaderMutation, Forward) {
         let route = HeaderMutation {
             add: pairs(&[("x", "route"), ("y", "route")]),
             ..HeaderMutation::default()
@@ -166,11 +192,27 @@ mod tests {
             set: pairs(&[("x", "destination")]),
             ..HeaderMutation::default()
         });
-        let answers = Answers::new(&route, Some(&forward));
+        (route, forward)
+    }
+
+    #[test]
+    fn what_both_change_of_an_answer_is_changed_in_one_step_the_destination_first() {
+        let (route, forward) = adds_and_sets();
+        let answers = Changes::of_answers(&route, Some(&forward), &mut Vec::new());
         assert!(answers.divided);
         assert_eq!(answers.route().add, pairs(&[("y", "route")]));
         assert_eq!(answers.destinations()[0].set, pairs(&[("x", "destination")]));
         assert_eq!(answers.destinations()[0].add, pairs(&[("x", "route")]));
+    }
+
+    #[test]
+    fn what_both_change_of_a_request_is_changed_in_one_step_the_route_first() {
+        let (route, forward) = adds_and_sets();
+        let requests = Changes::of_requests(&route, Some(&forward), &mut Vec::new());
+        assert!(requests.divided);
+        assert_eq!(requests.route().add, pairs(&[("y", "route")]));
+        assert_eq!(requests.destinations()[0].set, pairs(&[("x", "destination")]));
+        assert!(requests.destinations()[0].add.is_empty());
     }
 
     #[test]
@@ -179,8 +221,20 @@ mod tests {
             remove: vec!["server".into()],
             ..HeaderMutation::default()
         };
-        let answers = Answers::new(&route, Some(&forward(HeaderMutation::default())));
+        let answers = Changes::of_answers(&route, Some(&forward(HeaderMutation::default())), &mut Vec::new());
         assert!(!answers.divided && answers.destinations()[0].is_empty());
         assert_eq!(*answers.route(), route);
+    }
+
+    #[test]
+    fn a_host_that_a_destination_sets_is_lost_and_said_to_be() {
+        let mut lost = Vec::new();
+        let forward = forward(HeaderMutation {
+            set: pairs(&[("host", "a"), ("x", "1")]),
+            ..HeaderMutation::default()
+        });
+        let requests = Changes::of_requests(&HeaderMutation::default(), Some(&forward), &mut lost);
+        assert!(requests.divided && lost.len() == 1);
+        assert_eq!(requests.destinations()[0].set, pairs(&[("x", "1")]));
     }
 }

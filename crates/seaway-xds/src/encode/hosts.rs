@@ -4,8 +4,9 @@
 //! - A wildcard may cover one label only. Envoy's cover any number, so the routes of such a host ask for the number of
 //!   labels, and after them come the routes of the host that takes the others.
 //! - A trailing dot does not count. It is a domain of its own.
-//! - A request whose host has another certificate than its connection is misdirected (421). Every certificate has a
-//!   route configuration of its own, in which the hosts of the others are refused.
+//! - A request whose host has another certificate than its connection is misdirected (421), and so is one whose host
+//!   asks for another proof of the client, or is relayed. Every certificate has a route configuration of its own, in
+//!   which the hosts of the others are refused.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +17,9 @@ use envoy_types::pb::envoy::config::route::v3::{
     DirectResponseAction, HeaderMatcher, Route as XdsRoute, RouteMatch, VirtualHost as XdsVirtualHost,
 };
 use envoy_types::pb::envoy::r#type::matcher::v3::string_matcher::MatchPattern;
-use seaway_model::{HostMatch, Listener, SecretName, ServerCertificate, VirtualHost};
+use seaway_model::{
+    ClientValidation, HostMatch, Listener, ListenerTls, SecretName, ServerCertificate, VirtualHost,
+};
 
 use super::redirect::bracketed;
 use super::{Losses, Place, route};
@@ -38,67 +41,89 @@ pub(crate) fn all(listener: &Listener, losses: &mut Losses) -> Vec<XdsVirtualHos
     made
 }
 
-/// The hosts of a listener that are served with one certificate; everything else is misdirected.
-pub(crate) fn served_with(listener: &Listener) -> BTreeMap<SecretName, Vec<XdsVirtualHost>> {
+/// What connections have in common for whose hosts one of them may be used for another's requests: what was presented
+/// to the client, and what was asked of it.
+pub(crate) type Proof = (SecretName, Option<ClientValidation>);
+
+/// That of a certificate.
+pub(crate) fn proof(certificate: &ServerCertificate) -> Proof {
+    (certificate.secret.clone(), certificate.parameters.client.clone())
+}
+
+/// The hosts of a listener that are served with one proof; everything else is misdirected.
+pub(crate) fn served_with(listener: &Listener) -> BTreeMap<Proof, Vec<XdsVirtualHost>> {
     // What cannot be said has been said for the listener as a whole.
     let hosts = Hosts::new(listener, &mut Losses::default());
-    let certificates = listener
-        .tls
-        .iter()
-        .flat_map(|tls| &tls.certificates)
-        .collect::<Vec<_>>();
-    let patterns: BTreeSet<&HostMatch> = listener
-        .virtual_hosts
-        .iter()
-        .map(|host| &host.host)
-        .chain(certificates.iter().map(|certificate| &certificate.host))
+    let empty = ListenerTls::default();
+    let tls = listener.tls.as_ref().unwrap_or(&empty);
+    let patterns: BTreeSet<&HostMatch> = (listener.virtual_hosts.iter().map(|host| &host.host))
+        .chain(tls.certificates.iter().map(|certificate| &certificate.host))
+        .chain(tls.routes.iter().map(|route| &route.host))
         .collect();
-    let mut by_secret: BTreeMap<SecretName, Vec<&HostMatch>> = BTreeMap::new();
-    for certificate in &certificates {
-        by_secret.entry(certificate.secret.clone()).or_default();
+    let mut by_proof: BTreeMap<Proof, Vec<&HostMatch>> = BTreeMap::new();
+    for certificate in &tls.certificates {
+        by_proof.entry(proof(certificate)).or_default();
     }
     for pattern in &patterns {
-        if let Some(certificate) = certificate_of(pattern, &certificates) {
-            by_secret
-                .entry(certificate.secret.clone())
-                .or_default()
-                .push(pattern);
+        let mut due: Vec<Proof> = near(tls, pattern).into_iter().chain(far(tls, pattern)).collect();
+        due.dedup();
+        for proof in due {
+            by_proof.entry(proof).or_default().push(pattern);
         }
     }
-    by_secret
+    by_proof
         .into_iter()
-        .map(|(secret, served)| {
-            let made = hosts.one_certificate(&served, &patterns, &|pattern| {
-                // Of more labels than the certificate is for.
-                let (HostMatch::OneLabel(suffix) | HostMatch::Suffix(suffix)) = pattern else {
-                    return false;
-                };
-                let wide = HostMatch::Suffix(suffix.clone());
-                let strictly = certificates.iter().filter(|certificate| match &certificate.host {
-                    HostMatch::OneLabel(_) => false,
-                    host => covers(host, &wide),
-                });
-                strictly
-                    .min_by_key(|certificate| &certificate.host)
-                    .is_none_or(|c| c.secret != secret)
-            });
-            (secret, made)
+        .map(|(proof, served)| {
+            let is_own = |of: Option<Proof>| of.as_ref() == Some(&proof);
+            let others = |pattern: &HostMatch| match wildcard(pattern) {
+                None => Vec::new(),
+                Some(suffix) => {
+                    let near = (!is_own(near(tls, pattern))).then(|| of_one_label(suffix));
+                    let far = (!is_own(far(tls, pattern))).then(|| beyond_one_label(suffix));
+                    near.into_iter().chain(far).collect()
+                }
+            };
+            let made = hosts.one_proof(&served, &patterns, &others);
+            (proof, made)
         })
         .collect()
 }
 
-/// The most specific certificate that covers a pattern; of one for a label more, whatever has a label more.
-fn certificate_of<'c>(
-    pattern: &HostMatch,
-    certificates: &[&'c ServerCertificate],
-) -> Option<&'c ServerCertificate> {
-    let covering = certificates
+/// What follows the star of a pattern that has one.
+fn wildcard(pattern: &HostMatch) -> Option<&str> {
+    match pattern {
+        HostMatch::OneLabel(suffix) | HostMatch::Suffix(suffix) => Some(suffix),
+        HostMatch::Exact(_) | HostMatch::Any => None,
+    }
+}
+
+/// The proof that is due for a pattern's hosts; of a wildcard, for those of one label more.
+fn near(tls: &ListenerTls, pattern: &HostMatch) -> Option<Proof> {
+    due(tls, |host| match (host, pattern) {
+        (HostMatch::OneLabel(a), HostMatch::OneLabel(b) | HostMatch::Suffix(b)) => a == b,
+        _ => covers(host, pattern),
+    })
+}
+
+/// The proof that is due for the hosts of more labels that a wildcard takes in Envoy.
+fn far(tls: &ListenerTls, pattern: &HostMatch) -> Option<Proof> {
+    let wide = HostMatch::Suffix(wildcard(pattern)?.into());
+    due(tls, |host| {
+        !matches!(host, HostMatch::OneLabel(_)) && covers(host, &wide)
+    })
+}
+
+/// The proof that HTTP for some host is served with, which is covered by these certificates and routes: that of the most
+/// specific one. None if that is a route, whose connections are not HTTP to us.
+fn due(tls: &ListenerTls, covers: impl Fn(&HostMatch) -> bool) -> Option<Proof> {
+    let certificates = tls
+        .certificates
         .iter()
-        .filter(|certificate| match (&certificate.host, pattern) {
-            (HostMatch::OneLabel(a), HostMatch::OneLabel(b) | HostMatch::Suffix(b)) => a == b,
-            (host, _) => covers(host, pattern),
-        });
-    covering.min_by_key(|certificate| &certificate.host).copied()
+        .filter(|certificate| covers(&certificate.host));
+    let certificate = certificates.min_by_key(|certificate| &certificate.host)?;
+    let mut routes = tls.routes.iter().filter(|route| covers(&route.host));
+    let is_relayed = routes.any(|route| route.host <= certificate.host);
+    (!is_relayed).then(|| proof(certificate))
 }
 
 /// Whether one pattern takes all that another takes.
@@ -198,22 +223,19 @@ impl<'m> Hosts<'m> {
         own
     }
 
-    /// The hosts that are served with a certificate, and what they would take of others.
-    fn one_certificate(
+    /// The hosts that are served with a proof, and what they would take of others: `others_of` refuses what a pattern
+    /// has of these.
+    fn one_proof(
         &self,
         served: &[&HostMatch],
         all: &BTreeSet<&HostMatch>,
-        is_for_one_label: &dyn Fn(&HostMatch) -> bool,
+        others_of: &dyn Fn(&HostMatch) -> Vec<XdsRoute>,
     ) -> Vec<XdsVirtualHost> {
         let mut made: BTreeMap<String, XdsVirtualHost> = BTreeMap::new();
         for pattern in served {
             made.entry(name(pattern)).or_insert_with(|| {
                 let mut host = self.host_of(pattern).unwrap_or_default();
-                if let HostMatch::OneLabel(suffix) | HostMatch::Suffix(suffix) = pattern
-                    && is_for_one_label(pattern)
-                {
-                    host.routes.insert(0, beyond_one_label(suffix));
-                }
+                host.routes.splice(0..0, others_of(pattern));
                 XdsVirtualHost {
                     name: name(pattern),
                     domains: domains(pattern),
@@ -257,7 +279,13 @@ impl<'m> Hosts<'m> {
                 ..XdsVirtualHost::default()
             });
         }
-        self.natural(host)
+        // One that stands behind the host for one label has none of its own.
+        self.natural(host).or_else(|| {
+            Some(XdsVirtualHost {
+                routes: self.of(&host.host),
+                ..XdsVirtualHost::default()
+            })
+        })
     }
 }
 
@@ -284,10 +312,14 @@ fn guarded(routes: Vec<XdsRoute>, suffix: &str) -> Vec<XdsRoute> {
     guarded.collect()
 }
 
+/// Refuses a host of one label more.
+fn of_one_label(suffix: &str) -> XdsRoute {
+    guarded(vec![answer(421)], suffix).pop().unwrap_or_default()
+}
+
 /// Refuses a host of more labels.
 fn beyond_one_label(suffix: &str) -> XdsRoute {
-    let mut routes = guarded(vec![answer(421)], suffix);
-    let mut route = routes.pop().unwrap_or_default();
+    let mut route = of_one_label(suffix);
     for matcher in route.r#match.iter_mut().flat_map(|matches| &mut matches.headers) {
         matcher.invert_match = true;
     }

@@ -165,7 +165,7 @@ impl Encoder<'_> {
         let configuration = RouteConfiguration {
             name: name.clone(),
             virtual_hosts,
-            // The route first, then the destination.
+            // What a route says of a header that all routes take away counts.
             most_specific_header_mutations_wins: true,
             // A share may go to a cluster that there is not, on purpose.
             validate_clusters: yes_or_no(false),
@@ -191,14 +191,15 @@ impl Encoder<'_> {
         }
     }
 
-    /// One chain for each server name, and for each certificate a route configuration.
+    /// One chain for each server name, and for each certificate (and what is asked of clients beside it) a route
+    /// configuration.
     fn chains(&mut self, listener: &Listener) -> Vec<FilterChain> {
         let empty = ListenerTls::default();
         let tls = listener.tls.as_ref().unwrap_or(&empty);
         // As a whole, for those who read it and not for Envoy, which is told of each certificate apart.
         let all = hosts::all(listener, &mut self.losses);
         self.routes(listener.name.to_string(), all, false);
-        let mut by_secret = hosts::served_with(listener);
+        let mut by_proof = hosts::served_with(listener);
         let mut specifiers = BTreeMap::new();
         let (mut chains, mut taken) = (Vec::new(), BTreeSet::new());
         for certificate in &tls.certificates {
@@ -209,9 +210,11 @@ impl Encoder<'_> {
             let mut chain = match route {
                 Some(route) => relayed(listener, route, Some(certificate), self.options.delivery),
                 None => {
-                    let specifier = specifiers.entry(certificate.secret.clone()).or_insert_with(|| {
-                        let hosts = by_secret.remove(&certificate.secret).unwrap_or_default();
-                        self.routes(format!("{}:{}", listener.name, certificate.secret), hosts, true)
+                    let proof = hosts::proof(certificate);
+                    let name = routes_name(listener, &proof);
+                    let specifier = specifiers.entry(proof).or_insert_with_key(|proof| {
+                        let hosts = by_proof.remove(proof).unwrap_or_default();
+                        self.routes(name, hosts, true)
                     });
                     self.served(listener, certificate, specifier.clone())
                 }
@@ -317,6 +320,21 @@ impl Encoder<'_> {
         });
         Some(())
     }
+}
+
+/// `https-443:shop/web`, and what is asked of clients: `https-443:shop/web:shop/clients:optional:names=a,b`.
+fn routes_name(listener: &Listener, (secret, client): &hosts::Proof) -> String {
+    let mut name = format!("{}:{secret}", listener.name);
+    if let Some(client) = client {
+        name.push_str(&format!(":{}", client.authorities));
+        if !client.required {
+            name.push_str(":optional");
+        }
+        if !client.subject_alt_names.is_empty() {
+            name.push_str(&format!(":names={}", client.subject_alt_names.join(",")));
+        }
+    }
+    name
 }
 
 fn relayed(

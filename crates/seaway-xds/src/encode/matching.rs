@@ -5,7 +5,9 @@
 //!   escape; that a parameter is *not* so is said of `:path`, since only headers can be inverted;
 //! - an inverted header condition takes a missing header for an empty one; where its pattern takes the empty text too, a
 //!   second route takes the requests without the header;
-//! - what never matches takes 0 % of the requests.
+//! - what never matches takes 0 % of the requests;
+//! - a header that says where a request came from is taken from clients before a route is chosen, and Envoy has by then
+//!   written its own, so a condition on one is decided here.
 
 use std::fmt::Write as _;
 
@@ -22,6 +24,7 @@ use seaway_model::{
 };
 
 use super::expression::{may_be_empty, re2};
+use super::hcm;
 use crate::words::{expression, runtime_share, text, yes_or_no};
 
 /// More conditions that double a route are not written out.
@@ -67,6 +70,11 @@ pub(crate) fn matches(matches: &Match) -> Matches {
     }
 }
 
+/// Whether a header says where a request came from: what [`super::hcm`] takes from clients.
+fn is_claim(name: &str) -> bool {
+    name.starts_with(hcm::CLAIMS) || hcm::CLAIMED.contains(&name)
+}
+
 /// Takes nothing.
 fn never() -> RouteMatch {
     RouteMatch {
@@ -92,6 +100,14 @@ fn said(
     first.headers.extend(methods(&conditions.methods));
     let mut doubled = Vec::new();
     for condition in &conditions.headers {
+        if is_claim(&condition.name) {
+            let why = "Envoy believes no client, so it is as if the header were never there";
+            losses.push(("condition on what clients claim of themselves", why.to_owned()));
+            match condition.value {
+                ValueMatch::Present | ValueMatch::Is(_) => return Ok((never(), Vec::new())),
+                ValueMatch::Absent | ValueMatch::IsNot(_) => continue,
+            }
+        }
         if is_true_of_nothing(condition) {
             doubled.push(first.headers.len());
         }

@@ -5,7 +5,7 @@ use envoy_types::pb::envoy::config::route::v3::route_match::GrpcRouteMatchOption
 use envoy_types::pb::envoy::config::route::v3::{DirectResponseAction, Route as XdsRoute, RouteMatch};
 use seaway_model::{Action, Cors, HeaderMutation, Match, OriginMatch, PathMatch, Route};
 
-use super::headers::{Answers, changeable};
+use super::headers::Changes;
 use super::{Losses, Place, action, filters, matching, redirect};
 use crate::decode;
 use crate::notes::Notes;
@@ -65,15 +65,14 @@ fn act(
     lost: &mut Vec<(&'static str, String)>,
 ) {
     let path = matched_path(&route.matches);
-    let to_upstream = changeable(&route.request_headers, lost);
-    notes.unless_read("requestHeaders", &route.request_headers, Some(&to_upstream));
-    made.request_headers_to_add = headers(&to_upstream);
-    made.request_headers_to_remove = removed(&to_upstream);
     let forward = match &route.action {
         Action::Forward(forward) => Some(forward),
         _ => None,
     };
-    let answers = Answers::new(&route.response_headers, forward);
+    let requests = Changes::of_requests(&route.request_headers, forward, lost);
+    made.request_headers_to_add = headers(requests.route());
+    made.request_headers_to_remove = removed(requests.route());
+    let answers = Changes::of_answers(&route.response_headers, forward, lost);
     made.response_headers_to_add = headers(answers.route());
     made.response_headers_to_remove = removed(answers.route());
     if answers_depend_on_origin(route.cors.as_ref()) {
@@ -83,18 +82,22 @@ fn act(
         }));
         notes.set("responseHeaders", &route.response_headers);
     }
+    let destinations = forward
+        .map(|forward| forward.destinations.as_slice())
+        .unwrap_or_default();
+    if requests.divided {
+        notes.set("requestHeaders", &route.request_headers);
+        let said: Vec<_> = destinations.iter().map(|d| &d.request_headers).collect();
+        notes.set("destinationRequestHeaders", said);
+    }
     if answers.divided {
         notes.set("responseHeaders", &route.response_headers);
-        let said: Vec<_> = forward
-            .iter()
-            .flat_map(|f| &f.destinations)
-            .map(|d| &d.response_headers)
-            .collect();
+        let said: Vec<_> = destinations.iter().map(|d| &d.response_headers).collect();
         notes.set("destinationResponseHeaders", said);
     }
     made.action = Some(match &route.action {
         Action::Forward(forward) => {
-            let said = action::forward(forward, &route.mirrors, path, &answers, notes, lost);
+            let said = action::forward(forward, &route.mirrors, path, [&requests, &answers], notes, lost);
             let read = decode::action::path_rewrite(&said);
             notes.unless_read("pathRewrite", &forward.rewrite.path, read.as_ref().ok());
             let read = decode::action::retry(said.retry_policy.as_ref());

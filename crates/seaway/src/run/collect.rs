@@ -2,10 +2,12 @@
 
 use std::sync::{Arc, Weak};
 
+use seaway_proxy::overload::Cause;
 use seaway_proxy::{Proxy, pipeline};
 use seaway_telemetry::catalog::{
     DOWNSTREAM_CONNECTIONS, DOWNSTREAM_CONNECTIONS_TOTAL, DOWNSTREAM_DATAGRAMS_DROPPED, DOWNSTREAM_REFUSED,
-    DOWNSTREAM_SESSIONS, MIRROR_REQUESTS, UPSTREAM_CONNECTIONS,
+    DOWNSTREAM_REQUESTS, DOWNSTREAM_SESSIONS, MIRROR_REQUESTS, OVERLOAD_DELAY, OVERLOAD_MEMORY_LIMIT,
+    OVERLOAD_SHARE, OVERLOAD_SHED, UPSTREAM_CONNECTIONS,
 };
 use seaway_telemetry::{Exposition, Telemetry};
 
@@ -35,6 +37,7 @@ fn collect(exposition: &mut Exposition, proxy: &Proxy) {
         .sample(&[], stats.datagrams_dropped);
     let mut refused = exposition.family(DOWNSTREAM_REFUSED);
     refused.sample(&["too_many_connections"], stats.over_limit);
+    refused.sample(&["out_of_memory"], stats.over_memory);
     refused.sample(&["too_many_sessions"], stats.sessions_over_limit);
     refused.sample(&["proxy_header"], stats.proxy_headers_refused);
     refused.sample(&["handshake_failed"], stats.handshakes_failed);
@@ -43,6 +46,7 @@ fn collect(exposition: &mut Exposition, proxy: &Proxy) {
     for (reason, count) in &stats.protocol_errors {
         refused.sample(&[reason], *count);
     }
+    overload(exposition, proxy);
     let mut upstream = exposition.family(UPSTREAM_CONNECTIONS);
     for cluster in proxy.shared().registry.status() {
         let open: u64 = cluster
@@ -57,4 +61,20 @@ fn collect(exposition: &mut Exposition, proxy: &Proxy) {
     copies.sample(&["success"], mirrors.answered);
     copies.sample(&["error"], mirrors.failed);
     copies.sample(&["dropped"], mirrors.dropped);
+}
+
+fn overload(exposition: &mut Exposition, proxy: &Proxy) {
+    let status = proxy.shared().overload.status();
+    exposition
+        .family(DOWNSTREAM_REQUESTS)
+        .sample(&[], status.requests);
+    let mut shed = exposition.family(OVERLOAD_SHED);
+    for (cause, count) in Cause::ALL.into_iter().zip(status.shed) {
+        shed.sample(&[cause.word()], count);
+    }
+    exposition.family(OVERLOAD_SHARE).sample(&[], status.share);
+    exposition.family(OVERLOAD_DELAY).sample(&[], status.delay);
+    exposition
+        .family(OVERLOAD_MEMORY_LIMIT)
+        .sample(&[], status.memory_limit);
 }

@@ -26,7 +26,7 @@ use crate::requests::Ask;
 use crate::served::{Outcome, Served, ask_at};
 use crate::{MOST_FAILURES, SEED, setting, told};
 
-use self::known::Known;
+use self::known::{Case, Known};
 
 const CONFIGURATIONS: &str = "SEAWAY_PARITY_CONFIGURATIONS";
 const REQUESTS: usize = 50;
@@ -164,15 +164,18 @@ async fn one(
         };
         let wrong = match theirs {
             Ok(theirs) => compare::differences(&ask, &explanation, ours.as_ref(), theirs.as_ref(), &slots),
-            Err(error) => vec![format!("no answer from Envoy: {error}")],
+            Err(error) => vec![format!("no answer from Envoy: {error:?}")],
         };
         if wrong.is_empty() {
             continue;
         }
-        match known::known(&ask, &explanation, &model, &wrong) {
-            Some(known) => {
-                met.insert(known);
-            }
+        let case = Case {
+            ask: &ask,
+            explanation: &explanation,
+            model: &model,
+        };
+        match known::known(&case, &wrong) {
+            Some(known) => met.extend(known),
             None => failures.push(told(
                 seed,
                 &text,

@@ -1,11 +1,17 @@
 //! The control plane and its data planes: `seaway run --xds` with a real Envoy and with `seaway proxy`, all over sockets.
-#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "helpers of tests")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests"
+)]
 
 mod changes;
 mod data_plane;
 mod rejected;
 #[path = "../support/mod.rs"]
 mod support;
+mod traffic;
 
 use std::net::SocketAddr;
 use std::path::Path;
