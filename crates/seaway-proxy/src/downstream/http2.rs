@@ -70,7 +70,7 @@ pub(crate) async fn serve<IO, H>(
         biased;
         shaken = builder.handshake::<_, Bytes>(io) => match shaken {
             Ok(h2) => h2,
-            Err(error) => return ended(connection, Some(&error)),
+            Err(error) => return ended(connection, &error),
         },
         () = closing.begun() => return,
         () = tokio::time::sleep(limits.idle_timeout) => return,
@@ -97,7 +97,10 @@ pub(crate) async fn serve<IO, H>(
                     Poll::Ready(Some(Ok((request, respond)))) => {
                         work.extend(stream::work(handler, connection, &streams, request, respond));
                     }
-                    Poll::Ready(Some(Err(error))) => return Poll::Ready(ended(connection, Some(&error))),
+                    Poll::Ready(Some(Err(error))) => {
+                        ended(connection, &error);
+                        return Poll::Ready(());
+                    }
                     Poll::Ready(None) => return Poll::Ready(()),
                     Poll::Pending => break,
                 }
@@ -167,10 +170,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Talk<'_, IO> {
     }
 }
 
-/// The connection broke, or was broken off.
-fn ended(connection: &Connection, error: Option<&h2::Error>) {
-    // h2's own limits answer a flood with this.
-    if error.is_some_and(|error| error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM)) {
+/// The connection broke, or was broken off: h2's own limits answer a flood like this.
+fn ended(connection: &Connection, error: &h2::Error) {
+    if error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM) {
         Counters::count(&connection.shared.counters.reset_floods);
     }
 }

@@ -1,5 +1,6 @@
 //! One attempt of a request: choose an endpoint, take or make a connection, send, and wait for the response's head.
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -340,7 +341,13 @@ async fn exchange_http2(
                 .map_err(unsent)?,
         };
         trail.sends(attempt.cluster, in_flight.member());
-        match sender.send(slot).await {
+        let sent = poll_fn(|cx| sender.poll_sent(cx, slot)).await;
+        drop(sender);
+        let answered = match sent {
+            Ok(sent) => sent.await,
+            Err(failure) => Err(failure),
+        };
+        match answered {
             Ok(mut response) => {
                 shape::check_response(&mut response, false).map_err(|failure| Failed { failure, reused })?;
                 in_flight.hold(Lease::Http2(guard));

@@ -1,6 +1,7 @@
 //! Sending a request on a connection that is there.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -44,25 +45,11 @@ impl Sender {
         self.link.is_ended()
     }
 
-    /// Sends a request and waits for the head of its answer. The request is still there after a failure if nothing of it
-    /// was sent. Dropping the future takes the request back.
-    pub(in super::super) async fn send(
-        &mut self,
-        slot: &mut Option<Request<Body>>,
-    ) -> Result<Response<Body>, Failure> {
-        let Sent { response, uploading } = poll_fn(|cx| self.poll_sent(cx, slot)).await?;
-        let response = response.await.map_err(|error| classify::stream(&error))?;
-        if let Some(uploading) = uploading {
-            uploading.go_on();
-        }
-        let (head, receive) = response.into_parts();
-        let body = Received::body(receive, &head.headers);
-        Ok(Response::from_parts(head, body))
-    }
-
-    /// Ready when the head has been sent, and what there is of the body. No `async fn`: the future of a request would
-    /// keep room for everything that passes through here.
-    fn poll_sent(
+    /// Sends a request. Ready when its head has been sent, and what there is of the body. The request is still there
+    /// after a failure if nothing of it was sent.
+    ///
+    /// No `async fn`: the future of a request would keep room for everything that passes through here.
+    pub(in super::super) fn poll_sent(
         &mut self,
         cx: &mut Context<'_>,
         slot: &mut Option<Request<Body>>,
@@ -84,16 +71,39 @@ impl Sender {
         let uploading = if is_over {
             None
         } else {
-            Uploading::begin(cx, Pump::new(stream, body))
+            upload(cx, Pump::new(stream, body))
         };
         Poll::Ready(Ok(Sent { response, uploading }))
     }
 }
 
-/// A request that was sent.
-struct Sent {
+/// A request that was sent. Resolves to its answer; dropped before, it takes the request back.
+pub(in super::super) struct Sent {
     response: ResponseFuture,
-    uploading: Option<Uploading>,
+    /// The rest of a body on its way, in a task of its own.
+    uploading: Option<JoinHandle<()>>,
+}
+
+impl Drop for Sent {
+    fn drop(&mut self) {
+        if let Some(task) = &self.uploading {
+            task.abort();
+        }
+    }
+}
+
+impl Future for Sent {
+    type Output = Result<Response<Body>, Failure>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let response =
+            ready!(Pin::new(&mut self.response).poll(cx)).map_err(|error| classify::stream(&error))?;
+        // From now on it goes on by itself.
+        self.uploading = None;
+        let (head, receive) = response.into_parts();
+        let body = Received::body(receive, &head.headers);
+        Poll::Ready(Ok(Response::from_parts(head, body)))
+    }
 }
 
 /// Says the length of a body that has one.
@@ -106,31 +116,13 @@ fn announce(head: &mut Request<()>, body: &Body) {
     }
 }
 
-/// The rest of a body on its way, in a task of its own. It is given up with the request, until that has an answer.
-struct Uploading(Option<JoinHandle<()>>);
-
-impl Uploading {
-    /// Most bodies are here as a whole, and need no task.
-    fn begin(cx: &mut Context<'_>, mut pump: Pump) -> Option<Self> {
-        if pump.poll(cx).is_ready() {
-            return None;
-        }
-        let task = tokio::spawn(async move {
-            // Whoever waits for the answer hears that the stream is over.
-            let _broken = poll_fn(|cx| pump.poll(cx)).await;
-        });
-        Some(Self(Some(task)))
+/// Sends what there is of a body. Most are here as a whole; what is left of others gets a task.
+fn upload(cx: &mut Context<'_>, mut pump: Pump) -> Option<JoinHandle<()>> {
+    if pump.poll(cx).is_ready() {
+        return None;
     }
-
-    fn go_on(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Uploading {
-    fn drop(&mut self) {
-        if let Some(task) = &self.0 {
-            task.abort();
-        }
-    }
+    Some(tokio::spawn(async move {
+        // Whoever waits for the answer hears that the stream is over.
+        let _broken = poll_fn(|cx| pump.poll(cx)).await;
+    }))
 }
