@@ -22,7 +22,7 @@ pub(crate) use tee::{CopyBody, Tee};
 pub(crate) use transfer::Transfer;
 pub(crate) use upload::Upload;
 
-/// A body: hyper's own where it only passes through, so that nothing is boxed on the common path.
+/// A body: a codec's own where it only passes through, so that nothing is boxed on the common path.
 #[derive(Debug, Default)]
 pub enum Body {
     /// Nothing.
@@ -52,7 +52,7 @@ pub enum BodyError {
     #[error(transparent)]
     Http2(#[from] h2::Error),
     /// The socket that our own HTTP/1.1 reads it from failed, or what came is no body (`InvalidData`).
-    #[error(transparent)]
+    #[error("{0}")]
     Socket(#[from] std::io::Error),
     /// We ended it.
     #[error(transparent)]

@@ -1,10 +1,9 @@
 //! The side that faces clients: accepting, TLS, HTTP/1.1 and HTTP/2, limits, time-outs, farewells.
 //!
 //! The way of a connection: `accept` admits it, `site` takes the header of the PROXY protocol off where there is one, takes
-//! it through TLS (`crate::tls`) to a protocol, or to `crate::l4` if it is not HTTP; `http1` or
-//! `http2` lets hyper speak it, and each request goes to a [`Handler`]. What hyper hears of HTTP/1.1 has passed the
-//! [`guard`], through the adapter `guarded`. This room knows nothing of routes; what it answers itself is what is no
-//! request at all.
+//! it through TLS (`crate::tls`) to a protocol, or to `crate::l4` if it is not HTTP; `http1`
+//! speaks it, or `http2` lets h2 do so, and each request goes to a [`Handler`]. What HTTP/1.1 hears is judged by the
+//! [`guard`]. This room knows nothing of routes; what it answers itself is what is no request at all.
 
 mod accept;
 mod answer;
@@ -12,15 +11,14 @@ mod clock;
 mod closing;
 mod connections;
 pub mod guard;
-mod guarded;
 mod handler;
 mod http1;
 mod http2;
 mod proxy_protocol;
 mod resets;
 mod site;
+mod socket;
 mod stats;
-mod wire;
 
 pub(crate) use accept::{Acceptor, Leaving, Slot};
 pub(crate) use clock::LazyTimer;

@@ -1,8 +1,7 @@
 //! HTTP/2 as both sides of the proxy need it: bodies that come, bodies that go, and streams that became tunnels.
 //!
-//! `h2` checks frames, keeps windows and counts floods. hyper, which stands on it, was between us and it once: a task for
-//! each stream, a channel for each request and three wakers on the way cost a third of what a request cost. What hyper
-//! did beside that is here.
+//! `h2` checks frames, keeps windows and counts floods. hyper, which stands on it, was between us and it once, with a task
+//! for each stream, a channel for each request, and wakers from one to the other. What it did beside that is here.
 
 mod date;
 mod pump;

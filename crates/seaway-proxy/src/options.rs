@@ -55,8 +55,6 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// A stream on which nothing moves in either direction.
     pub stream_idle_timeout: Duration,
-    /// An HTTP/1.1 connection without a request for so long gives its buffers back.
-    pub hibernate_after: Duration,
     /// A listener that goes away leaves its idle HTTP/1.1 connections open for so long, since a request may be on its
     /// way that would be lost; it is answered with `connection: close`. A process that drains passes datagrams back to
     /// clients for so long.
@@ -91,7 +89,6 @@ impl Default for Limits {
             head_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
             stream_idle_timeout: Duration::from_secs(300),
-            hibernate_after: Duration::from_secs(1),
             drain_grace: Duration::from_secs(1),
             handshake_timeout: Duration::from_secs(10),
             connections: 50_000,

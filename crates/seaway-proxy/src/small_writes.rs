@@ -1,6 +1,6 @@
 //! Small writes in one piece.
 //!
-//! hyper hands over a head and a short body as two slices. For the system a vectored write is another, longer way than a
+//! A chunk is three slices: its line, its data, its end. For the system a vectored write is another, longer way than a
 //! plain one: it costs more than to copy a few hundred bytes together. Large writes stay vectored, so that bodies are
 //! never copied.
 
@@ -8,7 +8,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::AsyncWrite;
 
 /// What is copied at most.
 const SMALL: usize = 2048;
@@ -33,46 +33,6 @@ pub(crate) fn poll_write<IO: AsyncWrite + Unpin>(
         length += slice.len();
     }
     io.poll_write(cx, copy.get(..length).unwrap_or_default())
-}
-
-/// A connection that is written to like this.
-#[derive(Debug)]
-pub(crate) struct SmallWrites<IO>(pub(crate) IO);
-
-impl<IO: AsyncRead + Unpin> AsyncRead for SmallWrites<IO> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buffer)
-    }
-}
-
-impl<IO: AsyncWrite + Unpin> AsyncWrite for SmallWrites<IO> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, data)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        data: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        poll_write(&mut self.0, cx, data)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
 }
 
 #[cfg(test)]

@@ -20,7 +20,9 @@ use super::site::{Job, Site, Target};
 use super::upstream::{self, Upstreams};
 
 /// How long a proxy may take from listening to answering.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long it may take for one answer.
+const ONCE: Duration = Duration::from_secs(10);
 
 /// How much is measured.
 #[derive(Clone, Copy)]
@@ -150,13 +152,16 @@ impl Stage {
         let began = Instant::now();
         loop {
             let way = self.way(running.target, job, 1);
-            let answered = self.runtime.block_on(async {
+            let once = async {
                 for lane in &mut connect(way).await? {
                     lane.ask().await?;
                 }
                 anyhow::Ok(())
-            });
-            match answered {
+            };
+            let answered = self
+                .runtime
+                .block_on(async { tokio::time::timeout(ONCE, once).await });
+            match answered.context("it does not answer").flatten() {
                 Ok(()) => return Ok(running),
                 Err(error) if began.elapsed() > PATIENCE => {
                     return Err(error.context(format!("{} does not do its job", peer.name())));

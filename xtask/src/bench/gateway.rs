@@ -17,7 +17,7 @@ pub struct Binary(pub PathBuf);
 /// `seaway run`.
 pub struct Gateway {
     pub process: Process,
-    /// Its plain listener.
+    /// Its listener for HTTP in the clear; without one, its first.
     pub address: SocketAddr,
     /// All listeners by their names.
     pub listeners: Vec<(String, SocketAddr)>,
@@ -77,7 +77,9 @@ impl Binary {
                 std::thread::spawn(move || lines.count());
                 return Ok(Gateway {
                     process,
-                    address: address.context("the gateway is ready without a listener")?,
+                    address: address
+                        .or(listeners.first().map(|(_, address)| *address))
+                        .context("the gateway is ready without a listener")?,
                     listeners,
                     xds,
                     until_ready,

@@ -1,4 +1,4 @@
-//! Answers that hyper does not write: refusals, and the slow farewell after them.
+//! Answers to what is no request: refusals, and the slow farewell after them.
 
 use std::time::{Duration, SystemTime};
 
@@ -27,6 +27,11 @@ pub(crate) async fn refuse<IO: AsyncRead + AsyncWrite + Unpin>(io: &mut IO, reas
     if matches!(written.await, Ok(Ok(()))) {
         linger(io).await;
     }
+}
+
+/// Closes our side, if that takes no time. For connections that owe nothing.
+pub(crate) async fn hang_up<IO: AsyncWrite + Unpin>(io: &mut IO) {
+    let _gone_or_late = tokio::time::timeout(LINGER, io.shutdown()).await;
 }
 
 /// Closes our side, then reads what still comes for a moment: closing a socket with unread input resets the

@@ -18,7 +18,6 @@ use crate::options::Limits;
 pub(crate) struct Timeouts {
     pub(crate) head: Duration,
     pub(crate) idle: Duration,
-    pub(crate) hibernate: Duration,
     pub(crate) grace: Duration,
     pub(crate) stall: Duration,
 }
@@ -28,7 +27,6 @@ impl Timeouts {
         Self {
             head: limits.head_timeout,
             idle: limits.idle_timeout,
-            hibernate: limits.hibernate_after,
             grace: limits.drain_grace,
             stall: limits.stream_idle_timeout,
         }
@@ -78,8 +76,6 @@ pub(crate) struct Waiting {
     /// Nothing has ever come in.
     pub(crate) is_fresh: bool,
     pub(crate) is_closing: bool,
-    /// Nothing but the socket is kept.
-    pub(crate) is_hibernating: bool,
 }
 
 impl Clock {
@@ -92,17 +88,13 @@ impl Clock {
         }
     }
 
-    /// Something came in that ended, or began, a message.
+    /// A head came; what is waited for after its answer is waited for anew.
     pub(crate) fn touch(&mut self) {
         self.waiting = None;
     }
 
-    /// The connection has nothing to read. Ready when it has waited for too long.
+    /// The connection has nothing to read, and no request is under way. Ready when it has waited for too long.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, timeouts: &Timeouts, now: Waiting) -> Poll<()> {
-        if now.phase == Phase::Body {
-            self.waiting = None;
-            return Poll::Pending;
-        }
         let since = match self.waiting {
             Some((phase, since)) if phase == now.phase => since,
             _ => {
@@ -115,10 +107,8 @@ impl Clock {
             since + timeouts.head
         } else if now.is_closing {
             *self.closing_since.get_or_insert_with(Instant::now) + timeouts.grace
-        } else if now.is_hibernating {
-            since + timeouts.idle
         } else {
-            since + timeouts.hibernate.min(timeouts.idle)
+            since + timeouts.idle
         };
         self.timer.poll(cx, deadline)
     }

@@ -54,6 +54,11 @@ impl<'a, F: Future<Output = ()>> Seldom<'a, F> {
         }
     }
 
+    /// Whether the word has come. For who need not be woken by it.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.is_over || self.look.receiver.has_changed().unwrap_or(true)
+    }
+
     /// Ready once.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let is_known = self.asked_by.as_ref().is_some_and(|w| w.will_wake(cx.waker()));

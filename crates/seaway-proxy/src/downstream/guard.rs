@@ -1,21 +1,23 @@
 //! The framing guard: follows the bytes of an HTTP/1.1 connection and refuses every message that two readers could
 //! read differently.
 //!
-//! hyper and httparse are lenient where RFC 9112 lets them be: a bare line feed ends a line, equal lengths collapse
-//! into one, a length gives way to chunks. Each of these is harmless alone and a request smuggler's tool in a chain,
-//! since the next reader may have chosen otherwise. The guard stands between the socket and hyper, and what it passes
-//! on has one reading only. It is a pure state machine over bytes: no I/O, no clock, and the same verdict however the
-//! input is cut. A stricter parser of our own in hyper's place was rejected: hyper's connection handling is worth
-//! keeping, and two machines that must agree on every message check each other.
+//! Most readers are lenient where RFC 9112 lets them be: a bare line feed ends a line, equal lengths collapse into one,
+//! a length gives way to chunks. Each of these is harmless alone and a request smuggler's tool in a chain, since the
+//! next reader may have chosen otherwise. What the guard passes has one reading only. It is a pure state machine over
+//! bytes: no I/O, no clock, and the same verdict however the input is cut.
+//!
+//! Most heads come whole. For those there is a fast sibling, [`whole`], which takes a head in one buffer and yields
+//! what a request needs of it. It knows only good heads; what it does not take goes through the machine, which says
+//! whether it is incomplete or what is wrong with it. A property test holds the two to the same verdict, so the machine
+//! stays the one place where the rules are told. Bodies in chunks go through it in any case ([`Guard::for_chunks`]).
 //!
 //! The rules are the table of [`Reason`], each with its section. What is *allowed*: one empty line before a request
 //! (2.2), whitespace around field values (RFC 9110, 5.5), bytes above 0x7f in them, bodies with any method but
 //! CONNECT, chunk extensions in small numbers, trailers that decide nothing, an absolute target that agrees with Host
 //! (3.2.2), `*` for OPTIONS, HTTP/1.0 with or without Host.
 //!
-//! A head is released only as a whole, so hyper never holds half of one: when the guard refuses, hyper sees the end of
-//! the input between two messages, finishes the answers that it owes, and gives the socket back. After a request that
-//! may switch protocols the guard holds every byte until the answer says whether it does (RFC 9110, 7.8).
+//! A head is released only as a whole. After a request that may switch protocols the guard holds every byte until the
+//! answer says whether it does (RFC 9110, 7.8).
 //!
 //! At the very start of a connection without TLS it also tells HTTP/2 by prior knowledge (RFC 9113, 3.3), deciding at
 //! the first byte that differs.
@@ -26,13 +28,18 @@ mod head;
 mod refusal;
 mod step;
 mod target;
+mod whole;
 
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
+
 use chunk::ChunkLine;
+pub(crate) use head::Framing;
 use head::Head;
 pub use refusal::{Reason, Refusal};
+pub(crate) use whole::{FieldSpan, Span, Whole, fields, whole};
 
 /// What an HTTP/2 client sends first (RFC 9113, 3.4).
 pub const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -115,6 +122,28 @@ pub enum Stop {
     Refused(Refusal),
 }
 
+/// What became of the bytes of one head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HeadFed {
+    /// All were read, and the head goes on.
+    Incomplete,
+    /// The head ends after so many of them; the rest was not read.
+    Complete(usize),
+    Stop(Stop),
+}
+
+/// What comes next of a body in chunks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Chunked {
+    /// These bytes are data; what is before them was its line. Call again for what is after them.
+    Data(Range<usize>),
+    /// Nothing but lines so far; more has to come.
+    More,
+    /// The body has ended after so many bytes.
+    End(usize),
+    Refused(Refusal),
+}
+
 /// What the connection is in the middle of, for those who keep time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -126,15 +155,21 @@ pub enum Phase {
     Body,
 }
 
+impl HeadLimits {
+    fn sensible(self) -> Self {
+        Self {
+            bytes: self.bytes.max(MIN_HEAD_BYTES),
+            fields: self.fields,
+        }
+    }
+}
+
 impl Guard {
     /// For the start of a connection. `may_be_http2`: without TLS, where no ALPN has settled it.
     #[must_use]
     pub fn new(limits: HeadLimits, may_be_http2: bool) -> Self {
         Self {
-            limits: HeadLimits {
-                bytes: limits.bytes.max(MIN_HEAD_BYTES),
-                fields: limits.fields,
-            },
+            limits: limits.sensible(),
             state: if may_be_http2 {
                 State::Preface(0)
             } else {
@@ -147,8 +182,58 @@ impl Guard {
         }
     }
 
+    /// For a body in chunks whose head another has read. The limits are those of its trailers.
+    pub(crate) fn for_chunks(limits: HeadLimits) -> Self {
+        Self {
+            state: State::ChunkLine(ChunkLine::default()),
+            ..Self::new(limits, false)
+        }
+    }
+
     /// Reads on. Never panics, whatever comes in.
     pub fn feed(&mut self, input: &[u8]) -> Fed {
+        self.feed_up_to(input, u64::MAX)
+    }
+
+    /// Reads on, to the end of the head.
+    pub(crate) fn feed_head(&mut self, input: &[u8]) -> HeadFed {
+        let message = self.messages + 1;
+        let fed = self.feed_up_to(input, message);
+        match fed.stop {
+            _ if self.messages == message => HeadFed::Complete(fed.consumed),
+            Some(stop) => HeadFed::Stop(stop),
+            None => HeadFed::Incomplete,
+        }
+    }
+
+    /// Reads on in a body, to its next data. Fields of the trailers are copied to `trailers`, their empty line
+    /// included.
+    pub(crate) fn feed_chunked(&mut self, input: &[u8], trailers: &mut Vec<u8>) -> Chunked {
+        let mut at = 0;
+        loop {
+            if self.phase() != Phase::Body {
+                return Chunked::End(at);
+            }
+            let rest = input.get(at..).unwrap_or_default();
+            let Some(first) = rest.first() else {
+                return Chunked::More;
+            };
+            let before = self.state;
+            let taken = match self.step(*first, rest) {
+                Ok(taken) => taken,
+                Err(reason) => return Chunked::Refused(self.refuse(reason)),
+            };
+            match before {
+                State::ChunkData(..) => return Chunked::Data(at..at + taken),
+                State::ChunkLine(_) | State::ChunkEnd(..) => {}
+                _ => trailers.extend_from_slice(rest.get(..taken).unwrap_or_default()),
+            }
+            at += taken;
+        }
+    }
+
+    /// Reads on, until so many heads have passed.
+    fn feed_up_to(&mut self, input: &[u8], messages: u64) -> Fed {
         let mut consumed = 0;
         loop {
             if let Some(stop) = self.stop() {
@@ -156,6 +241,9 @@ impl Guard {
                     consumed,
                     stop: Some(stop),
                 };
+            }
+            if self.messages >= messages {
+                return Fed { consumed, stop: None };
             }
             let rest = input.get(consumed..).unwrap_or_default();
             let Some(first) = rest.first() else {
@@ -219,9 +307,11 @@ impl Guard {
     }
 
     /// Refuses from outside, for a rule that is not about bytes.
-    pub fn refuse(&mut self, reason: Reason) {
+    pub fn refuse(&mut self, reason: Reason) -> Refusal {
         let in_body = self.phase() == Phase::Body;
-        self.state = State::Refused(Refusal { reason, in_body });
+        let refusal = Refusal { reason, in_body };
+        self.state = State::Refused(refusal);
+        refusal
     }
 
     fn stop(&self) -> Option<Stop> {

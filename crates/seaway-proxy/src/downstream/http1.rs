@@ -1,215 +1,300 @@
-//! An HTTP/1.1 connection from its first byte to its last.
+//! HTTP/1.1 towards clients: a codec of our own.
 //!
-//! hyper speaks; the adapter in `guarded` decides what it hears, keeps time, and gives the socket back when hyper is
-//! done. While no request is under way for a while hyper is not there at all: its buffers are most of what an idle
-//! connection costs, so they are dropped with it and made anew with the next request.
+//! One task serves a connection, from its first byte to its last: it waits for a head, calls the handler, polls the
+//! handler's future and the answer's body itself, and writes. Nothing is handed from task to task, and in the usual case
+//! a request is one read and one write. Between requests nothing is kept but the socket.
+//!
+//! hyper's server did this before. Its way of reading, buffering and dispatching was a quarter of what a request cost
+//! beyond the kernel, everything was parsed twice (once by the guard, once by hyper), and its buffers were most of what
+//! an idle connection kept. What is refused is still decided by the [`guard`](super::guard) alone; hyper is the oracle of
+//! a property test.
+//!
+//! Requests are answered one after the other. What a client sends ahead waits in the system's buffers, but for a little.
 
-use std::convert::Infallible;
+mod date;
+mod encode;
+mod line;
+mod output;
+mod reply;
+mod request;
+mod scratch;
+mod upload;
+
+#[cfg(test)]
+mod tests;
+
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
-use hyper::body::Incoming;
-use hyper::server::conn::http1::Builder;
-use hyper::service::service_fn;
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
+use bytes::Bytes;
+use http::{Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+pub(crate) use self::line::Line;
+use self::line::{Heard, Next};
+use self::reply::Reply;
+use self::request::Asked;
+use self::upload::Upload;
 use super::answer;
-use super::closing::{Closing, Seldom};
-use super::guarded::{Ended, Guarded};
+use super::guard::{Framing, Reason};
 use super::handler::Handler;
-use super::stats::Counters;
-use super::wire::Wire;
+use super::socket::Socket;
 use crate::body::Body;
 use crate::context::Connection;
-use crate::options::Limits;
+use crate::switch::{self, Promise};
 
-/// hyper's settings. No timer: the adapter keeps time.
-pub(crate) fn builder(limits: &Limits) -> Builder {
-    let mut builder = Builder::new();
-    builder
-        .half_close(true)
-        .keep_alive(true)
-        .max_header_size(limits.head_bytes)
-        .max_buf_size(limits.head_bytes + BUFFER_BYTES);
-    // The guard holds everybody to the limit; saying it to hyper costs an allocation a request, so only where its
-    // default is too low.
-    if limits.head_fields > HYPER_FIELDS {
-        builder.max_headers(limits.head_fields);
-    }
-    builder
-}
-
-/// hyper's default limit of fields.
-const HYPER_FIELDS: usize = 100;
-
-/// What is buffered of a body, in either direction, besides a head. Large enough for large writes.
-const BUFFER_BYTES: usize = 64 * 1024;
+/// What of a body that nobody reads is read away, so that the connection can be used again, and for how long. More is
+/// not worth it.
+const DISCARDED_BYTES: u64 = 64 * 1024;
+const DISCARD: Duration = Duration::from_secs(1);
 
 /// What is common to all requests of a connection.
 #[derive(Debug)]
 pub(crate) struct Http1<'a, H> {
-    pub(crate) builder: &'a Builder,
     pub(crate) handler: &'a H,
     pub(crate) connection: &'a Arc<Connection>,
-    pub(crate) wire: &'a Arc<Wire>,
+}
+
+/// What is left of a connection that is served no longer.
+#[derive(Debug)]
+pub(crate) enum Left {
+    /// It may be closed.
+    Nothing,
+    /// It is HTTP/2.
+    Http2,
+    /// It belongs to whoever waits for this.
+    Promise(Promise),
+}
+
+/// A request that is being answered.
+struct Turn<W> {
+    work: Pin<Box<W>>,
+    asked: Asked,
+    upload: Option<Upload>,
+    promise: Option<Promise>,
+}
+
+/// What came of waiting for a request.
+enum Begun<W> {
+    Turn(Turn<W>),
+    Refused(Reason),
+    Http2,
+    Over,
+}
+
+/// What is to be done after an answer.
+enum After {
+    Next,
+    /// It said that it would be the last.
+    Close,
+    /// The connection has failed, or the answer has.
+    Gone,
+    Switch(Promise),
 }
 
 impl<H: Handler> Http1<'_, H> {
-    /// Serves until the connection ends. Gives it back if it is HTTP/2.
-    pub(crate) async fn serve<IO>(&self, mut io: Guarded<IO>, closing: &mut Closing) -> Option<Guarded<IO>>
+    /// Serves until the connection ends, or stops being HTTP/1.1. Borrows the line, since a future keeps room twice for
+    /// what it is given and moves on.
+    pub(crate) async fn serve<IO, F>(&self, line: &mut Line<'_, IO, F>) -> Left
     where
-        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        IO: AsyncRead + AsyncWrite + Unpin,
+        F: Future<Output = ()>,
     {
         loop {
-            let ended = match self.wait(&mut io, closing).await {
-                None => {
-                    let (back, result) = Box::pin(self.converse(io, closing)).await?;
-                    io = back;
-                    if result.is_err_and(|e| e.is_parse()) {
-                        let counter: &AtomicU64 = &self.connection.shared.counters.unreadable;
-                        Counters::count(counter);
+            let next = poll_fn(|cx| line.poll_next(cx)).await;
+            let turn = match self.begin(next, line) {
+                Begun::Turn(turn) => turn,
+                Begun::Http2 => return Left::Http2,
+                Begun::Refused(reason) => {
+                    answer::record(self.connection, reason);
+                    Box::pin(answer::refuse(&mut line.socket, reason)).await;
+                    return Left::Nothing;
+                }
+                Begun::Over => {
+                    // A farewell is heard only where it is said inside of TLS.
+                    if self.connection.tls.is_some() {
+                        Box::pin(answer::hang_up(&mut line.socket)).await;
                     }
-                    io.ended()
+                    return Left::Nothing;
                 }
-                ended => ended,
             };
-            match ended {
-                Some(Ended::Hibernate) => {}
-                Some(Ended::Http2) => return Some(io),
-                Some(Ended::Refused(refusal)) if !refusal.in_body => {
-                    answer::record(self.connection, refusal.reason);
-                    Box::pin(answer::refuse(io.io_mut(), refusal.reason)).await;
-                    return None;
+            match answer(turn, line, self.connection).await {
+                After::Next => {}
+                After::Close => {
+                    Box::pin(answer::linger(&mut line.socket)).await;
+                    return Left::Nothing;
                 }
-                Some(Ended::Refused(refusal)) => {
-                    self.connection.shared.counters.count_refusal(refusal.reason);
-                    Box::pin(answer::linger(io.io_mut())).await;
-                    return None;
-                }
-                None => {
-                    Box::pin(answer::linger(io.io_mut())).await;
-                    return None;
-                }
-                Some(Ended::Eof | Ended::Idle) => return None,
+                After::Gone => return Left::Nothing,
+                After::Switch(promise) => return Left::Promise(promise),
             }
         }
     }
 
-    /// Waits for a head, with next to nothing in memory.
-    async fn wait<IO>(&self, io: &mut Guarded<IO>, closing: &mut Closing) -> Option<Ended>
+    /// Calls the handler, if it is a request that came.
+    fn begin<IO, F>(
+        &self,
+        next: Next,
+        line: &mut Line<'_, IO, F>,
+    ) -> Begun<impl Future<Output = Response<Body>> + Send + use<IO, F, H>>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        loop {
-            tokio::select! {
-                biased;
-                ended = poll_fn(|cx| io.poll_head(cx)) => return ended,
-                () = closing.begun() => self.wire.close(),
-            }
-        }
-    }
-
-    /// Lets hyper serve until it is done. `None`: the connection belongs to an upgraded protocol now.
-    async fn converse<IO>(
-        &self,
-        io: Guarded<IO>,
-        closing: &mut Closing,
-    ) -> Option<(Guarded<IO>, hyper::Result<()>)>
-    where
-        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let service = service_fn(|request| self.answer(request));
-        let mut hyper = self
-            .builder
-            .serve_connection(TokioIo::new(io), service)
-            .with_upgrades();
-        let result = {
-            let look = closing.clone();
-            let begun = pin!(closing.begun());
-            let mut begun = Seldom::new(begun, look);
-            poll_fn(|cx| {
-                loop {
-                    let polled = Pin::new(&mut hyper).poll(cx);
-                    if polled.is_ready() || begun.poll(cx).is_pending() {
-                        return polled;
-                    }
-                    self.wire.close();
-                }
-            })
-            .await
+        let (mut request, asked) = match next {
+            Next::Request(request, asked) => (request, asked),
+            Next::Refused(reason) => return Begun::Refused(reason),
+            Next::Http2 => return Begun::Http2,
+            Next::Over => return Begun::Over,
         };
-        match hyper.into_parts() {
-            Some(parts) => Some((parts.io.into_inner(), result)),
-            None if self.wire.is_switched() => None,
-            None => Some((self.take_back().await?, result)),
-        }
-    }
-
-    /// The socket of a connection that hyper believes to be upgraded, because a request had asked for that.
-    async fn take_back<IO>(&self) -> Option<Guarded<IO>>
-    where
-        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let upgraded = self.wire.offered()?.await.ok()?;
-        let parts = upgraded.downcast::<TokioIo<Guarded<IO>>>().ok()?;
-        Some(parts.io.into_inner())
-    }
-
-    fn answer(
-        &self,
-        mut request: Request<Incoming>,
-    ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + use<H> {
-        let offer = request.extensions().get::<OnUpgrade>();
-        let is_offered = offer.is_some();
-        if let Some(offer) = offer {
-            self.wire.offer(offer.clone());
-        }
-        // hyper sees the field on HTTP/1.1 only, and says so by the offer.
-        if is_offered || request.version() != Version::HTTP_11 {
-            forget_h2c(&mut request);
-        }
-        let is_connect = request.method() == Method::CONNECT;
-        let wire = Arc::clone(self.wire);
-        let answer = self
-            .handler
-            .handle(Arc::clone(self.connection), request.map(Body::from));
-        async move {
-            let mut response = answer.await;
-            let status = response.status();
-            let switches = status == StatusCode::SWITCHING_PROTOCOLS || is_connect && status.is_success();
-            wire.answer(switches);
-            // Whatever went wrong behind us, it went wrong because the body was bad.
-            if let Some(refusal) = wire.refusal()
-                && status.is_server_error()
-            {
-                response = answer::response(refusal);
+        let promise = asked.may_switch.then(|| switch::offer(request.extensions_mut()));
+        let mut upload = None;
+        match whole_body(asked.body, &mut line.socket) {
+            Some(body) => *request.body_mut() = body,
+            None => {
+                if let Some(opened) = upload::open(asked.body, line.limits, asked.expects_continue) {
+                    upload = Some(opened.0);
+                    *request.body_mut() = opened.1;
+                }
             }
-            if wire.is_closing() && !switches {
-                let close = HeaderValue::from_static("close");
-                response.headers_mut().insert(header::CONNECTION, close);
-            }
-            Ok(response)
+        }
+        Begun::Turn(Turn {
+            work: Box::pin(self.handler.handle(Arc::clone(self.connection), request)),
+            asked,
+            upload,
+            promise,
+        })
+    }
+}
+
+/// A body that came together with its head needs nobody who reads it.
+fn whole_body<IO: AsyncRead + AsyncWrite + Unpin>(framing: Framing, socket: &mut Socket<IO>) -> Option<Body> {
+    let Framing::Length(length) = framing else {
+        return None;
+    };
+    let length = usize::try_from(length).ok()?;
+    let body = Bytes::copy_from_slice(socket.early.get(..length)?);
+    socket.consume(length);
+    Some(Body::Full(body))
+}
+
+/// Drives the handler's future, and writes what it answers.
+async fn answer<IO, F, W>(mut turn: Turn<W>, line: &mut Line<'_, IO, F>, connection: &Connection) -> After
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+    F: Future<Output = ()>,
+    W: Future<Output = Response<Body>>,
+{
+    let Some(response) = poll_fn(|cx| poll_work(cx, turn.work.as_mut(), line, turn.upload.as_mut())).await
+    else {
+        return After::Gone;
+    };
+    drop(turn.work);
+    let (mut reply, plan) = prepare(response, &turn.asked, line, turn.upload.as_mut(), connection);
+    let sent = poll_fn(|cx| reply.poll_send(cx, line, turn.upload.as_mut())).await;
+    drop(reply);
+    if sent.is_err() {
+        return After::Gone;
+    }
+    let is_over = match turn.upload {
+        Some(upload) if !upload.is_over() => !plan.closes && Box::pin(finish_upload(upload, line)).await,
+        _ => true,
+    };
+    match turn.promise {
+        _ if plan.closes || !is_over => After::Close,
+        Some(promise) if plan.switches => After::Switch(promise),
+        _ => After::Next,
+    }
+}
+
+/// Ready with `None` when the client is gone: nobody wants an answer any more.
+fn poll_work<IO, F, W>(
+    cx: &mut Context<'_>,
+    mut work: Pin<&mut W>,
+    line: &mut Line<'_, IO, F>,
+    mut upload: Option<&mut Upload>,
+) -> Poll<Option<Response<Body>>>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+    F: Future<Output = ()>,
+    W: Future<Output = Response<Body>>,
+{
+    loop {
+        if let Poll::Ready(response) = work.as_mut().poll(cx) {
+            return Poll::Ready(Some(response));
+        }
+        match line.poll_listen(cx, upload.as_deref_mut()) {
+            Poll::Ready(Heard::Body) => {}
+            Poll::Ready(Heard::Gone) => return Poll::Ready(None),
+            Poll::Pending => return Poll::Pending,
         }
     }
 }
 
-/// `Upgrade: h2c` is not offered (RFC 9113, 3.1 dropped it), and must not reach a backend that might accept it: what
-/// follows would pass unseen.
-fn forget_h2c(request: &mut Request<Incoming>) {
-    let asks = |value: &HeaderValue| {
-        value
-            .as_bytes()
-            .split(|b| *b == b',')
-            .any(|token| token.trim_ascii().eq_ignore_ascii_case(b"h2c"))
-    };
-    if request.headers().get_all(header::UPGRADE).iter().any(asks) {
-        request.headers_mut().remove(header::UPGRADE);
-        request.headers_mut().remove("http2-settings");
-        request.extensions_mut().remove::<OnUpgrade>();
+/// Decides how an answer is written.
+fn prepare<IO, F: Future<Output = ()>>(
+    mut response: Response<Body>,
+    asked: &Asked,
+    line: &Line<'_, IO, F>,
+    upload: Option<&mut Upload>,
+    connection: &Connection,
+) -> (Reply, encode::Plan) {
+    let refusal = upload.as_ref().and_then(|upload| upload.refusal);
+    if let Some(refusal) = refusal {
+        connection.shared.counters.count_refusal(refusal.reason);
+        // Whatever went wrong behind us, it went wrong because the body was bad.
+        if response.status().is_server_error() {
+            response = answer::response(refusal);
+        }
     }
+    // A body that was not asked for may come or not, so what comes after this answer cannot be told.
+    let is_unasked =
+        upload.is_some_and(|upload| std::mem::take(&mut upload.owes_continue) && !upload.is_over());
+    let closes = line.closing.has_begun() || refusal.is_some() || is_unasked;
+    let (head, body) = response.into_parts();
+    if let Ok(plan) = encode::plan(&head, &body, asked, closes) {
+        return (Reply::new(head, body, plan, asked.takes_trailers), plan);
+    }
+    let mut response = Response::new(());
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    let (head, ()) = response.into_parts();
+    let plan = encode::Plan::last();
+    (Reply::new(head, Body::Empty, plan, false), plan)
+}
+
+/// The answer is written, and the request's body is not over. Whoever reads it may read on for a moment; if nobody does,
+/// a little of it is read away. Says whether it came to its end.
+async fn finish_upload<IO, F>(mut upload: Upload, line: &mut Line<'_, IO, F>) -> bool
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+    F: Future<Output = ()>,
+{
+    let mut left = DISCARDED_BYTES;
+    let work = poll_fn(|cx| {
+        loop {
+            if upload.is_over() {
+                return Poll::Ready(true);
+            }
+            if upload.refusal.is_some() || upload.is_abandoned() && upload.is_longer_than(left) {
+                return Poll::Ready(false);
+            }
+            if !upload.is_wanted(cx) && !upload.is_abandoned() {
+                return Poll::Pending;
+            }
+            let input = match line.poll_body(cx) {
+                Poll::Ready(Ok(input)) if !input.is_empty() => input,
+                Poll::Ready(_) => return Poll::Ready(false),
+                Poll::Pending => return Poll::Pending,
+            };
+            if upload.is_abandoned() {
+                match left.checked_sub(input.len() as u64) {
+                    Some(rest) => left = rest,
+                    None => return Poll::Ready(false),
+                }
+            }
+            line.take_body(cx, &mut upload, input);
+        }
+    });
+    tokio::time::timeout(DISCARD, work).await.unwrap_or(false)
 }

@@ -22,8 +22,8 @@ use tokio::time::Instant;
 use self::streams::Streams;
 use super::clock::LazyTimer;
 use super::closing::{Closing, Seldom};
-use super::guarded::Guarded;
 use super::handler::Handler;
+use super::socket::Socket;
 use super::stats::Counters;
 use crate::context::Connection;
 use crate::options::Limits;
@@ -58,13 +58,12 @@ pub(crate) async fn serve<IO, H>(
     builder: &Builder,
     handler: &H,
     connection: &Arc<Connection>,
-    mut io: Guarded<IO>,
+    io: Socket<IO>,
     closing: &mut Closing,
 ) where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     H: Handler,
 {
-    io.pass_all();
     let limits = &connection.shared.options.limits;
     let h2 = tokio::select! {
         biased;
@@ -122,7 +121,7 @@ pub(crate) async fn serve<IO, H>(
 
 /// A connection that is spoken on.
 struct Talk<'t, IO> {
-    h2: server::Connection<Guarded<IO>, Bytes>,
+    h2: server::Connection<Socket<IO>, Bytes>,
     connection: &'t Arc<Connection>,
     streams: &'t Streams,
     timer: LazyTimer,

@@ -1,6 +1,7 @@
 //! What a worker's connections share, and the way of a connection through TLS and protocols.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 
 use seaway_model::Protocol;
@@ -8,16 +9,15 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::clock::Timeouts;
-use super::closing::Closing;
+use super::closing::{Closing, Seldom};
 use super::connections::Permit;
-use super::guard::{Guard, HeadLimits};
-use super::guarded::Guarded;
+use super::guard::HeadLimits;
 use super::handler::Handler;
-use super::http1::Http1;
+use super::http1::{Http1, Left, Line};
+use super::http2;
 use super::proxy_protocol::{self, Ends};
+use super::socket::Socket;
 use super::stats::Counters;
-use super::wire::Wire;
-use super::{http1, http2};
 use crate::context::{Connection, Made, Shared, TlsConnection};
 use crate::l4::{Relayed, tcp};
 use crate::tls::{self, Arrived, HandshakeError, Opened};
@@ -28,7 +28,6 @@ pub(crate) struct Site<H> {
     pub(crate) shared: Arc<Shared>,
     pub(crate) worker: usize,
     handler: H,
-    http1: hyper::server::conn::http1::Builder,
     http2: h2::server::Builder,
     timeouts: Timeouts,
 }
@@ -58,7 +57,6 @@ impl<H: Handler> Site<H> {
         Self {
             worker,
             handler,
-            http1: http1::builder(limits),
             http2: http2::builder(limits),
             timeouts: Timeouts::new(limits),
             shared,
@@ -216,23 +214,24 @@ impl<H: Handler> Site<H> {
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let limits = &self.shared.options.limits;
-        let head = HeadLimits {
-            bytes: limits.head_bytes,
-            fields: limits.head_fields,
-        };
-        let wire = Arc::new(Wire::default());
-        let guard = Guard::new(head, spoken == Spoken::Either);
-        let mut io = Guarded::new(io, guard, Arc::clone(&wire), self.timeouts, permit);
+        let mut socket = Socket::new(io, self.timeouts.stall, permit);
         if spoken != Spoken::Http2 {
             let http1 = Http1 {
-                builder: &self.http1,
                 handler: &self.handler,
                 connection,
-                wire: &wire,
             };
-            match http1.serve(io, &mut closing).await {
-                Some(back) => io = back,
-                None => return,
+            let head = HeadLimits {
+                bytes: limits.head_bytes,
+                fields: limits.head_fields,
+            };
+            let look = closing.clone();
+            let begun = pin!(closing.begun());
+            let closing = Seldom::new(begun, look);
+            let mut line = Line::new(socket, closing, &self.timeouts, head, spoken == Spoken::Either);
+            match http1.serve(&mut line).await {
+                Left::Nothing => return,
+                Left::Promise(promise) => return promise.keep(Box::new(line.into_socket())),
+                Left::Http2 => socket = line.into_socket(),
             }
         }
         // Boxed, so that the many connections that are not HTTP/2 do not carry the room for it.
@@ -240,7 +239,7 @@ impl<H: Handler> Site<H> {
             &self.http2,
             &self.handler,
             connection,
-            io,
+            socket,
             &mut closing,
         ))
         .await;

@@ -24,8 +24,6 @@ pub struct Counters {
     pub(crate) sessions: AtomicU64,
     pub(crate) sessions_over_limit: AtomicU64,
     pub(crate) datagrams_dropped: AtomicU64,
-    /// What the guard let pass and hyper did not.
-    pub(crate) unreadable: AtomicU64,
     refused: RefusedCounters,
 }
 
@@ -78,9 +76,6 @@ pub struct Stats {
     pub protocol_errors: BTreeMap<&'static str, u64>,
 }
 
-/// The word for what hyper refused by itself.
-const UNREADABLE: &str = "unreadable";
-
 impl Counters {
     pub(crate) fn count(counter: &AtomicU64) {
         counter.fetch_add(1, Ordering::Relaxed);
@@ -121,10 +116,7 @@ impl Counters {
             sessions_over_limit: read(&self.sessions_over_limit),
             datagrams_dropped: read(&self.datagrams_dropped),
             reset_floods: read(&self.reset_floods),
-            protocol_errors: refused
-                .chain([(UNREADABLE, read(&self.unreadable))])
-                .filter(|(_, count)| *count > 0)
-                .collect(),
+            protocol_errors: refused.filter(|(_, count)| *count > 0).collect(),
         }
     }
 }

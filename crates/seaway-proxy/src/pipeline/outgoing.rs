@@ -8,6 +8,7 @@ use http_body::Body as _;
 
 use super::kept::Kept;
 use crate::body::{Body, CopyBody, Gate, Recording, Tee, Transfer, Upload};
+use crate::upstream::OnContinue;
 
 /// A head that is ready to go, and its body.
 pub(crate) struct Outgoing {
@@ -122,11 +123,7 @@ impl Outgoing {
         *request.uri_mut() = self.uri.clone();
         *request.headers_mut() = self.take_headers(again);
         if let Some(go_on) = self.go_on.clone() {
-            hyper::ext::on_informational(&mut request, move |response| {
-                if response.status() == http::StatusCode::CONTINUE {
-                    go_on();
-                }
-            });
+            request.extensions_mut().insert(OnContinue(go_on));
         }
         request
     }

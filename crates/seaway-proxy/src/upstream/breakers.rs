@@ -66,7 +66,7 @@ pub(super) type Seek = fn(&mut Pool, &Label) -> Option<Grant>;
 #[derive(Debug)]
 pub(super) enum Grant {
     /// An idle connection.
-    Http1(Http1Connection),
+    Http1(Box<Http1Connection>),
     /// A stream on a connection.
     Http2(Http2Sender, StreamGuard),
     /// Leave to make a connection.

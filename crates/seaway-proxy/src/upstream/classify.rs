@@ -1,6 +1,5 @@
-//! From what hyper, h2 and the operating system report to one [`Failure`].
+//! From what sockets and h2 report to one [`Failure`].
 
-use std::error::Error;
 use std::io;
 
 use super::tls;
@@ -25,12 +24,7 @@ fn is_ours(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|code| ours.contains(&code))
 }
 
-/// A handshake failed.
-pub(super) fn connecting(error: &hyper::Error) -> Failure {
-    refused_by_tls(error).unwrap_or(Failure::ConnectFailed)
-}
-
-/// The same of an HTTP/2 connection.
+/// An HTTP/2 connection broke before the peer's SETTINGS came.
 pub(super) fn shaking(error: &h2::Error) -> Failure {
     if error.is_library() {
         return Failure::UpstreamProtocol;
@@ -38,29 +32,21 @@ pub(super) fn shaking(error: &h2::Error) -> Failure {
     error.get_io().and_then(refused).unwrap_or(Failure::ConnectFailed)
 }
 
-/// A request was handed to a connection, and no response head came.
-pub(super) fn exchange(error: &hyper::Error) -> Failure {
-    if let Some(body) = source::<BodyError>(error) {
-        return match body {
-            BodyError::Failure(failure) => *failure,
-            // Whoever sent it went away, or gave this copy of it up.
-            _ => Failure::ClientGone,
-        };
+/// The body of a request ended early.
+pub(super) fn body(error: &BodyError) -> Failure {
+    match error {
+        BodyError::Failure(failure) => *failure,
+        // Whoever sent it went away, or gave this copy of it up.
+        _ => Failure::ClientGone,
     }
-    if let Some(refused) = refused_by_tls(error) {
-        return refused;
-    }
-    if error.is_parse() {
-        return Failure::UpstreamProtocol;
-    }
-    Failure::UpstreamReset
+}
+
+/// An HTTP/1.1 connection broke before a response head came.
+pub(super) fn broken(error: &io::Error) -> Failure {
+    refused(error).unwrap_or(Failure::UpstreamReset)
 }
 
 /// In TLS 1.3 a server says that it does not believe our certificate only after the handshake, instead of an answer.
-fn refused_by_tls(error: &hyper::Error) -> Option<Failure> {
-    refused(source::<io::Error>(error)?)
-}
-
 fn refused(io: &io::Error) -> Option<Failure> {
     let inner = io.get_ref()?.downcast_ref::<rustls::Error>()?;
     let fault = tls::fault(inner);
@@ -89,17 +75,6 @@ pub(super) fn stream(error: &h2::Error) -> Failure {
         return Failure::ClientGone;
     }
     Failure::UpstreamReset
-}
-
-fn source<E: Error + 'static>(error: &hyper::Error) -> Option<&E> {
-    let mut next = error.source();
-    while let Some(here) = next {
-        if let Some(found) = here.downcast_ref::<E>() {
-            return Some(found);
-        }
-        next = here.source();
-    }
-    None
 }
 
 #[cfg(test)]

@@ -3,8 +3,6 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use seaway_model::ConnectionPool;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::AsyncWriteExt;
@@ -22,11 +20,6 @@ use super::tls::Within;
 use super::transport::Label;
 use super::{classify, proxy_header};
 use crate::error::Failure;
-use crate::small_writes::SmallWrites;
-
-/// A response head must fit; bodies are read in pieces of at most this.
-const HTTP1_BUFFER: usize = 256 << 10;
-const HTTP1_HEAD: usize = 64 << 10;
 
 /// Why a connection was not made, and what an operator should know beside.
 #[derive(Debug)]
@@ -50,7 +43,7 @@ pub(super) async fn http1(
     cluster: &ClusterState,
     member: &Member,
     label: &Label,
-) -> Result<(Http1Connection, bool), Failure> {
+) -> Result<(Box<Http1Connection>, bool), Failure> {
     let permit = match turn(cluster, member, label, pool::seek_http1).await? {
         Grant::Http1(connection) => return Ok((connection, true)),
         Grant::Permit(permit) => permit,
@@ -58,17 +51,11 @@ pub(super) async fn http1(
     };
     let made = async {
         let stream = open(member, label, Within::Http1, permit).await?;
-        let (sender, connection) = http1::Builder::new()
-            .max_buf_size(HTTP1_BUFFER)
-            .max_header_size(HTTP1_HEAD)
-            .handshake(TokioIo::new(SmallWrites(stream)))
-            .await
-            .map_err(|error| classify::connecting(&error))?;
-        tokio::spawn(async move {
-            // How it ends is told to the request on it; between requests nobody needs to know.
-            let _ = connection.with_upgrades().await;
-        });
-        Ok(Http1Connection::new(sender, &member.place.transport, label))
+        Ok(Box::new(Http1Connection::new(
+            stream,
+            &member.place.transport,
+            label,
+        )))
     };
     Ok((in_time(cluster, member, made).await?, false))
 }

@@ -1,4 +1,4 @@
-//! The guard of a request that is under way: counts it, and owns its place on a connection.
+//! The guard of a request that is under way: counts it, and owns its place on an HTTP/2 connection.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -7,30 +7,18 @@ use super::cluster::{ClusterState, Live};
 use super::http2::StreamGuard;
 use super::members::Member;
 use super::outlier::Event;
-use super::pool::{self, Http1Connection};
 use crate::error::{self, Failure};
 
 /// A request under way. Keep it until the response's body, or the tunnel after an upgrade, has ended: when it is
-/// dropped, the counters of endpoint and cluster go down and an HTTP/1.1 connection goes back to its pool.
+/// dropped, the counters of endpoint and cluster go down. An HTTP/1.1 connection is the body's.
 #[derive(Debug)]
 #[must_use]
 pub struct InFlight {
     live: Arc<Live>,
     member: Arc<Member>,
-    lease: Lease,
+    stream: Option<StreamGuard>,
     /// Where the end of a gRPC answer, which says how it went, is still to come and matters.
     awaits_status: Option<Arc<ClusterState>>,
-}
-
-/// A request's place on a connection. Only held, for what happens when it is dropped.
-#[derive(Debug)]
-pub(super) enum Lease {
-    /// No connection yet.
-    None,
-    /// The whole of it.
-    Http1(Http1Connection),
-    /// A stream of it.
-    Http2(#[expect(dead_code, reason = "held for its drop")] StreamGuard),
 }
 
 impl InFlight {
@@ -46,7 +34,7 @@ impl InFlight {
         Ok(Self {
             live: Arc::clone(live),
             member,
-            lease: Lease::None,
+            stream: None,
             awaits_status: None,
         })
     }
@@ -61,8 +49,9 @@ impl InFlight {
         &self.member
     }
 
-    pub(super) fn hold(&mut self, lease: Lease) {
-        self.lease = lease;
+    /// Holds its place on a connection that others use as well.
+    pub(super) fn hold(&mut self, stream: StreamGuard) {
+        self.stream = Some(stream);
     }
 
     /// The answer is judged by the gRPC status in its trailers.
@@ -83,8 +72,5 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         self.live.load.leave();
         self.member.state.leave();
-        if let Lease::Http1(connection) = std::mem::replace(&mut self.lease, Lease::None) {
-            pool::give_back(&self.member.place, connection);
-        }
     }
 }

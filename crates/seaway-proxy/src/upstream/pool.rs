@@ -6,8 +6,9 @@
 //! A *keeper* task for each place of a thread closes what idled too long, and everything when the address is gone.
 //! It ends when its pool is empty.
 //!
-//! Servers close connections that idle. A thread sees that only when it asks the system for events, so a connection
-//! that was not used just now is taken in two steps: events are let in, and then it is used if it is still open.
+//! Servers close connections that idle. A keeper closes those within a second; and a request that takes one looks first:
+//! at what the system has told this thread, which costs nothing, or where the connection was not used just now, at the
+//! socket itself.
 //!
 //! The pools of a cluster with a limit on connections are not a thread's, but in common ([`super::breakers`]).
 
@@ -15,7 +16,6 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hyper::client::conn::http1;
 use rustc_hash::FxHashMap;
 use tokio::runtime::Handle;
 
@@ -23,13 +23,11 @@ use super::breakers::Grant;
 use super::endpoint::Place;
 pub(super) use super::http2::Sender as Http2Sender;
 use super::http2::{Link, StreamGuard};
+use super::stream::Stream;
 use super::transport::{Label, Limits, Transport};
-use crate::body::Body;
-
-pub(super) type Http1Sender = http1::SendRequest<Body>;
 
 /// How often a keeper looks, or more often where connections idle for less.
-const TICK: Duration = Duration::from_secs(15);
+const TICK: Duration = Duration::from_secs(1);
 const SHORTEST_TICK: Duration = Duration::from_millis(5);
 /// A connection that was used so lately is not looked at again before it is used.
 const TRUSTED: Duration = Duration::from_millis(10);
@@ -40,10 +38,10 @@ thread_local! {
     static POOLS: RefCell<Pools> = RefCell::default();
 }
 
-/// An HTTP/1.1 connection.
+/// An HTTP/1.1 connection. It has no buffers: who uses it has.
 #[derive(Debug)]
 pub(super) struct Http1Connection {
-    pub(super) sender: Http1Sender,
+    pub(super) stream: Stream,
     /// Where its transport remembers more of a connection than its place.
     about: Option<Box<About>>,
 }
@@ -86,11 +84,16 @@ fn is_for(about: Option<&About>, label: &Label) -> bool {
 }
 
 impl Http1Connection {
-    pub(super) fn new(sender: Http1Sender, transport: &Transport, label: &Label) -> Self {
+    pub(super) fn new(stream: Stream, transport: &Transport, label: &Label) -> Self {
         Self {
-            sender,
+            stream,
             about: About::new(transport, label),
         }
+    }
+
+    /// For what is not HTTP.
+    pub(super) fn into_stream(self) -> Stream {
+        self.stream
     }
 }
 
@@ -132,7 +135,7 @@ impl Pools {
 /// A connection that nobody uses. Only held, to be dropped.
 #[derive(Debug)]
 pub(super) enum Idle {
-    Http1(#[expect(dead_code, reason = "held for its drop")] Http1Connection),
+    Http1(#[expect(dead_code, reason = "held for its drop")] Box<Http1Connection>),
     Http2(#[expect(dead_code, reason = "held for its drop")] Shared),
 }
 
@@ -140,7 +143,7 @@ pub(super) enum Idle {
 #[derive(Debug)]
 pub(super) struct Pool {
     /// With the time at which it was given back; the newest is last.
-    http1: Vec<(Http1Connection, Instant)>,
+    http1: Vec<(Box<Http1Connection>, Instant)>,
     http2: Vec<Shared>,
     idle: Duration,
     /// Held while an HTTP/2 connection is made, so that requests that come meanwhile share it.
@@ -180,12 +183,19 @@ fn with_known<T>(place: &Place, touch: impl FnOnce(&mut Pool) -> Option<T>) -> O
 }
 
 /// An idle HTTP/1.1 connection.
-pub(super) async fn take_http1(place: &Place, label: &Label) -> Option<Http1Connection> {
-    while let Some((connection, since)) = with_known(place, |pool| pool.pop_http1(label)) {
-        if since.elapsed() >= TRUSTED {
+pub(super) async fn take_http1(place: &Place, label: &Label) -> Option<Box<Http1Connection>> {
+    while let Some((mut connection, since)) = with_known(place, |pool| pool.pop_http1(label)) {
+        let stream = &mut connection.stream;
+        let is_open = if since.elapsed() < TRUSTED {
+            stream.is_quiet()
+        } else if let Some(is_quiet) = stream.is_quiet_now() {
+            is_quiet
+        } else {
+            // TLS reads what came as soon as this thread was told of it.
             tokio::task::yield_now().await;
-        }
-        if connection.sender.is_ready() {
+            stream.is_quiet()
+        };
+        if is_open {
             return Some(connection);
         }
     }
@@ -194,41 +204,22 @@ pub(super) async fn take_http1(place: &Place, label: &Label) -> Option<Http1Conn
 
 /// What a request that waits for HTTP/1.1 looks for.
 pub(super) fn seek_http1(pool: &mut Pool, label: &Label) -> Option<Grant> {
-    while let Some((connection, _)) = pool.pop_http1(label) {
-        if connection.sender.is_ready() {
+    while let Some((mut connection, _)) = pool.pop_http1(label) {
+        if connection.stream.is_quiet() {
             return Some(Grant::Http1(connection));
         }
     }
     None
 }
 
-/// Takes an HTTP/1.1 connection back, once it is ready for another request; one that never gets there is closed.
-pub(super) fn give_back(place: &Arc<Place>, mut connection: Http1Connection) {
-    if connection.sender.is_closed() {
-        return;
-    }
+/// Takes an HTTP/1.1 connection back that is ready for another request.
+pub(super) fn give_back(place: &Arc<Place>, mut connection: Box<Http1Connection>) {
     if let Some(about) = &mut connection.about {
         about.served = about.served.saturating_add(1);
         if !about.is_usable(Instant::now()) {
             return;
         }
     }
-    if connection.sender.is_ready() {
-        keep_http1(place, connection);
-        return;
-    }
-    let Ok(runtime) = Handle::try_current() else {
-        return;
-    };
-    let place = Arc::clone(place);
-    runtime.spawn(async move {
-        if connection.sender.ready().await.is_ok() {
-            keep_http1(&place, connection);
-        }
-    });
-}
-
-fn keep_http1(place: &Arc<Place>, connection: Http1Connection) {
     if place.is_gone() {
         return;
     }
@@ -336,7 +327,7 @@ impl Pool {
         }
     }
 
-    fn pop_http1(&mut self, label: &Label) -> Option<(Http1Connection, Instant)> {
+    fn pop_http1(&mut self, label: &Label) -> Option<(Box<Http1Connection>, Instant)> {
         let last = self.http1.last()?;
         if last.0.about.is_none() {
             return self.http1.pop();
@@ -347,7 +338,8 @@ impl Pool {
             let usable = connection.about.as_ref().is_none_or(|about| about.is_usable(now));
             usable && now.saturating_duration_since(*since) < idle
         });
-        let fits = |(connection, _): &(Http1Connection, Instant)| is_for(connection.about.as_deref(), label);
+        let fits =
+            |(connection, _): &(Box<Http1Connection>, Instant)| is_for(connection.about.as_deref(), label);
         let index = self.http1.iter().rposition(fits)?;
         Some(self.http1.remove(index))
     }
@@ -377,8 +369,8 @@ impl Pool {
         let idle = self.idle;
         let is_fresh = |since: Instant| now.saturating_duration_since(since) < idle;
         let is_usable = |about: &Option<Box<About>>| about.as_ref().is_none_or(|about| about.is_usable(now));
-        self.http1.retain(|(connection, since)| {
-            !connection.sender.is_closed() && is_fresh(*since) && is_usable(&connection.about)
+        self.http1.retain_mut(|(connection, since)| {
+            is_fresh(*since) && is_usable(&connection.about) && connection.stream.is_quiet()
         });
         self.http2.retain_mut(|shared| {
             if shared.sender.link().streams() > 0 {

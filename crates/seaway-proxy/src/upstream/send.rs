@@ -11,11 +11,12 @@ use seaway_model::{FailureReason, UpstreamProtocol};
 use super::cluster::ClusterState;
 use super::connect;
 use super::dial::ClientAddress;
-use super::in_flight::{InFlight, Lease};
+use super::http1::Call;
+use super::in_flight::InFlight;
 use super::members::Member;
 use super::outlier::Event;
 use super::transport::Label;
-use super::{classify, pool, shape};
+use super::{pool, shape};
 use crate::body::Body;
 use crate::error::Failure;
 
@@ -280,38 +281,24 @@ async fn exchange_http1(
         return Err(nothing());
     };
     shape::for_http1(request);
-    let upgrade = shape::is_upgrade(request);
     let label = label(attempt, in_flight.member(), request)?;
     loop {
         let pooled = pool::take_http1(&in_flight.member().place, &label).await;
-        let (mut connection, reused) = match pooled {
+        let (connection, reused) = match pooled {
             Some(connection) => (connection, true),
             None => Box::pin(connect::http1(attempt.cluster, in_flight.member(), &label))
                 .await
                 .map_err(unsent)?,
         };
-        let Some(request) = slot.take() else {
-            return Err(nothing());
-        };
         trail.sends(attempt.cluster, in_flight.member());
-        match connection.sender.try_send_request(request).await {
-            Ok(response) => {
-                let mut response = response.map(Body::from);
-                shape::check_response(&mut response, upgrade)
-                    .map_err(|failure| Failed { failure, reused })?;
-                in_flight.hold(Lease::Http1(connection));
-                return Ok((response, reused));
-            }
-            Err(mut error) => {
-                *slot = error.take_message();
-                if slot.is_none() {
-                    let failure = classify::exchange(error.error());
-                    return Err(Failed { failure, reused });
-                }
-                if !reused {
-                    return Err(unsent(classify::exchange(error.error())));
-                }
-            }
+        let mut call = Call::new(connection);
+        let answered = poll_fn(|cx| call.poll(cx, slot, &in_flight.member().place)).await;
+        match answered {
+            Ok(response) => return Ok((response, reused)),
+            Err(failure) if slot.is_none() => return Err(Failed { failure, reused }),
+            // The endpoint had closed it. Whatever else keeps a request from being sent would do so again.
+            Err(Failure::UpstreamReset) if reused => {}
+            Err(failure) => return Err(unsent(failure)),
         }
     }
 }
@@ -350,7 +337,7 @@ async fn exchange_http2(
         match answered {
             Ok(mut response) => {
                 shape::check_response(&mut response, false).map_err(|failure| Failed { failure, reused })?;
-                in_flight.hold(Lease::Http2(guard));
+                in_flight.hold(guard);
                 return Ok((response, reused));
             }
             Err(failure) if slot.is_none() => return Err(Failed { failure, reused }),

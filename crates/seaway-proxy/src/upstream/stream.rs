@@ -1,16 +1,17 @@
 //! A connection to an endpoint, as bytes: plain, or TLS.
 //!
-//! One type for both, so that what is built on it (hyper's connections, relays) is built once. For clear text that
+//! One type for both, so that what is built on it (connections of HTTP, relays) is built once. For clear text that
 //! costs one branch for each read and write. What counts the connection is part of it, so that it is counted for
 //! exactly as long as its socket is open, also where a tunnel takes it over.
 
 use std::io::{self, IoSlice};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
+use nix::sys::socket::{MsgFlags, recv};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -31,7 +32,7 @@ pub struct Stream {
 }
 
 /// What TLS said when it broke, for those who only hear that it did: in TLS 1.3 a server refuses our certificate after
-/// the handshake, and hyper drops what an HTTP/2 connection breaks by.
+/// the handshake, when a connection of HTTP/2 may be waiting for its peer's SETTINGS.
 pub(super) type Refusal = Arc<OnceLock<TlsFault>>;
 
 #[derive(Debug)]
@@ -60,6 +61,42 @@ impl Stream {
             && let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref())
         {
             let _first_stands = refusal.set(tls::fault(error));
+        }
+    }
+
+    /// Whether what is written is encrypted first.
+    pub(super) fn is_encrypted(&self) -> bool {
+        matches!(self.bytes, Bytes::Tls(_))
+    }
+
+    /// Whether the peer has said nothing and not hung up, as far as the system has told this process. Without a system
+    /// call, unless it has told something.
+    pub(super) fn is_quiet(&mut self) -> bool {
+        match &mut self.bytes {
+            Bytes::Plain(tcp) => tcp
+                .try_read(&mut [0])
+                .is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock),
+            // What is no data (a ticket, a new key) is TLS's own, and read here.
+            Bytes::Tls(tls) => {
+                let (mut byte, mut cx) = ([0], Context::from_waker(Waker::noop()));
+                Pin::new(tls.as_mut())
+                    .poll_read(&mut cx, &mut ReadBuf::new(&mut byte))
+                    .is_pending()
+            }
+        }
+    }
+
+    /// The same by asking the system now. `None`: something has come, which may be TLS's own.
+    pub(super) fn is_quiet_now(&self) -> Option<bool> {
+        let peeked = recv(
+            self.tcp().as_raw_fd(),
+            &mut [0],
+            MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT,
+        );
+        match peeked {
+            Err(error) => Some(error == nix::errno::Errno::EAGAIN),
+            Ok(1..) if self.is_encrypted() => None,
+            Ok(_) => Some(false),
         }
     }
 

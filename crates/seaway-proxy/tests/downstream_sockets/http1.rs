@@ -84,9 +84,7 @@ fn a_connection_that_never_says_anything_is_closed_without_a_word() {
 
 #[test]
 fn a_connection_that_gave_its_buffers_back_serves_on() {
-    let mut options = options();
-    options.limits.hibernate_after = Duration::ZERO;
-    let gate = Gate::with(options);
+    let gate = Gate::http();
     let mut client = gate.connect();
     for _ in 0..5 {
         client.send(get("/x"));
@@ -146,9 +144,7 @@ fn a_declined_upgrade_stays_http() {
 
 #[test]
 fn a_declined_upgrade_may_be_followed_by_a_pause() {
-    let mut options = options();
-    options.limits.hibernate_after = Duration::ZERO;
-    let gate = Gate::with(options);
+    let gate = Gate::http();
     let mut client = gate.connect();
     let request = "GET /x HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n";
     for _ in 0..3 {

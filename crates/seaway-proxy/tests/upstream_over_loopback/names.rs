@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use seaway_model::{Balancing, Cluster, EndpointSource, NamedEndpoint, UpstreamProtocol};
 use seaway_proxy::upstream::dns::{Answer, Lookup, Resolve, ResolveError};
 use seaway_proxy::upstream::{DnsState, Registry};
@@ -187,9 +188,10 @@ async fn of_a_logical_name_the_first_address_serves_and_connections_outlive_its_
     tokio::time::timeout(SOON, turned).await.unwrap();
     // The connection that is there is used; a new one goes where the name leads now.
     assert_eq!(fetch(&cluster).await, ("a".into(), true));
-    let held = once(&cluster, get("/")).await.unwrap();
+    let mut held = std::pin::pin!(once(&cluster, get("/")));
+    assert!(held.as_mut().now_or_never().is_none());
     assert_eq!(fetch(&cluster).await, ("b".into(), false));
-    drop(held);
+    assert_eq!(held.await.unwrap().endpoint.ip(), loopback(2));
     let status = &registry.status()[0].endpoints;
     assert_eq!((status.len(), *servers[0].opened.borrow()), (1, 1));
     assert!(status[0].requests >= 7);

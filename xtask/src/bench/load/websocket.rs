@@ -29,7 +29,7 @@ impl WebSocket {
         );
         stream.write_all(request.as_bytes()).await?;
         let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
+        while memchr::memmem::find(&head, b"\r\n\r\n").is_none() {
             ensure!(
                 stream.read_buf(&mut head).await? > 0,
                 "the proxy closed a connection"

@@ -25,8 +25,12 @@ async fn answer(request: Request<RecvStream>, mut respond: SendResponse<Bytes>) 
     let mut body = request.into_body();
     let mut message = Bytes::new();
     while let Some(data) = body.data().await {
-        message = data?;
-        body.flow_control().release_capacity(message.len())?;
+        let data = data?;
+        body.flow_control().release_capacity(data.len())?;
+        // Some proxies end a message with an empty frame.
+        if !data.is_empty() {
+            message = data;
+        }
     }
     let response = Response::builder()
         .header("content-type", "application/grpc")

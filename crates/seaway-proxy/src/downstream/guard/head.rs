@@ -6,7 +6,7 @@ use super::target::{self, Method};
 /// Longest token that is compared with anything: `transfer-encoding`.
 const TOKEN_BYTES: usize = 17;
 /// A method longer than this is nobody's.
-const METHOD_BYTES: usize = 64;
+pub(super) const METHOD_BYTES: usize = 64;
 /// Kept of a value's buffer between heads.
 const KEEP_BYTES: usize = 256;
 
@@ -53,10 +53,71 @@ pub(super) struct Follows {
 
 /// How the end of a body is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(crate) enum Framing {
+    /// There is none.
     None,
+    /// After so many bytes; at least one.
     Length(u64),
+    /// After the last chunk and the trailers.
     Chunked,
+}
+
+/// What decides about a message, however it was read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Facts<'a> {
+    pub(super) method: Method,
+    /// Empty if it begins with a slash: then it needs no second look.
+    pub(super) target: &'a [u8],
+    pub(super) is_http10: bool,
+    /// Without whitespace.
+    pub(super) host: Option<&'a [u8]>,
+    pub(super) length: Option<u64>,
+    pub(super) is_chunked: bool,
+    pub(super) wants_upgrade: bool,
+}
+
+impl Facts<'_> {
+    /// At the empty line: the rules that need the whole head.
+    pub(super) fn judge(&self) -> Result<Follows, Reason> {
+        if self.is_chunked && self.is_http10 {
+            return Err(Reason::EncodingInHttp10);
+        }
+        if self.is_chunked && self.length.is_some() {
+            return Err(Reason::LengthWithEncoding);
+        }
+        self.check_host()?;
+        let body = match self.length {
+            _ if self.is_chunked => Framing::Chunked,
+            None | Some(0) => Framing::None,
+            Some(length) => Framing::Length(length),
+        };
+        if self.method == Method::Connect && body != Framing::None {
+            return Err(Reason::ConnectBody);
+        }
+        Ok(Follows {
+            body,
+            may_switch: self.method == Method::Connect || self.wants_upgrade,
+        })
+    }
+
+    fn check_host(&self) -> Result<(), Reason> {
+        if self.host.is_none() && !self.is_http10 {
+            return Err(Reason::HostMissing);
+        }
+        if self.target.is_empty() {
+            // It begins with a slash, which CONNECT does not allow.
+            return if self.method == Method::Connect {
+                Err(Reason::Target)
+            } else {
+                Ok(())
+            };
+        }
+        let authority = target::authority(self.method, self.target)?;
+        match (authority, self.host) {
+            (Some(authority), Some(host)) if !target::same(authority, host) => Err(Reason::HostMismatch),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Head {
@@ -100,11 +161,7 @@ impl Head {
         if self.token.length == 0 {
             return Err(Reason::Method);
         }
-        self.method = Some(match self.token.text() {
-            b"CONNECT" => Method::Connect,
-            b"OPTIONS" => Method::Options,
-            _ => Method::Other,
-        });
+        self.method = Some(Method::of(self.token.text()));
         self.token.clear();
         Ok(())
     }
@@ -175,8 +232,7 @@ impl Head {
                     return Err(Reason::HostRepeated);
                 }
                 let text = trim(&self.value);
-                // Empty is what a client sends whose target has no authority (RFC 9112, 3.2).
-                if !text.is_empty() && !target::is_host(text) {
+                if !target::is_host_field(text) {
                     return Err(Reason::HostInvalid);
                 }
                 self.host = Some(std::mem::take(&mut self.value));
@@ -200,52 +256,21 @@ impl Head {
 
     /// At the empty line: the rules that need the whole head.
     pub(super) fn finish(&self) -> Result<Follows, Reason> {
-        if self.is_chunked && self.is_http10 {
-            return Err(Reason::EncodingInHttp10);
-        }
-        if self.is_chunked && self.length.is_some() {
-            return Err(Reason::LengthWithEncoding);
-        }
-        let method = self.method.unwrap_or(Method::Other);
-        self.check_host(method)?;
-        let body = match self.length {
-            _ if self.is_chunked => Framing::Chunked,
-            None | Some(0) => Framing::None,
-            Some(length) => Framing::Length(length),
+        let facts = Facts {
+            method: self.method.unwrap_or(Method::Other),
+            target: &self.target,
+            is_http10: self.is_http10,
+            host: self.host.as_deref().map(trim),
+            length: self.length,
+            is_chunked: self.is_chunked,
+            wants_upgrade: self.wants_upgrade,
         };
-        if method == Method::Connect && body != Framing::None {
-            return Err(Reason::ConnectBody);
-        }
-        Ok(Follows {
-            body,
-            may_switch: method == Method::Connect || self.wants_upgrade,
-        })
-    }
-
-    fn check_host(&self, method: Method) -> Result<(), Reason> {
-        if self.host.is_none() && !self.is_http10 {
-            return Err(Reason::HostMissing);
-        }
-        if self.target.is_empty() {
-            // It begins with a slash, which CONNECT does not allow.
-            return if method == Method::Connect {
-                Err(Reason::Target)
-            } else {
-                Ok(())
-            };
-        }
-        let authority = target::authority(method, &self.target)?;
-        match (authority, &self.host) {
-            (Some(authority), Some(host)) if !target::same(authority, trim(host)) => {
-                Err(Reason::HostMismatch)
-            }
-            _ => Ok(()),
-        }
+        facts.judge()
     }
 }
 
 /// One decimal number that every reader can hold (RFC 9110, 8.6).
-fn length(text: &[u8]) -> Result<u64, Reason> {
+pub(super) fn length(text: &[u8]) -> Result<u64, Reason> {
     if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
         return Err(Reason::LengthInvalid);
     }
@@ -257,7 +282,7 @@ fn length(text: &[u8]) -> Result<u64, Reason> {
 }
 
 /// Without the optional whitespace around a value (RFC 9110, 5.6.3).
-fn trim(value: &[u8]) -> &[u8] {
+pub(super) fn trim(value: &[u8]) -> &[u8] {
     let is_space = |b: &u8| *b == b' ' || *b == b'\t';
     let start = value.iter().position(|b| !is_space(b)).unwrap_or(value.len());
     let end = value.iter().rposition(|b| !is_space(b)).map_or(start, |i| i + 1);

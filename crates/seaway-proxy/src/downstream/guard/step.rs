@@ -4,8 +4,8 @@ use super::chunk::ChunkLine;
 use super::head::Framing;
 use super::{Guard, PREFACE, Reason, Section, State, bytes};
 
-/// hyper's and `http`'s limit for a target.
-const MAX_TARGET_BYTES: usize = 65_534;
+/// `http`'s limit for a target.
+pub(super) const MAX_TARGET_BYTES: usize = 65_534;
 
 impl Guard {
     /// Takes at least a byte, or changes the state.

@@ -13,6 +13,16 @@ pub(super) enum Method {
     Other,
 }
 
+impl Method {
+    pub(super) fn of(token: &[u8]) -> Self {
+        match token {
+            b"CONNECT" => Self::Connect,
+            b"OPTIONS" => Self::Options,
+            _ => Self::Other,
+        }
+    }
+}
+
 /// An authority inside a target, with the port that its scheme implies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Authority<'a> {
@@ -68,6 +78,11 @@ pub(super) fn same(authority: Authority<'_>, host: &[u8]) -> bool {
         Some(p) => p.to_vec(),
     };
     left.eq_ignore_ascii_case(right) && port(left_port) == port(right_port)
+}
+
+/// What Host may be. Empty is what a client sends whose target has no authority (RFC 9112, 3.2).
+pub(super) fn is_host_field(text: &[u8]) -> bool {
+    text.is_empty() || is_host(text)
 }
 
 /// `uri-host [ ":" port ]`, without user information.

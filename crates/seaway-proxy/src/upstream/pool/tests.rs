@@ -1,4 +1,4 @@
-use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 
@@ -13,13 +13,26 @@ fn pool() -> Pool {
     }
 }
 
+fn place() -> Arc<Place> {
+    use super::super::endpoint::{Homes, Spot};
+    use seaway_model::{Cluster, ClusterName, EndpointSource, Model, Origin};
+    let source = EndpointSource::Static(Vec::new());
+    let cluster = Cluster::new(ClusterName("pooled".into()), Origin::default(), source);
+    let transport = super::super::transport::Transports::default().of(&cluster, &Model::default());
+    let spot = Spot::Address(std::net::SocketAddr::from(([127, 0, 0, 1], 80)));
+    Arc::clone(&Homes::default().at(&spot, &transport, &Arc::default()).place)
+}
+
 /// A connection to nobody, and what keeps it open.
-async fn http1() -> (Http1Connection, tokio::io::DuplexStream) {
-    let (ours, theirs) = tokio::io::duplex(64);
-    let (mut sender, connection) = http1::handshake(TokioIo::new(ours)).await.unwrap();
-    tokio::spawn(connection);
-    sender.ready().await.unwrap();
-    let connection = Http1Connection { sender, about: None };
+async fn http1() -> (Box<Http1Connection>, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let ours = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (theirs, _) = listener.accept().await.unwrap();
+    let permit = Arc::<super::super::breakers::Breakers>::default()
+        .try_connect(None)
+        .unwrap();
+    let stream = Stream::new(super::super::stream::Bytes::Plain(ours), &place(), permit);
+    let connection = Box::new(Http1Connection { stream, about: None });
     (connection, theirs)
 }
 
@@ -46,14 +59,22 @@ async fn an_idle_connection_is_closed_after_its_time_and_not_before() {
 
 #[tokio::test]
 async fn an_idle_connection_that_the_peer_closed_is_let_go_at_once() {
-    let (mut connection, theirs) = http1().await;
+    let (connection, theirs) = http1().await;
     drop(theirs);
-    while connection.sender.ready().await.is_ok() {
-        tokio::task::yield_now().await;
-    }
+    connection.stream.tcp().readable().await.unwrap();
     let mut pool = pool();
     pool.http1.push((connection, Instant::now()));
     assert!(pool.sweep(Instant::now()));
+}
+
+#[tokio::test]
+async fn a_connection_on_which_something_came_unasked_is_not_used_again() {
+    use tokio::io::AsyncWriteExt as _;
+    let (mut connection, mut theirs) = http1().await;
+    assert!(connection.stream.is_quiet() && connection.stream.is_quiet_now() == Some(true));
+    theirs.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+    connection.stream.tcp().readable().await.unwrap();
+    assert!(!connection.stream.is_quiet() && connection.stream.is_quiet_now() == Some(false));
 }
 
 #[tokio::test]
@@ -87,7 +108,7 @@ fn bound(host: &str) -> Label {
 }
 
 /// A connection for this host that may be used as the limits say.
-async fn http1_for(host: &str, limits: Option<Limits>) -> (Http1Connection, tokio::io::DuplexStream) {
+async fn http1_for(host: &str, limits: Option<Limits>) -> (Box<Http1Connection>, TcpStream) {
     let (mut connection, theirs) = http1().await;
     connection.about = Some(Box::new(About {
         label: bound(host),

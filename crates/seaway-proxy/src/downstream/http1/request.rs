@@ -1,0 +1,95 @@
+//! A head that was read, as the request that handlers know.
+
+use bytes::Bytes;
+use http::header::{HeaderName, UPGRADE};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
+
+use super::super::guard::{FieldSpan, Framing, Span, Whole};
+use crate::body::Body;
+
+/// What of a request its answer depends on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) is_http10: bool,
+    pub(super) is_head: bool,
+    pub(super) is_connect: bool,
+    /// The client wants to go on with this connection after the answer.
+    pub(super) keeps_alive: bool,
+    pub(super) takes_trailers: bool,
+    pub(super) may_switch: bool,
+    pub(super) expects_continue: bool,
+    pub(super) body: Framing,
+}
+
+/// Makes the request. Its fields are slices of `head`, in which `whole` says where they are. `None`: the target is no
+/// URI, which is stricter than HTTP in a few characters.
+pub(super) fn request(head: &Bytes, whole: &Whole) -> Option<(Request<Body>, Asked)> {
+    let method = Method::from_bytes(whole.method.of(head)).ok()?;
+    let uri = uri(slice(head, whole.target))?;
+    let mut headers = HeaderMap::with_capacity(whole.fields.len());
+    for field in &whole.fields {
+        append(&mut headers, head, *field)?;
+    }
+    let mut may_switch = whole.may_switch && !(whole.is_http10 && method != Method::CONNECT);
+    if whole.has_upgrade && forget_h2c(&mut headers) {
+        may_switch = method == Method::CONNECT;
+    }
+    let asked = Asked {
+        is_http10: whole.is_http10,
+        is_head: method == Method::HEAD,
+        is_connect: method == Method::CONNECT,
+        keeps_alive: !whole.says_close && (!whole.is_http10 || whole.says_keep_alive),
+        takes_trailers: whole.takes_trailers,
+        may_switch,
+        expects_continue: whole.expects_continue,
+        body: whole.body,
+    };
+    let mut request = Request::new(Body::Empty);
+    *request.method_mut() = method;
+    *request.uri_mut() = uri;
+    *request.headers_mut() = headers;
+    *request.version_mut() = if whole.is_http10 {
+        Version::HTTP_10
+    } else {
+        Version::HTTP_11
+    };
+    Some((request, asked))
+}
+
+/// Adds a field of a section to others.
+pub(super) fn append(headers: &mut HeaderMap, section: &Bytes, field: FieldSpan) -> Option<()> {
+    let name = HeaderName::from_bytes(field.name.of(section)).ok()?;
+    let value = HeaderValue::from_maybe_shared(slice(section, field.value)).ok()?;
+    headers.try_append(name, value).ok()?;
+    Some(())
+}
+
+fn slice(head: &Bytes, span: Span) -> Bytes {
+    head.slice(span.start..span.end)
+}
+
+/// Most targets are a path, for which there is a shorter way.
+fn uri(target: Bytes) -> Option<Uri> {
+    if target.first() == Some(&b'/') {
+        return PathAndQuery::from_maybe_shared(target).ok().map(Uri::from);
+    }
+    Uri::from_maybe_shared(target).ok()
+}
+
+/// `Upgrade: h2c` is not offered (RFC 9113, 3.1 dropped it), and must not reach a backend that might accept it: what
+/// follows would pass unseen. Says whether it was there.
+fn forget_h2c(headers: &mut HeaderMap) -> bool {
+    let asks = |value: &HeaderValue| {
+        value
+            .as_bytes()
+            .split(|b| *b == b',')
+            .any(|token| token.trim_ascii().eq_ignore_ascii_case(b"h2c"))
+    };
+    let found = headers.get_all(UPGRADE).iter().any(asks);
+    if found {
+        headers.remove(UPGRADE);
+        headers.remove("http2-settings");
+    }
+    found
+}
