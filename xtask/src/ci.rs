@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::{docs, fuzzing, layers, parts, project, soak, supply};
+use crate::{docs, fuzzing, instructions, layers, parts, project, soak, supply};
 use tally::Tally;
 
 /// What can be chosen.
@@ -68,6 +68,11 @@ const STEPS: &[Step] = &[
         name: "fuzz",
         repeat: "cargo xtask fuzz --seconds 12",
         work: |_| fuzzing::run(&fuzzing::Options::for_seconds(12)),
+    },
+    Step {
+        name: "instructions",
+        repeat: "cargo xtask instructions",
+        work: |_| instructions::run(&instructions::Options::default()),
     },
     Step {
         name: "parts",
