@@ -12,7 +12,7 @@ use http::HeaderMap;
 use http::header::{CONNECTION, HeaderName, TE, TRANSFER_ENCODING, UPGRADE};
 
 pub(crate) use date::date;
-pub(crate) use pump::Pump;
+pub(crate) use pump::{Asked, Pump};
 pub use received::Received;
 pub(crate) use tunnel::Tunnel;
 

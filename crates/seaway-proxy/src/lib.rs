@@ -20,6 +20,7 @@ mod http2;
 mod l4;
 pub mod options;
 pub mod overload;
+mod pace;
 pub mod pipeline;
 pub mod proxy;
 mod small_writes;

@@ -1,4 +1,4 @@
-//! An HTTP/2 connection. h2 checks its framing; what is added here is time, farewell, and the reset flood.
+//! An HTTP/2 connection. h2 checks its framing; what is added here is time, farewell, and bounds on floods.
 //!
 //! All of a connection's streams are worked on in its own task. What they have to say when it is polled leaves in one
 //! write, and no waker goes from a stream's task to the connection's.
@@ -22,7 +22,9 @@ use tokio::time::Instant;
 use self::streams::Streams;
 use super::clock::LazyTimer;
 use super::closing::{Closing, Seldom};
+use super::frames::Frames;
 use super::handler::Handler;
+use super::patience::Patient;
 use super::socket::Socket;
 use super::stats::Counters;
 use crate::context::Connection;
@@ -65,6 +67,7 @@ pub(crate) async fn serve<IO, H>(
     H: Handler,
 {
     let limits = &connection.shared.options.limits;
+    let io = Frames::new(io, Arc::clone(&connection.shared));
     let h2 = tokio::select! {
         biased;
         shaken = builder.handshake::<_, Bytes>(io) => match shaken {
@@ -94,7 +97,8 @@ pub(crate) async fn serve<IO, H>(
             loop {
                 match talk.h2.poll_accept(cx) {
                     Poll::Ready(Some(Ok((request, respond)))) => {
-                        work.extend(stream::work(handler, connection, &streams, request, respond));
+                        let begun = stream::work(handler, connection, &streams, request, respond);
+                        work.extend(begun.map(|work| Patient::new(work, limits.least())));
                     }
                     Poll::Ready(Some(Err(error))) => {
                         ended(connection, &error);
@@ -121,7 +125,7 @@ pub(crate) async fn serve<IO, H>(
 
 /// A connection that is spoken on.
 struct Talk<'t, IO> {
-    h2: server::Connection<Socket<IO>, Bytes>,
+    h2: server::Connection<Frames<Socket<IO>>, Bytes>,
     connection: &'t Arc<Connection>,
     streams: &'t Streams,
     timer: LazyTimer,

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use h2::{Reason, SendStream};
-use http_body::Body as _;
+use http_body::{Body as _, Frame};
 
 use crate::body::{Body, BodyError};
 
@@ -16,6 +16,19 @@ pub(crate) struct Pump {
     body: Body,
     /// Waits for the window, and whether it is the last.
     waits: Option<(Bytes, bool)>,
+    /// What the body did in the last poll.
+    asked: Asked,
+}
+
+/// What a body that was asked for its next piece did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// It was not asked: the peer's windows are closed.
+    Never,
+    /// It gave so many bytes.
+    Gave(usize),
+    /// It has nothing yet.
+    Waits,
 }
 
 /// It could not be sent to its end. The stream is over.
@@ -28,11 +41,18 @@ impl Pump {
             stream,
             body,
             waits: None,
+            asked: Asked::Never,
         }
+    }
+
+    /// What the body did in the last poll.
+    pub(crate) fn asked(&self) -> Asked {
+        self.asked
     }
 
     /// Ready when everything is h2's, or nothing more can be sent.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        self.asked = Asked::Never;
         let polled = self.poll_all(cx);
         if polled.is_pending() && self.stream.poll_reset(cx).is_ready() {
             return Poll::Ready(Err(Broken));
@@ -52,7 +72,9 @@ impl Pump {
                     return Poll::Ready(Ok(()));
                 }
             }
-            match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+            let polled = Pin::new(&mut self.body).poll_frame(cx);
+            self.note(&polled);
+            match ready!(polled) {
                 None => return Poll::Ready(self.stream.send_data(Bytes::new(), true).map_err(|_| Broken)),
                 Some(Err(error)) => {
                     self.stream.send_reset(reason(&error));
@@ -67,6 +89,20 @@ impl Pump {
                     }
                 },
             }
+        }
+    }
+
+    fn note(&mut self, polled: &Poll<Option<Result<Frame<Bytes>, BodyError>>>) {
+        let before = match self.asked {
+            Asked::Gave(before) => before,
+            Asked::Never | Asked::Waits => 0,
+        };
+        match polled {
+            Poll::Pending => self.asked = Asked::Waits,
+            Poll::Ready(Some(Ok(frame))) => {
+                self.asked = Asked::Gave(before + frame.data_ref().map_or(0, Bytes::len));
+            }
+            Poll::Ready(_) => {}
         }
     }
 

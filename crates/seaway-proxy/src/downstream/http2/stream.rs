@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -18,7 +18,8 @@ use super::streams::{Stream, Streams};
 use crate::body::Body;
 use crate::context::Connection;
 use crate::downstream::handler::Handler;
-use crate::http2::{Pump, Received, Tunnel, date, strip_response};
+use crate::downstream::patience;
+use crate::http2::{Asked, Pump, Received, Tunnel, date, strip_response};
 use crate::switch::{self, Promise};
 
 pin_project! {
@@ -100,8 +101,13 @@ impl<F: Future<Output = Response<Body>>> Future for Work<F> {
                     this.state.set(State::Sent { pump });
                 }
                 StateNow::Sent { pump } => {
-                    let _broken = ready!(pump.poll(cx));
-                    return Poll::Ready(());
+                    let polled = pump.poll(cx);
+                    match pump.asked() {
+                        Asked::Never => {}
+                        Asked::Gave(bytes) => patience::gave(bytes),
+                        Asked::Waits => patience::waits(),
+                    }
+                    return polled.map(|_broken| ());
                 }
             }
         }
