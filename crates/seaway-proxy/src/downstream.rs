@@ -25,5 +25,6 @@ pub(crate) use clock::LazyTimer;
 pub(crate) use closing::Closing;
 pub use connections::{Connections, Permit};
 pub use handler::Handler;
+pub use http1::serve as serve_http1;
 pub(crate) use site::Site;
 pub use stats::{Counters, Stats};
