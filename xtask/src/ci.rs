@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::{docs, fuzzing, layers, parts, project, soak, supply};
+use crate::{docs, fuzzing, instructions, layers, parts, project, soak, supply};
 use tally::Tally;
 
 /// What can be chosen.
@@ -66,8 +66,13 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "fuzz",
-        repeat: "cargo xtask fuzz --seconds 12",
-        work: |_| fuzzing::run(&fuzzing::Options::for_seconds(12)),
+        repeat: "cargo xtask fuzz --seconds 10",
+        work: |_| fuzzing::run(&fuzzing::Options::for_seconds(10)),
+    },
+    Step {
+        name: "instructions",
+        repeat: "cargo xtask instructions",
+        work: |_| instructions::run(&instructions::Options::default()),
     },
     Step {
         name: "parts",

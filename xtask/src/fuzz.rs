@@ -8,6 +8,7 @@
     reason = "a target says by a panic that a promise is broken; that is what fuzzers look for"
 )]
 
+pub mod answer;
 pub mod config;
 pub mod decode;
 pub mod guard;

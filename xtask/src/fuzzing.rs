@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use xtask::fuzz::{Trace, config, decode, guard, proxy};
+use xtask::fuzz::{Trace, answer, config, decode, guard, proxy};
 
 use crate::project;
 use mutate::Mutator;
@@ -59,6 +59,8 @@ impl Options {
 /// What is fuzzed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Target {
+    /// Bytes of an endpoint's answer.
+    Answer,
     /// YAML, compiled and decided.
     Config,
     /// Envoy's words, read.
@@ -72,6 +74,7 @@ pub enum Target {
 impl Target {
     fn name(self) -> &'static str {
         match self {
+            Self::Answer => "answer",
             Self::Config => "config",
             Self::Decode => "decode",
             Self::Guard => "guard",
@@ -81,6 +84,7 @@ impl Target {
 
     fn run(self, input: &[u8]) -> Trace {
         match self {
+            Self::Answer => answer::run(input),
             Self::Config => config::run(input),
             Self::Decode => decode::run(input),
             Self::Guard => guard::run(input),

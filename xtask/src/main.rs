@@ -13,6 +13,7 @@ mod bench;
 mod ci;
 mod docs;
 mod fuzzing;
+mod instructions;
 mod layers;
 mod metadata;
 mod parts;
@@ -35,7 +36,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Everything that must hold before a change lands: format, layers, supply, documents, clippy, fuzz, tests.
+    /// Everything that must hold before a change lands: format, layers, supply, documents, clippy, fuzz, hot paths, tests.
     #[command(visible_alias = "ci")]
     Test(ci::Options),
     /// Checks the direction of dependency between the crates.
@@ -54,6 +55,8 @@ enum Task {
     Soak(soak::Options),
     /// Throws changed manifests and changed requests at the code, on stable Rust.
     Fuzz(fuzzing::Options),
+    /// Counts the instructions of the hot paths, and fails when one takes many more than is stored.
+    Instructions(instructions::Options),
     /// Brings the programs of others that tests run against into `.cache/`.
     Parts(parts::Options),
     /// Has a TLS scanner look at a gateway with nothing configured; takes about a minute.
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         Task::Bench(options) => bench::run(&options),
         Task::Soak(options) => soak::run(&options),
         Task::Fuzz(options) => fuzzing::run(&options),
+        Task::Instructions(options) => instructions::run(&options),
         Task::Parts(options) => parts::run(&options),
         Task::TlsScan(options) => tls_scan::run(&options),
         Task::Docs { check: true } => docs::check(),

@@ -116,7 +116,7 @@ pub fn file(part: &str, path: &str) -> Option<PathBuf> {
     path.exists().then_some(path)
 }
 
-/// A command that finds the shared libraries which were unpacked with its program: below `lib` of the same root, where
+/// A command that finds what was unpacked with its program. Shared libraries: below `lib` of the same root, where
 /// Debian has them in a folder named for the kind of machine.
 fn with_libraries(program: &Path) -> Command {
     let mut command = Command::new(program);
@@ -130,6 +130,11 @@ fn with_libraries(program: &Path) -> Command {
     // The system's own programs find their own.
     if root == Path::new("/") {
         return command;
+    }
+    // Valgrind looks for its tools where Debian installs them.
+    let tools = root.join("usr/libexec/valgrind");
+    if tools.exists() {
+        command.env("VALGRIND_LIB", tools);
     }
     let machine = format!("{}-linux-gnu", std::env::consts::ARCH);
     let folders = ["usr/lib", "lib"].map(|folder| root.join(folder).join(&machine));
@@ -290,7 +295,7 @@ mod tests {
         let error = install(&["pebbles"]).expect_err("no such part");
         assert_eq!(
             error.to_string(),
-            "there is no part \"pebbles\"; there are: pebble, envoy, testssl, nginx, haproxy, traefik, caddy"
+            "there is no part \"pebbles\"; there are: pebble, envoy, valgrind, testssl, nginx, haproxy, traefik, caddy"
         );
     }
 }

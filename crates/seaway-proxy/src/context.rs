@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use http::HeaderValue;
 
-use crate::downstream::{Connections, Counters};
+use crate::downstream::{Connections, Counters, Presence};
 use crate::options::Options;
 use crate::overload::{Load, Overload};
 use crate::pipeline::proof;
@@ -43,7 +43,7 @@ impl Shared {
             published: Published::default(),
             registry: Registry::default(),
             certificates: Certificates::default(),
-            connections: Connections::new(options.limits.connections),
+            connections: Connections::affordable(options.limits.connections),
             sessions: Connections::new(options.limits.sessions),
             counters: Counters::default(),
             overload: Overload::new(&options.limits, options.workers),
@@ -75,6 +75,7 @@ pub struct Connection {
 /// What a connection makes once for all its requests.
 #[derive(Clone, Debug, Default)]
 pub struct Made {
+    pub(crate) presence: Arc<Presence>,
     peer_text: OnceLock<HeaderValue>,
     client_text: OnceLock<Option<HeaderValue>>,
 }
@@ -86,6 +87,16 @@ pub struct TlsConnection {
     pub server_name: Option<Arc<str>>,
     /// Who the client proved to be, where it was asked and did.
     pub client: Option<Arc<ClientCertificate>>,
+}
+
+impl Made {
+    /// Nothing yet, of a connection that is present.
+    pub(crate) fn of(presence: &Arc<Presence>) -> Self {
+        Self {
+            presence: Arc::clone(presence),
+            ..Self::default()
+        }
+    }
 }
 
 impl Connection {

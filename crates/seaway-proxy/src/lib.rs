@@ -9,6 +9,8 @@
 //! not HTTP, `upstream` finds endpoints and speaks to them, `admin` answers operators, `overload` sheds what is too much.
 
 pub mod admin;
+#[doc(hidden)]
+pub mod bench;
 pub mod body;
 pub mod challenges;
 pub mod context;
@@ -17,6 +19,7 @@ pub mod error;
 mod l4;
 pub mod options;
 pub mod overload;
+mod pace;
 pub mod pipeline;
 pub mod proxy;
 mod small_writes;

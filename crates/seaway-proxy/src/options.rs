@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::challenges::AcmeChallenges;
+use crate::pace::Least;
 
 /// Settings of the whole proxy.
 #[derive(Clone, Debug)]
@@ -55,13 +56,16 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// A stream on which nothing moves in either direction.
     pub stream_idle_timeout: Duration,
+    /// Bytes a second that a client must take or give on average while nothing but it is waited for, over so long a time
+    /// as a stream may stand still.
+    pub rate: u64,
     /// A listener that goes away leaves its idle HTTP/1.1 connections open for so long, since a request may be on its
     /// way that would be lost; it is answered with `connection: close`. A process that drains passes datagrams back to
     /// clients for so long.
     pub drain_grace: Duration,
     /// From accept to the end of a TLS handshake, or to a server name by which the connection goes on untouched.
     pub handshake_timeout: Duration,
-    /// Downstream connections of all workers.
+    /// Downstream connections of all workers; fewer where the system does not allow that many open files.
     pub connections: usize,
     /// Sessions of datagrams of all workers. Each has a socket; anybody can begin one with one datagram, and may lie about
     /// its address, so the limit is one of its own.
@@ -81,6 +85,16 @@ pub struct Limits {
     pub replay_bytes: usize,
 }
 
+impl Limits {
+    /// What a client must take or give.
+    pub(crate) fn least(&self) -> Least {
+        Least {
+            window: self.stream_idle_timeout,
+            rate: self.rate,
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -89,6 +103,7 @@ impl Default for Limits {
             head_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
             stream_idle_timeout: Duration::from_secs(300),
+            rate: 240,
             drain_grace: Duration::from_secs(1),
             handshake_timeout: Duration::from_secs(10),
             connections: 50_000,

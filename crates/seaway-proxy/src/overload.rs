@@ -21,6 +21,7 @@
 
 mod controller;
 mod memory;
+mod turn;
 mod watch;
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -32,6 +33,7 @@ use self::memory::Memory;
 use crate::options::Limits;
 
 pub(crate) use self::controller::{Controller, Settings};
+pub(crate) use self::turn::turn;
 pub(crate) use self::watch::watch;
 
 /// Why a request is shed.

@@ -15,6 +15,7 @@
 //! choice.
 
 pub mod balance;
+pub(crate) mod bench;
 mod breakers;
 pub mod budget;
 mod classify;

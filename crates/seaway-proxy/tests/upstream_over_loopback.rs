@@ -13,6 +13,8 @@ mod balancing;
 mod connections;
 #[path = "upstream_over_loopback/dns.rs"]
 mod dns;
+#[path = "upstream_over_loopback/exchanges.rs"]
+mod exchanges;
 #[path = "upstream_over_loopback/http1.rs"]
 mod http1;
 #[path = "upstream_over_loopback/http2.rs"]

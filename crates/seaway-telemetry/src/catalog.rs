@@ -226,6 +226,10 @@ metrics! {
     DOWNSTREAM_CONNECTIONS = Gauge "seaway_downstream_connections" &[];
     /// Connections accepted from clients.
     DOWNSTREAM_CONNECTIONS_TOTAL = Counter "seaway_downstream_connections_total" &[];
+    /// Connections from clients that may be open: `--max-connections`, or less where too few files may be.
+    DOWNSTREAM_CONNECTIONS_LIMIT = Gauge "seaway_downstream_connections_limit" &[];
+    /// Connections that asked for nothing, closed to make room for new ones when nearly all were taken.
+    DOWNSTREAM_EVICTED = Counter "seaway_downstream_evicted_total" &[];
     /// Requests from clients under way, tunnels included.
     DOWNSTREAM_REQUESTS = Gauge "seaway_downstream_requests" &[];
     /// Sessions of datagrams under way.

@@ -368,6 +368,9 @@ pub struct LimitArgs {
     /// Time a stream may stand still.
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "300s")]
     pub stream_idle_timeout: Duration,
+    /// Bytes a second a client must take or give on average while only it is waited for, over --stream-idle-timeout.
+    #[arg(long, value_name = "BYTES", default_value = "240")]
+    pub min_rate: u64,
     /// Connections from clients, all together.
     #[arg(long, value_name = "N", default_value = "50000")]
     pub max_connections: usize,

@@ -10,6 +10,7 @@ mod events;
 mod gateway;
 mod last_good;
 pub mod objects;
+mod open_files;
 mod settings;
 mod state;
 mod upgrade;

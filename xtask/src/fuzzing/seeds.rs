@@ -29,6 +29,7 @@ pub fn load(target: Target) -> Result<Vec<Vec<u8>>> {
                 .filter_map(|text| decode::seed(&String::from_utf8_lossy(text)))
                 .collect();
         }
+        Target::Answer => seeds.extend(ANSWERS.iter().map(|answer| answer.as_bytes().to_vec())),
         Target::Guard | Target::Proxy => {
             seeds.extend(REQUESTS.iter().map(|request| request.as_bytes().to_vec()));
         }
@@ -64,7 +65,7 @@ pub fn words(target: Target) -> Vec<Vec<u8>> {
     let words: &[&str] = match target {
         Target::Config => YAML_WORDS,
         Target::Decode => XDS_WORDS,
-        Target::Guard | Target::Proxy => HTTP_WORDS,
+        Target::Answer | Target::Guard | Target::Proxy => HTTP_WORDS,
     };
     words.iter().map(|word| word.as_bytes().to_vec()).collect()
 }
@@ -169,6 +170,8 @@ const HTTP_WORDS: &[&str] = &[
     " ",
     "\t",
     ":",
+    "HTTP/1.1 200 OK\r\n",
+    "HTTP/1.1 100 Continue\r\n\r\n",
     "GET / HTTP/1.1\r\n",
     "POST / HTTP/1.1\r\n",
     "CONNECT a:80 HTTP/1.1\r\n",
@@ -209,4 +212,14 @@ const REQUESTS: &[&str] = &[
     "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "GET / HTTP/1.1\r\nHost: a\r\nX: b\r\n folded\r\n\r\n",
     "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0",
+];
+
+const ANSWERS: &[&str] = &[
+    "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n006\r\n world\r\n0\r\nT: v\r\n\r\n",
+    "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n",
+    "HTTP/1.1 200 OK\r\n\r\nuntil the end",
+    "HTTP/1.1 304 Not Modified\r\nContent-Length: 5, 5\r\n\r\n",
+    "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\nhello",
 ];

@@ -42,6 +42,17 @@ pub(super) const PARTS: &[Part] = &[
         }],
     },
     Part {
+        name: "valgrind",
+        purpose: "counts instructions, for `cargo xtask instructions`",
+        source: Source::Debian(&["valgrind"]),
+        system: System::WillDo,
+        programs: &[Program {
+            path: "usr/bin/valgrind.bin",
+            argument: "--version",
+            says: "valgrind-3",
+        }],
+    },
+    Part {
         name: "testssl",
         purpose: "a TLS scanner, for `cargo xtask tls-scan`",
         source: Source::Debian(&["testssl.sh"]),

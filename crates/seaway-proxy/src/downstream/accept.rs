@@ -11,8 +11,10 @@ use seaway_model::Protocol;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::closing::Closing;
+use super::crowd::Stay;
 use super::handler::Handler;
 use super::site::{Came, Site};
 use super::stats::Counters;
@@ -107,6 +109,7 @@ async fn accept<H: Handler>(
             Err(error) if is_of_one_connection(&error) => {}
             Err(_) => {
                 Counters::count(&site.shared.counters.accept_errors);
+                make_room(&site);
                 tokio::select! {
                     () = stop.begun() => break,
                     () = tokio::time::sleep(REST) => {}
@@ -160,20 +163,33 @@ fn admit<H: Handler>(
         Counters::count(&counters.over_memory);
         return;
     }
+    if site.shared.connections.is_nearly_full() {
+        make_room(site);
+    }
     let Some(permit) = site.shared.connections.admit() else {
         Counters::count(&counters.over_limit);
         return;
     };
     Counters::count(&counters.accepted);
-    let site = Arc::clone(site);
+    let stay = Stay::new(&site.crowd);
+    let presence = Arc::clone(&stay.presence);
     let came = Came {
         peer,
         listener: Arc::clone(&**slot.name.load()),
         protocol: slot.protocol,
         closing: closing.clone(),
         permit,
+        stay,
     };
-    tokio::spawn(site.serve(stream, came));
+    let task = tokio::spawn(Arc::clone(site).serve(stream, came));
+    site.crowd.join(presence, task.abort_handle());
+}
+
+/// Ends a connection that asks for nothing, if there is one.
+fn make_room<H: Handler>(site: &Site<H>) {
+    if site.crowd.evict(Instant::now(), |count| fastrand::usize(..count)) {
+        Counters::count(&site.shared.counters.evicted);
+    }
 }
 
 /// Errors that say something about a connection that is gone, not about accepting.

@@ -12,6 +12,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::guard::Phase;
 use crate::options::Limits;
+use crate::pace::Least;
 
 /// How long a connection may be in each phase.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +20,7 @@ pub(crate) struct Timeouts {
     pub(crate) head: Duration,
     pub(crate) idle: Duration,
     pub(crate) grace: Duration,
-    pub(crate) stall: Duration,
+    pub(crate) stall: Least,
 }
 
 impl Timeouts {
@@ -28,7 +29,7 @@ impl Timeouts {
             head: limits.head_timeout,
             idle: limits.idle_timeout,
             grace: limits.drain_grace,
-            stall: limits.stream_idle_timeout,
+            stall: limits.least(),
         }
     }
 }

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use nix::sys::resource::{Resource, getrlimit};
+
 /// Counts the downstream connections of all workers.
 #[derive(Debug)]
 pub struct Connections {
@@ -28,6 +30,27 @@ impl Connections {
             last: Mutex::new(()),
             none: Condvar::new(),
         })
+    }
+
+    /// Allows so many, or three quarters of the files that the process may have open, if that is less: the rest is for
+    /// upstreams, without which no client can be served.
+    #[must_use]
+    pub fn affordable(limit: usize) -> Arc<Self> {
+        let files = getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft);
+        Self::new(limit.min(usize::try_from(files / 4 * 3).unwrap_or(usize::MAX)))
+    }
+
+    /// How many may be at once.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Whether all but one in sixteen of them are there. A limit that has no sixteenth is never nearly full.
+    #[must_use]
+    pub fn is_nearly_full(&self) -> bool {
+        let last = self.limit / 16;
+        last > 0 && self.open() >= self.limit - last
     }
 
     /// Counts one more, if the limit allows it.
@@ -87,6 +110,23 @@ mod tests {
         assert_eq!(connections.open(), 2);
         drop(first);
         assert!(connections.admit().is_some());
+    }
+
+    #[test]
+    fn there_is_room_for_upstreams_however_high_the_limit() {
+        let (files, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        let connections = Connections::affordable(usize::MAX);
+        assert!((connections.limit() as u64) <= files / 4 * 3);
+        assert_eq!(Connections::affordable(1).limit(), 1);
+    }
+
+    #[test]
+    fn it_is_nearly_full_when_one_in_sixteen_is_left() {
+        let connections = Connections::new(32);
+        let mut permits: Vec<_> = (0..29).map(|_| connections.admit()).collect();
+        assert!(!connections.is_nearly_full());
+        permits.push(connections.admit());
+        assert!(connections.is_nearly_full());
     }
 
     #[test]

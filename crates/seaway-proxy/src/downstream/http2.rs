@@ -1,4 +1,4 @@
-//! An HTTP/2 connection. hyper and h2 check its framing; what is added here is time, farewell, and the reset flood.
+//! An HTTP/2 connection. hyper and h2 check its framing; what is added here is time, farewell, and bounds on floods.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -14,13 +14,15 @@ use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::http2::Builder;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::closing::Closing;
+use super::frames::Frames;
 use super::handler::Handler;
+use super::patience::{self, Patience};
 use super::resets::ResetBudget;
 use super::socket::Socket;
 use super::stats::Counters;
@@ -39,8 +41,8 @@ const LOCAL_RESETS: usize = 256;
 const FAREWELL: Duration = Duration::from_secs(5);
 
 /// hyper's settings.
-pub(crate) fn builder(limits: &Limits) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
+pub(crate) fn builder(limits: &Limits) -> Builder<Patience> {
+    let mut builder = Builder::new(Patience(limits.least()));
     builder
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
@@ -55,7 +57,7 @@ pub(crate) fn builder(limits: &Limits) -> Builder<TokioExecutor> {
 
 /// Serves until the connection ends.
 pub(crate) async fn serve<IO, H>(
-    builder: &Builder<TokioExecutor>,
+    builder: &Builder<Patience>,
     handler: &H,
     connection: &Arc<Connection>,
     io: Socket<IO>,
@@ -67,6 +69,7 @@ pub(crate) async fn serve<IO, H>(
     let limits = &connection.shared.options.limits;
     let streams = Streams::new(limits.reset_streams);
     let service = service_fn(|request| answer(handler, connection, &streams, request));
+    let io = Frames::new(io, Arc::clone(&connection.shared));
     let mut hyper = builder.serve_connection(TokioIo::new(io), service);
     let mut timer = Box::pin(tokio::time::sleep(limits.idle_timeout));
     let mut is_leaving = false;
@@ -220,7 +223,13 @@ impl http_body::Body for Counted {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        Pin::new(&mut self.get_mut().body).poll_frame(cx)
+        let polled = Pin::new(&mut self.get_mut().body).poll_frame(cx);
+        match &polled {
+            Poll::Pending => patience::waits(),
+            Poll::Ready(Some(Ok(frame))) => patience::gave(frame.data_ref().map_or(0, Bytes::len)),
+            Poll::Ready(_) => {}
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

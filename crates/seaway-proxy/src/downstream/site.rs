@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 
-use hyper_util::rt::TokioExecutor;
 use seaway_model::Protocol;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -12,10 +11,12 @@ use tokio::net::TcpStream;
 use super::clock::Timeouts;
 use super::closing::{Closing, Seldom};
 use super::connections::Permit;
+use super::crowd::{Crowd, Presence, Stay};
 use super::guard::HeadLimits;
 use super::handler::Handler;
 use super::http1::{Http1, Left, Line};
 use super::http2;
+use super::patience::Patience;
 use super::proxy_protocol::{self, Ends};
 use super::socket::Socket;
 use super::stats::Counters;
@@ -28,8 +29,9 @@ use crate::tls::{self, Arrived, HandshakeError, Opened};
 pub(crate) struct Site<H> {
     pub(crate) shared: Arc<Shared>,
     pub(crate) worker: usize,
+    pub(crate) crowd: Arc<Crowd>,
     handler: H,
-    http2: hyper::server::conn::http2::Builder<TokioExecutor>,
+    http2: hyper::server::conn::http2::Builder<Patience>,
     timeouts: Timeouts,
 }
 
@@ -41,6 +43,7 @@ pub(crate) struct Came {
     pub(crate) protocol: Protocol,
     pub(crate) closing: Closing,
     pub(crate) permit: Permit,
+    pub(crate) stay: Stay,
 }
 
 /// What is spoken inside a connection, as far as that is settled.
@@ -57,6 +60,7 @@ impl<H: Handler> Site<H> {
         let limits = &shared.options.limits;
         Self {
             worker,
+            crowd: Arc::default(),
             handler,
             http2: http2::builder(limits),
             timeouts: Timeouts::new(limits),
@@ -72,7 +76,9 @@ impl<H: Handler> Site<H> {
             protocol,
             closing,
             permit,
+            stay,
         } = came;
+        let presence = &stay.presence;
         let Some(local) = prepare(&stream) else { return };
         let mut ends = Ends {
             peer: canonical(peer),
@@ -87,16 +93,21 @@ impl<H: Handler> Site<H> {
         }
         match protocol {
             Protocol::Http => {
-                let connection = self.connection(ends, listener, None);
+                let connection = self.connection(ends, listener, None, presence);
                 self.speak(stream, &connection, Spoken::Either, closing, permit)
                     .await;
             }
-            Protocol::Https => self.serve_tls(stream, ends, listener, closing, permit).await,
+            Protocol::Https => {
+                self.serve_tls(stream, ends, listener, closing, permit, presence)
+                    .await;
+            }
             Protocol::Tcp => {
                 let Some(relayed) = self.route(&listener) else {
                     return;
                 };
-                let connection = self.connection(ends, listener, None);
+                // What is relayed is never idle as far as we can tell.
+                presence.begin();
+                let connection = self.connection(ends, listener, None, presence);
                 Box::pin(tcp::serve(stream, Vec::new(), relayed, connection, permit)).await;
             }
             // Has no connections.
@@ -111,11 +122,15 @@ impl<H: Handler> Site<H> {
         listener: Arc<str>,
         closing: Closing,
         permit: Permit,
+        presence: &Arc<Presence>,
     ) {
         let Some(arrived) = Box::pin(self.shake_hands(stream, &listener, ends.local)).await else {
             return;
         };
-        let connection = self.connection(ends, listener, Some(arrived.tls));
+        let connection = self.connection(ends, listener, Some(arrived.tls), presence);
+        if !matches!(arrived.stream, Opened::Http { .. }) {
+            presence.begin();
+        }
         match arrived.stream {
             Opened::Http { stream, is_http2, .. } => {
                 let spoken = if is_http2 { Spoken::Http2 } else { Spoken::Http1 };
@@ -157,7 +172,13 @@ impl<H: Handler> Site<H> {
         Some(Relayed { snapshot, route })
     }
 
-    fn connection(&self, ends: Ends, listener: Arc<str>, tls: Option<TlsConnection>) -> Arc<Connection> {
+    fn connection(
+        &self,
+        ends: Ends,
+        listener: Arc<str>,
+        tls: Option<TlsConnection>,
+        presence: &Arc<Presence>,
+    ) -> Arc<Connection> {
         Arc::new(Connection {
             shared: Arc::clone(&self.shared),
             worker: self.worker,
@@ -165,7 +186,7 @@ impl<H: Handler> Site<H> {
             peer: ends.peer,
             local: ends.local,
             tls,
-            made: Made::default(),
+            made: Made::of(presence),
         })
     }
 
@@ -282,6 +303,7 @@ mod tests {
             protocol: Protocol::Https,
             closing,
             permit: shared.connections.admit().unwrap(),
+            stay: Stay::new(&site.crowd),
         };
         let size = size_of_val(&site.serve(stream, came));
         assert!(size <= 2048, "{size} bytes");

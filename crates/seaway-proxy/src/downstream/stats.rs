@@ -13,6 +13,8 @@ pub struct Counters {
     pub(crate) accepted: AtomicU64,
     pub(crate) over_limit: AtomicU64,
     pub(crate) over_memory: AtomicU64,
+    pub(crate) evicted: AtomicU64,
+    pub(crate) frame_floods: AtomicU64,
     pub(crate) accept_errors: AtomicU64,
     pub(crate) handshakes: AtomicU64,
     pub(crate) handshakes_resumed: AtomicU64,
@@ -50,6 +52,10 @@ pub struct Stats {
     pub over_limit: u64,
     /// Connections closed at once because the process holds as much memory as it may.
     pub over_memory: u64,
+    /// Connections that asked for nothing, closed to make room for new ones.
+    pub evicted: u64,
+    /// HTTP/2 connections closed because of too many frames for nothing.
+    pub frame_floods: u64,
     /// Times that accepting failed.
     pub accept_errors: u64,
     /// TLS handshakes that succeeded.
@@ -105,6 +111,8 @@ impl Counters {
             accepted: read(&self.accepted),
             over_limit: read(&self.over_limit),
             over_memory: read(&self.over_memory),
+            evicted: read(&self.evicted),
+            frame_floods: read(&self.frame_floods),
             accept_errors: read(&self.accept_errors),
             handshakes: read(&self.handshakes),
             handshakes_resumed: read(&self.handshakes_resumed),

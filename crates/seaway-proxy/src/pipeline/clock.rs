@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::timer::Timer;
 use crate::body::Transfer;
 use crate::error::Failure;
+use crate::pace::{Least, Pace};
 
 /// The limits of one request. Without any, no timer is ever made.
 #[derive(Debug)]
@@ -32,7 +33,18 @@ pub(crate) struct Clock {
     stirred: bool,
     /// What moves upwards.
     upload: Option<Arc<Transfer>>,
+    /// How fast it must, where there is no reason for it to pause, and how fast it did.
+    pace: Option<UploadPace>,
     timer: Option<Timer>,
+}
+
+/// How fast a request's body must come.
+#[derive(Debug)]
+struct UploadPace {
+    least: Least,
+    pace: Pace,
+    /// Bytes of it that have been counted.
+    seen: u64,
 }
 
 impl Clock {
@@ -45,6 +57,7 @@ impl Clock {
             moved: now,
             stirred: false,
             upload: None,
+            pace: None,
             timer: None,
         }
     }
@@ -69,6 +82,15 @@ impl Clock {
     /// Lets what moves upwards count.
     pub(crate) fn watch(&mut self, upload: Arc<Transfer>) {
         self.upload = Some(upload);
+    }
+
+    /// Asks for a rate of what moves upwards: its length was announced, so it is there to be sent.
+    pub(crate) fn hurry(&mut self, now: Instant, rate: u64) {
+        self.pace = self.idle.map(|window| UploadPace {
+            least: Least { window, rate },
+            pace: Pace::begin(now),
+            seen: 0,
+        });
     }
 
     /// Something moved downwards.
@@ -112,8 +134,12 @@ impl Clock {
                 return Poll::Pending;
             };
             ready!(timer.poll(cx));
-            if let Some(failure) = self.passed(Instant::now(), per_try) {
+            let now = Instant::now();
+            if let Some(failure) = self.passed(now, per_try) {
                 return Poll::Ready(failure);
+            }
+            if self.is_too_slow(now) {
+                return Poll::Ready(Failure::BodyTimeout);
             }
             let next = self.next(per_try).unwrap_or(next);
             if let Some(timer) = &mut self.timer {
@@ -124,7 +150,18 @@ impl Clock {
 
     fn next(&self, per_try: Option<Instant>) -> Option<Instant> {
         let idle = self.idle_at();
-        [self.deadline, per_try, idle].into_iter().flatten().min()
+        let pace = self.pace.as_ref().map(|pace| pace.pace.end(pace.least));
+        [self.deadline, per_try, idle, pace].into_iter().flatten().min()
+    }
+
+    fn is_too_slow(&mut self, now: Instant) -> bool {
+        let Some((pace, upload)) = self.pace.as_mut().zip(self.upload.as_ref()) else {
+            return false;
+        };
+        let bytes = upload.bytes();
+        pace.pace.moved(bytes.saturating_sub(pace.seen));
+        pace.seen = bytes;
+        pace.pace.is_too_slow(now, pace.least) && upload.is_awaited()
     }
 
     fn idle_at(&self) -> Option<Instant> {

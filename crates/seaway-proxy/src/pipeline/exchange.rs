@@ -99,6 +99,7 @@ impl Exchange {
         if let Some(load) = connection.load() {
             load.enter();
         }
+        connection.made.presence.begin();
         let began = Instant::now();
         let idle = connection.shared.options.limits.stream_idle_timeout;
         Box::new(Self {
@@ -264,6 +265,7 @@ impl Drop for Exchange {
         if let Some(load) = self.connection.load() {
             load.leave();
         }
+        self.connection.made.presence.end();
         self.record();
     }
 }

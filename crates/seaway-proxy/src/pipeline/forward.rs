@@ -248,8 +248,13 @@ fn outgoing(
     if body.is_end_stream() {
         return Ok(outgoing);
     }
-    let transfer = Arc::new(Transfer::new(tokio::time::Instant::now()));
+    let now = tokio::time::Instant::now();
+    let transfer = Arc::new(Transfer::new(now));
     exchange.clock.watch(Arc::clone(&transfer));
+    if body.size_hint().exact().is_some() {
+        let rate = exchange.connection.shared.options.limits.rate;
+        exchange.clock.hurry(now, rate);
+    }
     exchange.upload = Some(Arc::clone(&transfer));
     let mut outgoing = outgoing.with_body(body, transfer);
     if chosen.cluster.config().protocol == UpstreamProtocol::Http1 {

@@ -21,6 +21,7 @@ use super::profile::{Profile, Speaks};
 use super::store::Accepting;
 use crate::context::{Shared, TlsConnection};
 use crate::l4::Relayed;
+use crate::overload;
 use crate::snapshot::Snapshot;
 
 /// A fatal alert `unrecognized_name` (RFC 6066, 3), as a record that needs no keys yet (RFC 8446, 5.1 and 6).
@@ -160,6 +161,8 @@ impl Door<'_> {
             start.io.shutdown().await?;
             return Err(HandshakeError::UnknownName);
         };
+        // What costs most comes now.
+        overload::turn().await;
         let feed = |session: &mut ServerConnection| feed(session, surplus);
         let mut stream = Box::new(start.into_stream_with(accepting.config, feed).await?);
         let session = stream.get_mut().1;

@@ -5,9 +5,10 @@ use std::sync::{Arc, Weak};
 use seaway_proxy::overload::Cause;
 use seaway_proxy::{Proxy, pipeline};
 use seaway_telemetry::catalog::{
-    DOWNSTREAM_CONNECTIONS, DOWNSTREAM_CONNECTIONS_TOTAL, DOWNSTREAM_DATAGRAMS_DROPPED, DOWNSTREAM_REFUSED,
-    DOWNSTREAM_REQUESTS, DOWNSTREAM_SESSIONS, MIRROR_REQUESTS, OVERLOAD_DELAY, OVERLOAD_MEMORY_LIMIT,
-    OVERLOAD_SHARE, OVERLOAD_SHED, UPSTREAM_CONNECTIONS,
+    DOWNSTREAM_CONNECTIONS, DOWNSTREAM_CONNECTIONS_LIMIT, DOWNSTREAM_CONNECTIONS_TOTAL,
+    DOWNSTREAM_DATAGRAMS_DROPPED, DOWNSTREAM_EVICTED, DOWNSTREAM_REFUSED, DOWNSTREAM_REQUESTS,
+    DOWNSTREAM_SESSIONS, MIRROR_REQUESTS, OVERLOAD_DELAY, OVERLOAD_MEMORY_LIMIT, OVERLOAD_SHARE,
+    OVERLOAD_SHED, UPSTREAM_CONNECTIONS,
 };
 use seaway_telemetry::{Exposition, Telemetry};
 
@@ -30,6 +31,10 @@ fn collect(exposition: &mut Exposition, proxy: &Proxy) {
         .family(DOWNSTREAM_CONNECTIONS_TOTAL)
         .sample(&[], stats.accepted);
     exposition
+        .family(DOWNSTREAM_CONNECTIONS_LIMIT)
+        .sample(&[], proxy.shared().connections.limit() as u64);
+    exposition.family(DOWNSTREAM_EVICTED).sample(&[], stats.evicted);
+    exposition
         .family(DOWNSTREAM_SESSIONS)
         .sample(&[], stats.open_sessions as u64);
     exposition
@@ -43,6 +48,7 @@ fn collect(exposition: &mut Exposition, proxy: &Proxy) {
     refused.sample(&["handshake_failed"], stats.handshakes_failed);
     refused.sample(&["unknown_server_name"], stats.server_names_unknown);
     refused.sample(&["reset_flood"], stats.reset_floods);
+    refused.sample(&["frame_flood"], stats.frame_floods);
     for (reason, count) in &stats.protocol_errors {
         refused.sample(&[reason], *count);
     }

@@ -20,7 +20,7 @@ use super::control_plane::ControlPlane;
 use super::last_good::LastGood;
 use super::state::State;
 use super::upgrade::Inherited;
-use super::{objects, settings};
+use super::{objects, open_files, settings};
 use crate::cli::{self, CompileArgs, ServeArgs};
 use crate::load;
 
@@ -69,6 +69,7 @@ impl Gateway {
         handover: &Inherited,
         on_certificate: impl Fn(Change) + Send + Sync + 'static,
     ) -> anyhow::Result<Result<Self, String>> {
+        open_files::raise();
         let access_log = match settings::access_log(&args.access_log) {
             Ok(log) => log,
             Err(message) => return Ok(Err(message)),

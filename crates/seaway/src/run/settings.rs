@@ -43,6 +43,7 @@ fn limits(args: &LimitArgs) -> Limits {
         head_timeout: args.head_timeout,
         idle_timeout: args.idle_timeout,
         stream_idle_timeout: args.stream_idle_timeout,
+        rate: args.min_rate,
         connections: args.max_connections,
         requests: args.max_requests,
         delay: args.max_delay,

@@ -4,7 +4,12 @@ use http::Request;
 use seaway_testkit::client::{Client, Raw, Wire};
 use std::time::Duration;
 
-use crate::{HOST, serving};
+use crate::support::SEAWAY;
+use crate::support::files::Folder;
+use crate::support::gateway::{Gateway, arguments};
+use crate::support::manifests;
+use crate::support::process::Process;
+use crate::{HOST, backend, serving};
 
 #[tokio::test]
 async fn a_head_above_the_limit_is_431_and_one_below_is_served() {
@@ -84,6 +89,26 @@ async fn connections_above_the_limit_are_closed_at_once() {
             1.0,
         )
         .await;
+}
+
+#[tokio::test]
+async fn as_many_files_are_opened_as_the_system_allows_and_a_quarter_is_kept_for_upstreams() {
+    let folder = Folder::with(&[("shop.yaml", &manifests::route(HOST, backend("one").addr()))]);
+    let mut command = std::process::Command::new("sh");
+    command
+        .args([
+            "-c",
+            "ulimit -Sn 256; ulimit -Hn 1000; exec \"$0\" \"$@\"",
+            SEAWAY,
+        ])
+        .args(arguments(&["."], &[]))
+        .current_dir(folder.path());
+    let gateway = Gateway::of(Process::spawn(command)).await;
+    assert_eq!(gateway.sample("process_max_fds").await, Some(1000.0));
+    assert_eq!(
+        gateway.sample("seaway_downstream_connections_limit").await,
+        Some(750.0)
+    );
 }
 
 #[tokio::test]

@@ -74,7 +74,9 @@ pub(super) fn begin(
     cx: &mut Context<'_>,
     request: &mut Request<Body>,
 ) -> Result<Option<Box<Sending>>, NotBegun> {
-    let framing = Framing::of(request).map_err(|failure| NotBegun::Unsent(Hindrance::Request(failure)))?;
+    // As the head says it; what is left of a length is another matter.
+    let mut framing =
+        Framing::of(request).map_err(|failure| NotBegun::Unsent(Hindrance::Request(failure)))?;
     let mut sending = Sending {
         body: Body::Empty,
         framing,
@@ -87,12 +89,13 @@ pub(super) fn begin(
         let is_last = request.body().is_end_stream();
         if frame.is_none() && framing == Framing::Chunked && is_bodiless(request.method()) {
             // HTTP/2 may say only after the head that nothing follows.
-            sending.framing = Framing::None;
+            framing = Framing::None;
+            sending.framing = framing;
         }
         sending.take(frame, is_last).map_err(NotBegun::Lost)?;
     }
     scratch::writing(|out| {
-        encode::head(request, sending.framing, out);
+        encode::head(request, framing, out);
         if let Err(error) = sending.write_first(stream, cx, out) {
             put_back(request, sending.unsent.data.clone());
             let of_trailers = sending.unsent.data.is_empty() && !sending.unsent.before.is_empty();

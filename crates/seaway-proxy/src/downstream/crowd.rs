@@ -1,0 +1,217 @@
+//! Room for new connections when nearly all that may be open are: those go that ask for nothing.
+//!
+//! A flood of connections that are opened and left costs an attacker little, and without this would keep everybody else
+//! out for as long as it lasts. nginx closes idle connections for that reason; here those go first that have never asked for
+//! anything, since that is what a flood is made of, and an ordinary client asks at once. Of a few that are picked by
+//! chance the one that has been silent longest goes: an order of all of them would have to be kept up with every
+//! request.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+/// How many are looked at.
+const LOOKED_AT: usize = 16;
+/// A connection that has asked for something is left alone for so long after its last answer.
+const SPARED: Duration = Duration::from_secs(5);
+
+/// The connections of a worker. The lock is only ever taken by that worker's thread.
+#[derive(Debug, Default)]
+pub(crate) struct Crowd(Mutex<Vec<Member>>);
+
+#[derive(Debug)]
+struct Member {
+    presence: Arc<Presence>,
+    task: AbortHandle,
+}
+
+/// What a connection is at.
+#[derive(Debug)]
+pub(crate) struct Presence {
+    accepted: Instant,
+    /// Requests under way.
+    busy: AtomicU32,
+    has_asked: AtomicBool,
+    /// When the last of them was over, in milliseconds since it was accepted.
+    over: AtomicU64,
+    /// Where it is in the crowd.
+    place: AtomicUsize,
+}
+
+impl Default for Presence {
+    fn default() -> Self {
+        Self {
+            accepted: Instant::now(),
+            busy: AtomicU32::new(0),
+            has_asked: AtomicBool::new(false),
+            over: AtomicU64::new(0),
+            place: AtomicUsize::new(usize::MAX),
+        }
+    }
+}
+
+impl Presence {
+    /// A request came.
+    pub(crate) fn begin(&self) {
+        self.busy.fetch_add(1, Ordering::Relaxed);
+        self.has_asked.store(true, Ordering::Relaxed);
+    }
+
+    /// One is over.
+    pub(crate) fn end(&self) {
+        if self.busy.fetch_sub(1, Ordering::Relaxed) == 1 {
+            let millis = u64::try_from(self.accepted.elapsed().as_millis()).unwrap_or(u64::MAX);
+            self.over.store(millis, Ordering::Relaxed);
+        }
+    }
+
+    /// How willingly it is closed; `None`: not at all. Whoever never asked comes first, then goes by silence.
+    fn idleness(&self, now: Instant) -> Option<(bool, Duration)> {
+        if self.busy.load(Ordering::Relaxed) > 0 {
+            return None;
+        }
+        let over = Duration::from_millis(self.over.load(Ordering::Relaxed));
+        let silent = now.saturating_duration_since(self.accepted + over);
+        let is_new = !self.has_asked.load(Ordering::Relaxed);
+        (is_new || silent >= SPARED).then_some((is_new, silent))
+    }
+}
+
+/// Takes a connection out of the crowd when it ends.
+#[derive(Debug)]
+pub(crate) struct Stay {
+    crowd: Arc<Crowd>,
+    pub(crate) presence: Arc<Presence>,
+}
+
+impl Stay {
+    /// Of a connection that is about to begin.
+    pub(crate) fn new(crowd: &Arc<Crowd>) -> Self {
+        Self {
+            crowd: Arc::clone(crowd),
+            presence: Arc::default(),
+        }
+    }
+}
+
+impl Crowd {
+    fn members(&self) -> MutexGuard<'_, Vec<Member>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a connection, which runs in a task.
+    pub(crate) fn join(&self, presence: Arc<Presence>, task: AbortHandle) {
+        let mut members = self.members();
+        presence.place.store(members.len(), Ordering::Relaxed);
+        members.push(Member { presence, task });
+    }
+
+    fn leave(&self, presence: &Presence) {
+        let mut members = self.members();
+        let place = presence.place.load(Ordering::Relaxed);
+        if place >= members.len() {
+            return;
+        }
+        drop(members.swap_remove(place));
+        if let Some(moved) = members.get(place) {
+            moved.presence.place.store(place, Ordering::Relaxed);
+        }
+    }
+
+    /// Ends one that asks for nothing. Says whether there was one. `dice`: any number below the one given.
+    pub(crate) fn evict(&self, now: Instant, mut dice: impl FnMut(usize) -> usize) -> bool {
+        let members = self.members();
+        if members.is_empty() {
+            return false;
+        }
+        let looked_at = (0..LOOKED_AT).filter_map(|_| members.get(dice(members.len())));
+        let worst = looked_at
+            .filter(|member| !member.task.is_finished())
+            .filter_map(|member| Some((member.presence.idleness(now)?, member)))
+            .max_by_key(|(idleness, _)| *idleness);
+        let Some((_, member)) = worst else { return false };
+        // It is not chosen again, should the task not have ended by then.
+        member.presence.busy.fetch_add(1, Ordering::Relaxed);
+        member.task.abort();
+        true
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        self.crowd.leave(&self.presence);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A connection that lasts until it is evicted.
+    fn connection(crowd: &Arc<Crowd>) -> (Arc<Presence>, tokio::task::JoinHandle<()>) {
+        let stay = Stay::new(crowd);
+        let presence = Arc::clone(&stay.presence);
+        let task = tokio::spawn(async move {
+            let _stay = stay;
+            std::future::pending::<()>().await;
+        });
+        crowd.join(Arc::clone(&presence), task.abort_handle());
+        (presence, task)
+    }
+
+    /// Looks at all of them, so much later.
+    fn evict(crowd: &Crowd, later: Duration) -> bool {
+        let mut next = 0;
+        crowd.evict(Instant::now() + later, |count| {
+            next += 1;
+            next % count
+        })
+    }
+
+    #[tokio::test]
+    async fn whoever_never_asked_goes_first_and_the_longest_silent_of_those() {
+        let crowd = Arc::new(Crowd::default());
+        let (asked, _asked) = connection(&crowd);
+        asked.begin();
+        asked.end();
+        let (_, old) = connection(&crowd);
+        let (_, new) = connection(&crowd);
+        assert!(evict(&crowd, SPARED * 2));
+        assert!(old.await.unwrap_err().is_cancelled());
+        assert!(evict(&crowd, SPARED * 2));
+        assert!(new.await.unwrap_err().is_cancelled());
+        assert_eq!(crowd.members().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn whoever_is_served_or_was_a_moment_ago_stays() {
+        let crowd = Arc::new(Crowd::default());
+        let (presence, task) = connection(&crowd);
+        presence.begin();
+        assert!(!evict(&crowd, SPARED * 2));
+        presence.end();
+        assert!(!evict(&crowd, Duration::ZERO));
+        assert!(evict(&crowd, SPARED * 2));
+        assert!(task.await.unwrap_err().is_cancelled());
+        assert!(crowd.members().is_empty());
+    }
+
+    #[tokio::test]
+    async fn those_that_end_leave_the_others_in_their_places() {
+        let crowd = Arc::new(Crowd::default());
+        let mut all: Vec<_> = (0..10).map(|_| connection(&crowd)).collect();
+        for place in [0, 4, 7, 0] {
+            let (_, task) = all.remove(place);
+            task.abort();
+            task.await.unwrap_err();
+            let members = crowd.members();
+            assert_eq!(members.len(), all.len());
+            for (place, member) in members.iter().enumerate() {
+                assert_eq!(member.presence.place.load(Ordering::Relaxed), place);
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Floods, by the real binary on loopback, each bounded in count: ordinary clients that are served alongside see no error
+//! and about the latency that they are used to, and the gateway holds little for each attacker.
+//!
+//! A quiet time and a flood take turns, and what ordinary clients meet in both is compared. The machine may be shared and
+//! slow, so a latency below [`NOISE`] is good in any case. With `--nocapture` the figures are shown.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "helpers of tests"
+)]
+
+mod attack;
+mod bounds;
+mod connections;
+mod frames;
+mod http2;
+mod ordinary;
+mod slow;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::time::Duration;
+
+use attack::{Attack, Target};
+use ordinary::{Ordinary, Phase};
+use seaway_testkit::echo::Backend;
+use support::files::Folder;
+use support::gateway::Gateway;
+use support::manifests;
+use tokio::sync::Mutex;
+
+const HOST: &str = "shop.example.com";
+/// A median below this is no harm: on a machine that is shared with other tests, it is what a quiet one may show.
+const NOISE: Duration = Duration::from_millis(30);
+const ROUNDS: usize = 3;
+/// Answers of each kind of client in each phase of a round.
+const ANSWERS: usize = 40;
+
+/// Floods take turns: two at a time would be another test.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// What a flood may cost.
+struct Allowed {
+    /// Bytes for each of the attacker's connections.
+    each: u64,
+    /// The median latency of ordinary clients that is good in any case.
+    latency: Duration,
+}
+
+impl Allowed {
+    const fn each(each: u64) -> Self {
+        Self { each, latency: NOISE }
+    }
+}
+
+async fn serving(more: &[&str]) -> (Folder, Backend, Gateway) {
+    let backend = Backend::start("one").expect("a port");
+    let parts = [manifests::route(HOST, backend.addr()), manifests::test_cert(HOST)];
+    let folder = Folder::with(&[("shop.yaml", &manifests::documents(&parts))]);
+    let mut flags = vec!["--workers", "1"];
+    flags.extend(more);
+    let gateway = Gateway::start_with(folder.path(), &flags).await;
+    (folder, backend, gateway)
+}
+
+/// Floods a gateway with these flags, and holds it to what it promises. Gives it back for a closer look.
+async fn flood(name: &str, flags: &[&str], attack: Attack, allowed: Allowed) -> Gateway {
+    let _turn = TURN.lock().await;
+    let (_folder, _backend, gateway) = serving(flags).await;
+    let address = gateway.bound(80).await;
+    let ordinary = Ordinary::start(address, HOST);
+    ordinary.answers(ANSWERS).await;
+    let before = resident(&gateway);
+    let mut most = before;
+    for _ in 0..ROUNDS {
+        ordinary.enter(Phase::Quiet);
+        ordinary.answers(ANSWERS).await;
+        let target = Target::start(gateway.bound(attack.port).await, HOST, attack);
+        target.under_way().await;
+        ordinary.enter(Phase::Flood);
+        ordinary.answers(ANSWERS).await;
+        most = most.max(resident(&gateway));
+        ordinary.enter(Phase::Between);
+        target.stop().await;
+    }
+    let seen = ordinary.stop().await;
+    let grown = most.saturating_sub(before);
+    eprintln!("{name:<28} {seen} memory +{} KiB", grown / 1024);
+    assert!(seen.errors.is_empty(), "{name}: {:?}", seen.errors);
+    let (quiet, flooded) = (seen.median(Phase::Quiet), seen.median(Phase::Flood));
+    assert!(flooded <= allowed.latency.max(2 * quiet), "{name}: {seen}");
+    let most = 8 * 1024 * 1024 + allowed.each * attack.connections as u64;
+    assert!(grown <= most, "{name}: {grown} bytes, {most} are allowed");
+    assert_eq!(gateway.admin("/ready").await.status, 200);
+    gateway
+}
+
+/// Bytes of memory that the gateway has in use.
+fn resident(gateway: &Gateway) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.process.id())).expect("Linux");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kibibytes = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+    kibibytes.expect("a number") * 1024
+}
