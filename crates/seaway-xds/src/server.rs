@@ -12,6 +12,7 @@ mod prepare;
 pub mod session;
 pub mod snapshot;
 mod stream;
+mod turns;
 
 use std::future::Future;
 use std::io;
@@ -27,6 +28,7 @@ use crate::Resources;
 use clients::Clients;
 use prepare::Prepared;
 use snapshot::Snapshot;
+use turns::Turns;
 
 /// A request is small, but for the list of what a client holds when it comes back.
 const MAX_REQUEST: usize = 64 << 20;
@@ -42,6 +44,7 @@ struct Shared {
     snapshots: watch::Sender<Arc<Snapshot>>,
     prepared: Mutex<Prepared>,
     clients: Clients,
+    turns: Turns,
     epoch: Instant,
     /// What we call ourselves in responses.
     identifier: String,
@@ -56,6 +59,7 @@ impl Server {
                 snapshots: watch::Sender::new(Arc::default()),
                 prepared: Mutex::default(),
                 clients: Clients::default(),
+                turns: Turns::default(),
                 epoch: Instant::now(),
                 identifier: identifier.into(),
             }),

@@ -19,6 +19,7 @@ use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service
 use envoy_types::pb::envoy::service::discovery::v3::{
     DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest,
 };
+use envoy_types::pb::google::protobuf::UInt32Value;
 use envoy_types::pb::google::rpc::Status as RpcStatus;
 use seaway_xds::client::{self, Fault, Judge, State};
 use seaway_xds::server::Server;
@@ -28,6 +29,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::transport::Channel;
+use tonic_prost::ProstCodec;
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -353,6 +355,33 @@ async fn bytes_that_are_no_requests_end_their_connection_and_no_other() {
     }
     let (_requests, mut responses) = delta(running.address).await;
     assert_eq!(responses.message().await.unwrap().unwrap().resources.len(), 2);
+}
+
+#[tokio::test]
+async fn a_message_that_is_no_request_ends_its_stream_and_no_other() {
+    let running = Running::with(&resources(2, &BTreeMap::new())).await;
+    let (requests, mut others) = delta(running.address).await;
+    let first = others.message().await.unwrap().unwrap();
+    requests.send(answered(&first.nonce, None)).unwrap();
+    // A number stands where a request has its node.
+    type Rubbish = ProstCodec<UInt32Value, DeltaDiscoveryResponse>;
+    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{}", running.address)).unwrap();
+    let mut service = tonic::client::Grpc::new(endpoint.connect().await.unwrap());
+    service.ready().await.unwrap();
+    let path = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources";
+    let rubbish = tokio_stream::once(UInt32Value { value: 7 });
+    let opened = service
+        .streaming(
+            tonic::Request::new(rubbish),
+            path.parse().unwrap(),
+            Rubbish::default(),
+        )
+        .await;
+    let mut responses = opened.unwrap().into_inner();
+    assert!(responses.message().await.is_err());
+    running.until(|server| server.clients().connected() == 1).await;
+    running.server.publish(&resources(3, &BTreeMap::new()));
+    assert_eq!(others.message().await.unwrap().unwrap().resources[0].name, "c2");
 }
 
 #[tokio::test]

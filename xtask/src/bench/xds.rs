@@ -38,6 +38,7 @@ pub fn scale(binary: &Binary) -> Result<Vec<Figure>> {
     })
 }
 
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
 async fn with(binary: &Binary, routes: usize, endpoints: usize, clients: usize) -> Result<Vec<Figure>> {
     let folder = Folder::new(routes, endpoints)?;
     let gateway = binary.run_with(&folder.path(), &["--xds", "127.0.0.1:0"])?;
@@ -52,7 +53,9 @@ async fn with(binary: &Binary, routes: usize, endpoints: usize, clients: usize) 
     })
     .await?;
     let connected = began.elapsed().as_secs_f64() * 1000.0;
+    let whole = watchers.seen().first().map_or(0, |seen| seen.bytes);
     let (mut times, mut bytes) = (Vec::new(), Vec::new());
+    let worked = gateway.process.cpu()?;
     for change in 0..CHANGES {
         let start = watchers.seen();
         let began = Instant::now();
@@ -65,9 +68,9 @@ async fn with(binary: &Binary, routes: usize, endpoints: usize, clients: usize) 
         times.push(began.elapsed().as_secs_f64() * 1000.0);
         let received: u64 = watchers.seen().iter().map(|seen| seen.bytes).sum();
         let had: u64 = start.iter().map(|seen| seen.bytes).sum();
-        #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
         bytes.push((received - had) as f64 / clients as f64);
     }
+    let worked = (gateway.process.cpu()? - worked).as_secs_f64() * 1000.0 / CHANGES as f64;
     let name = |what: &str| format!("{what}: {routes} routes, {endpoints} endpoints, {clients} clients");
     Ok(vec![
         Figure {
@@ -76,6 +79,13 @@ async fn with(binary: &Binary, routes: usize, endpoints: usize, clients: usize) 
             value: median(times),
             unit: "ms",
             promise: Some(Promise::AtMost(1000.0)),
+        },
+        Figure {
+            name: name("processor time of the server for it"),
+            value: worked,
+            unit: "ms",
+            promise: None,
+            note: "compiling and its own data plane are in it".to_owned(),
         },
         Figure {
             name: name("bytes to each client"),
@@ -89,7 +99,7 @@ async fn with(binary: &Binary, routes: usize, endpoints: usize, clients: usize) 
             value: connected,
             unit: "ms",
             promise: None,
-            note: String::new(),
+            note: format!("{:.2} MiB to each", whole as f64 / f64::from(1 << 20)),
         },
         Figure {
             name: name("resident memory of the server"),

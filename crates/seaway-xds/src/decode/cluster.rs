@@ -50,7 +50,10 @@ pub(crate) fn cluster(
     read.subset = notes.get("subset");
     read.balancing = balancing(said)?;
     read.balancing_settings = settings(said, &notes);
-    read.connect_timeout = millis(said.connect_timeout.as_ref()).unwrap_or(Millis(5_000));
+    read.connect_timeout = match millis(said.connect_timeout.as_ref()) {
+        Some(Millis(0)) => return Err("a connect timeout of nothing".into()),
+        said => said.unwrap_or(Millis(5_000)),
+    };
     let (circuit_breakers, budget) = limits::circuit_breakers(said.circuit_breakers.as_ref());
     read.circuit_breakers = circuit_breakers;
     read.retry_budget = notes

@@ -20,6 +20,7 @@ use super::Shared;
 use super::clients::Entry;
 use super::session::{Answer, Request, Response, Session, Wire};
 use super::snapshot::Versioned;
+use super::turns::Turn;
 use crate::Kind;
 
 /// One response of each type may be under way, so no send ever waits.
@@ -95,13 +96,16 @@ async fn drive<S: Spoken>(
 ) -> Result<(), Status> {
     let mut snapshots = shared.snapshots.subscribe();
     let mut session = Session::new(S::WIRE, snapshots.borrow_and_update().clone());
+    // Of large responses under way, by their nonces.
+    let mut turns: Vec<(String, Turn)> = Vec::new();
     loop {
         let until = session.deadline().unwrap_or(Duration::from_secs(1 << 30));
         let pause = until.saturating_sub(shared.epoch.elapsed());
         tokio::select! {
             message = inbound.message() => {
                 let Some(message) = message? else { return Ok(()) };
-                take(shared, entry, &mut session, message)?;
+                let answered = take(shared, entry, &mut session, message)?;
+                turns.retain(|(nonce, _)| *nonce != answered);
             }
             changed = snapshots.changed() => {
                 if changed.is_err() {
@@ -113,14 +117,15 @@ async fn drive<S: Spoken>(
             () = tokio::time::sleep(pause) => {}
         }
         while let Some(response) = session.next(shared.epoch.elapsed()) {
+            let bytes = response.resources.iter().map(|entry| entry.resource.body.len());
+            let bytes: usize = bytes.sum();
+            if let Some(turn) = shared.turns.next(bytes).await {
+                turns.push((response.nonce.clone(), turn));
+            }
             shared.clients.count(|counts| {
                 counts.responses += 1;
                 counts.resources += response.resources.len() as u64;
-                let bytes = response
-                    .resources
-                    .iter()
-                    .map(|entry| entry.resource.body.len() as u64);
-                counts.bytes += bytes.sum::<u64>();
+                counts.bytes += bytes as u64;
             });
             let response = S::write(response, &shared.identifier);
             if outbound.send(Ok(response)).await.is_err() {
@@ -132,12 +137,13 @@ async fn drive<S: Spoken>(
     }
 }
 
+/// Tells the session what a client says. The nonce that was answered, if any.
 fn take<S: Spoken>(
     shared: &Shared,
     entry: &Entry<'_>,
     session: &mut Session,
     mut message: S,
-) -> Result<(), Status> {
+) -> Result<String, Status> {
     if let Some(node) = message.node() {
         entry.change(|status| {
             status.agent = agent(&node);
@@ -152,9 +158,11 @@ fn take<S: Spoken>(
                 status.complaints.push(complaint);
             }
         });
-        return Ok(());
+        return Ok(String::new());
     };
-    let answer = session.request(kind, message.read(), shared.epoch.elapsed());
+    let request = message.read();
+    let nonce = request.nonce.clone();
+    let answer = session.request(kind, request, shared.epoch.elapsed());
     let answer = answer.map_err(|refused| Status::resource_exhausted(refused.to_string()))?;
     shared.clients.count(|counts| match answer {
         Answer::Accepted => counts.accepted += 1,
@@ -162,7 +170,7 @@ fn take<S: Spoken>(
         Answer::Stale => counts.stale += 1,
         Answer::Unasked => {}
     });
-    Ok(())
+    Ok(nonce)
 }
 
 /// `envoy 1.40.0`
