@@ -17,12 +17,13 @@ mod upgrade;
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Instant;
 
 use seaway_api::Resources;
 use seaway_certs::acme::Change;
-use seaway_model::{Diagnostic, Severity};
+use seaway_model::{Diagnostic, Report, Severity};
 use seaway_source::Files;
 
 use crate::cli::{PathArgs, PortMapping, RunArgs, ServeArgs};
@@ -99,7 +100,7 @@ pub fn serve(
     gateway.ready();
     writeln!(io::stderr(), "ready")?;
     started(&gateway)?;
-    wait(&events, &mut gateway, resources, outcome.report.diagnostics)?;
+    wait(&events, &mut gateway, resources, outcome.report)?;
     drop(events);
     gateway.drain(args.drain_timeout);
     Ok(Exit::Fine)
@@ -110,7 +111,7 @@ fn wait(
     events: &Events,
     gateway: &mut Gateway,
     mut resources: Resources,
-    mut shown: Vec<Diagnostic>,
+    mut shown: Arc<Report>,
 ) -> anyhow::Result<()> {
     loop {
         let event = match events.receiver.recv_timeout(gateway.patience()) {
@@ -152,20 +153,20 @@ fn wait(
 }
 
 /// Says what a change led to. What was said before need not be said again with every change. Gives back what is said now.
-fn tell(outcome: Outcome, shown: &[Diagnostic]) -> io::Result<Vec<Diagnostic>> {
-    let found = outcome.report.diagnostics;
+fn tell(outcome: Outcome, shown: &Report) -> io::Result<Arc<Report>> {
+    let (found, shown) = (&outcome.report.diagnostics, &shown.diagnostics);
     let news: Vec<_> = found.iter().filter(|d| !shown.contains(*d)).cloned().collect();
     report(&news)?;
     for line in outcome.listener_changes {
         writeln!(io::stderr(), "{line}")?;
     }
-    let summary = render::summary(&found);
+    let summary = render::summary(found);
     writeln!(
         io::stderr(),
         "configuration {} serves, {summary}",
         outcome.version
     )?;
-    Ok(found)
+    Ok(outcome.report)
 }
 
 fn report(diagnostics: &[Diagnostic]) -> io::Result<()> {

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::certificate::Certificate;
 use super::peer::{Peer, Running};
+use super::process::rest;
 use super::scenario::{Connect, Measure, SCENARIOS, Scenario, Way};
 use super::site::{Job, Site, Target};
 use super::upstream::{self, Upstreams};
@@ -166,7 +167,7 @@ impl Stage {
                 Err(error) if began.elapsed() > PATIENCE => {
                     return Err(error.context(format!("{} does not do its job", peer.name())));
                 }
-                Err(_) => std::thread::sleep(Duration::from_millis(20)),
+                Err(_) => rest(),
             }
         }
     }

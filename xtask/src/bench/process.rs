@@ -48,6 +48,15 @@ impl Process {
     }
 }
 
+/// Rests between two looks at a proxy that does not listen or answer yet. Programs of others have no event for that moment.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a foreign program tells nobody when it listens"
+)]
+pub fn rest() {
+    std::thread::sleep(Duration::from_millis(10));
+}
+
 /// The same command on core 0, where what is measured runs; load and upstream are on core 1.
 pub fn on_core_0(command: &Command) -> Command {
     let mut pinned = Command::new("taskset");

@@ -51,12 +51,14 @@ pub struct Changes {
     pub most_ms: f64,
 }
 
-/// What is resident of the process that serves at the end.
+/// What is resident of the process that serves.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Memory {
     pub gateway: &'static str,
-    pub resident: Resident,
+    pub at_the_end: Resident,
+    /// Everything, in MiB, twice a minute.
+    pub over_time: Vec<f64>,
 }
 
 impl From<Applied> for Changes {
@@ -191,12 +193,14 @@ impl Report {
             )?;
         }
         for memory in &self.memory {
-            let Resident { all, anonymous } = memory.resident;
+            let Resident { all, anonymous } = memory.at_the_end;
             writeln!(
                 text,
-                "memory at the end, {}: {all:.1} MiB, {anonymous:.1} of it not the program file",
+                "memory at the end, {}: {all:.1} MiB, {anonymous:.1} of it not the program file; twice a minute:",
                 memory.gateway
             )?;
+            let over_time: String = memory.over_time.iter().map(|all| format!(" {all:.1}")).collect();
+            writeln!(text, " {over_time}")?;
         }
         if self.compared.is_empty() {
             writeln!(

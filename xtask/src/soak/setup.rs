@@ -53,7 +53,7 @@ impl<'a> Setup<'a> {
         let (workers, drain) = (self.workers.to_string(), format!("{}s", self.drain.as_secs()));
         let common = [
             ["--address", "127.0.0.1"],
-            ["--admin", "off"],
+            ["--admin", "127.0.0.1:0"],
             ["--data", "data"],
             ["--workers", &workers],
             ["--drain-timeout", &drain],

@@ -14,6 +14,8 @@ use super::tally::Tally;
 const FIRST_UPGRADE: Duration = Duration::from_secs(30);
 const UPGRADES: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_secs(1);
+/// In looks.
+const HALF_A_MINUTE: usize = 30;
 
 /// What was seen.
 pub struct Watched {
@@ -56,18 +58,18 @@ pub async fn watch(upgraded: &Gateway, steady: &Gateway, tally: &Tally, time: Du
 }
 
 impl Watched {
-    /// At the end.
+    /// At the end, and on the way there.
     pub fn memory(&self) -> Vec<Memory> {
-        let last = |(gateway, samples): &(&'static str, Vec<Sample>)| {
-            samples.last().map(|sample| Memory {
+        let memory = |(gateway, samples): &(&'static str, Vec<Sample>)| {
+            let over_time = samples.iter().step_by(HALF_A_MINUTE);
+            Some(Memory {
                 gateway,
-                resident: sample.resident,
+                at_the_end: samples.last()?.resident,
+                over_time: over_time.map(|sample| sample.resident.all).collect(),
             })
         };
-        [&self.upgraded, &self.steady]
-            .into_iter()
-            .filter_map(last)
-            .collect()
+        let both = [&self.upgraded, &self.steady];
+        both.into_iter().filter_map(memory).collect()
     }
 
     /// Whether it grows.

@@ -45,7 +45,8 @@ pub struct Gateway {
 #[derive(Default)]
 struct Compiled {
     model: Model,
-    report: Report,
+    /// Shared with who shows it: it has a status for every object.
+    report: Arc<Report>,
     objects: BTreeMap<Arc<str>, u64>,
 }
 
@@ -54,7 +55,7 @@ pub struct Outcome {
     /// The number of the configuration that serves now.
     pub version: u64,
     /// Everything that compiling said.
-    pub report: Report,
+    pub report: Arc<Report>,
     /// A line for each listener that is new, moved, gone or in trouble.
     pub listener_changes: Vec<String>,
 }
@@ -111,7 +112,7 @@ impl Gateway {
         self.certificates.want(&model, &report, resources);
         self.compiled = Compiled {
             model,
-            report,
+            report: Arc::new(report),
             objects: objects::count(resources),
         };
         self.apply_certificates()
@@ -120,8 +121,10 @@ impl Gateway {
     /// Serves what was compiled the last time, with the certificates that are there now.
     pub fn apply_certificates(&mut self) -> Outcome {
         let (model, problems) = self.certificates.fulfil(&self.compiled.model);
-        let mut report = self.compiled.report.clone();
-        not_issued(&mut report, problems);
+        let mut report = Arc::clone(&self.compiled.report);
+        if !problems.is_empty() {
+            not_issued(Arc::make_mut(&mut report), problems);
+        }
         let model = Arc::new(model);
         let before = std::mem::replace(&mut self.listeners, self.proxy.apply(&model));
         self.publish(&model);
@@ -132,7 +135,7 @@ impl Gateway {
             &report,
             self.compiled.objects.clone(),
         ));
-        self.state.set_report(report.clone());
+        self.state.set_report(Arc::clone(&report));
         Outcome {
             version,
             report,

@@ -47,8 +47,8 @@ impl State {
     }
 
     /// What the newest configuration had to say.
-    pub fn set_report(&self, report: Report) {
-        *self.report.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(report);
+    pub fn set_report(&self, report: Arc<Report>) {
+        *self.report.lock().unwrap_or_else(PoisonError::into_inner) = report;
     }
 
     /// The listeners serve.

@@ -49,11 +49,11 @@ fn configuration(site: &Site<'_>, place: &Place) -> Value {
         Job::Grpc => vec![listener(
             "plain",
             place.plain,
-            &manager(vec![virtual_host(vec![to("grpc")])]),
+            &manager(&[virtual_host(&[to("grpc")])]),
             None,
         )],
         Job::Web(routes) => {
-            let filter = manager(virtual_hosts(routes));
+            let filter = manager(&virtual_hosts(routes));
             vec![
                 listener("plain", place.plain, &filter, None),
                 listener("tls", place.tls, &filter, Some(site)),
@@ -104,7 +104,7 @@ fn relay() -> Value {
     }})
 }
 
-fn manager(virtual_hosts: Vec<Value>) -> Value {
+fn manager(virtual_hosts: &[Value]) -> Value {
     json!({"name": "envoy.filters.network.http_connection_manager", "typed_config": {
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "web",
@@ -120,7 +120,7 @@ fn manager(virtual_hosts: Vec<Value>) -> Value {
     }})
 }
 
-fn virtual_host(routes: Vec<Value>) -> Value {
+fn virtual_host(routes: &[Value]) -> Value {
     json!({"name": "all", "domains": [HOST], "routes": routes})
 }
 
@@ -130,10 +130,10 @@ fn to(cluster: &str) -> Value {
 
 fn virtual_hosts(routes: Routes) -> Vec<Value> {
     match routes {
-        Routes::One => vec![virtual_host(vec![to("v1")])],
+        Routes::One => vec![virtual_host(&[to("v1")])],
         Routes::Paths(count) => {
             let route = |number| json!({"match": {"prefix": format!("/p{number}/")}, "route": {"cluster": "v1", "timeout": "0s"}});
-            vec![virtual_host((0..count).map(route).collect())]
+            vec![virtual_host(&(0..count).map(route).collect::<Vec<_>>())]
         }
         Routes::Hosts(count) => (0..count)
             .map(|number| {
@@ -141,7 +141,7 @@ fn virtual_hosts(routes: Routes) -> Vec<Value> {
                 json!({"name": name, "domains": [name], "routes": [to("v1")]})
             })
             .collect(),
-        Routes::Rules => vec![virtual_host(rules())],
+        Routes::Rules => vec![virtual_host(&rules())],
     }
 }
 

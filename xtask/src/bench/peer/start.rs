@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
 use super::Running;
-use crate::bench::process::{Process, on_core_0};
+use crate::bench::process::{Process, on_core_0, rest};
 use crate::bench::site::Target;
 
 /// How long a proxy may take to read ten thousand routes.
@@ -69,7 +69,7 @@ impl Place {
                 "{name} does not listen; it said: {}",
                 end_of(&log)?
             );
-            std::thread::sleep(Duration::from_millis(5));
+            rest();
         }
         Ok(Running {
             process,

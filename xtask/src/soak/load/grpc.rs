@@ -46,6 +46,7 @@ async fn make_call(shared: &Shared) {
         Err(fault) => {
             shared.forget(number).await;
             match fault {
+                Fault::Unsent => return,
                 Fault::Unprocessed(error) if messages == 0 => client.row.repeated(&error),
                 Fault::Unprocessed(error) | Fault::Other(error) => {
                     client.row.closed(&format!("after {messages} messages: {error}"));
@@ -62,7 +63,9 @@ async fn talk(
     end: Instant,
     messages: &mut u64,
 ) -> Result<(), Fault> {
-    let (answer, outgoing) = sender.send_request(call(), false).map_err(|e| Fault::of(&e))?;
+    let (answer, outgoing) = sender
+        .send_request(call(), false)
+        .map_err(|e| Fault::before(&e))?;
     let mut call = Call {
         outgoing,
         answer: Some(answer),

@@ -28,12 +28,23 @@ pub struct Shared {
 /// Why a stream has no answer.
 #[derive(Debug)]
 pub enum Fault {
+    /// The farewell came before the request went: nothing was asked.
+    Unsent,
     /// The server has said that it did nothing with it.
     Unprocessed(String),
     Other(String),
 }
 
 impl Fault {
+    /// Of a stream that could not be begun.
+    pub fn before(error: &h2::Error) -> Self {
+        match Self::of(error) {
+            Self::Unprocessed(_) => Self::Unsent,
+            other => other,
+        }
+    }
+
+    /// Of one that was.
     pub fn of(error: &h2::Error) -> Self {
         let is_farewell = error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR);
         let is_refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
@@ -69,7 +80,7 @@ impl Shared {
                     return Ok((last, sender));
                 }
                 // It said farewell between two streams: nothing was asked of it.
-                Err(error) if matches!(Fault::of(&error), Fault::Unprocessed(_)) => {}
+                Err(error) if matches!(Fault::before(&error), Fault::Unsent) => {}
                 Err(error) => self.client.row.closed(&format!("the connection: {error}")),
             }
             number = last + 1;
@@ -157,6 +168,7 @@ async fn ask(shared: &Shared) {
         };
         shared.forget(number).await;
         match fault {
+            Fault::Unsent => {}
             Fault::Unprocessed(error) => row.repeated(&error),
             Fault::Other(error) => return row.failed(&error),
         }
@@ -203,7 +215,7 @@ async fn exchange(sender: &mut SendRequest<Bytes>, path: &str, is_grpc: bool) ->
             .header("x-soak-turn", fastrand::u8(..10).to_string());
         sender.send_request(request.body(()).map_err(|e| Fault::Other(e.to_string()))?, true)
     }
-    .map_err(of)?;
+    .map_err(|error| Fault::before(&error))?;
     if is_grpc {
         stream.send_data(message(path.as_bytes()), true).map_err(of)?;
     }
