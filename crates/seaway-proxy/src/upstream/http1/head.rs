@@ -37,6 +37,8 @@ pub(super) struct Head {
 struct Said {
     codings: u32,
     lengths: u32,
+    /// The last length, where it is a number and nothing else.
+    length: Option<u64>,
     close: bool,
     keep_alive: bool,
 }
@@ -94,6 +96,7 @@ impl Said {
     fn note(&mut self, name: &HeaderName, value: &HeaderValue) {
         if *name == header::CONTENT_LENGTH {
             self.lengths += 1;
+            self.length = number(value.as_bytes());
         } else if *name == header::TRANSFER_ENCODING {
             self.codings += 1;
         } else if *name == header::CONNECTION {
@@ -112,16 +115,19 @@ impl Said {
         if self.codings > 0 && version == Version::HTTP_10 {
             return Err(Malformed("HTTP/1.0 has no transfer codings"));
         }
-        if self.codings > 0 || self.lengths > 0 {
+        let plain = self.codings == 0 && (self.lengths == 0 || self.lengths == 1 && self.length.is_some());
+        let length = if plain {
+            self.length
+        } else {
             shape::check_framing(&mut headers).map_err(|_| LENGTH)?;
-        }
-        let length = headers
-            .get(header::CONTENT_LENGTH)
-            .map(|length| number(length.as_bytes()).ok_or(LENGTH));
+            let length = headers.get(header::CONTENT_LENGTH);
+            let number = length.map(|length| number(length.as_bytes()).ok_or(LENGTH));
+            number.transpose()?
+        };
         Ok(Head {
             status,
             chunked: self.codings > 0,
-            length: length.transpose()?,
+            length,
             keep_alive: !self.close && (version == Version::HTTP_11 || self.keep_alive),
             headers,
         })
