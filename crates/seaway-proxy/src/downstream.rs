@@ -29,5 +29,6 @@ pub(crate) use closing::Closing;
 pub use connections::{Connections, Permit};
 pub(crate) use crowd::Presence;
 pub use handler::Handler;
+pub use http1::serve as serve_http1;
 pub(crate) use site::Site;
 pub use stats::{Counters, Stats};

@@ -11,6 +11,8 @@
     reason = "what goes wrong in a test has to stop it"
 )]
 
+#[path = "downstream_sockets/codec.rs"]
+mod codec;
 #[path = "downstream_sockets/guarded_http1.rs"]
 mod guarded_http1;
 #[path = "downstream_sockets/http1.rs"]

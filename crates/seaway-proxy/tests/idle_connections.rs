@@ -13,7 +13,11 @@ use std::sync::Arc;
 
 use seaway_model::*;
 use seaway_proxy::{Options, Proxy};
-use seaway_telemetry::{RequestRecord, RequestSink, Sinks};
+
+use self::support::{Silence, descriptors, resident};
+
+#[path = "idle_connections/support.rs"]
+mod support;
 
 /// Each takes four descriptors here, since both far ends are in this process too. 10,000 would need more than many a
 /// machine allows; the cost of one does not depend on how many there are.
@@ -24,18 +28,6 @@ const ALLOWED: usize = 200 * 1024 * 1024 / 10_000;
 
 /// Descriptors for everything else.
 const OTHERS: usize = 100;
-
-struct Silence;
-
-impl Sinks for Silence {
-    fn sink(&self, _: usize) -> Box<dyn RequestSink> {
-        Box::new(Self)
-    }
-}
-
-impl RequestSink for Silence {
-    fn record(&self, _: &RequestRecord<'_>) {}
-}
 
 #[test]
 fn ten_thousand_idle_connections_would_stay_under_200_mebibytes() {
@@ -110,23 +102,4 @@ fn start(endpoint: SocketAddr) -> (Proxy, SocketAddr) {
     let statuses = proxy.apply(&Arc::new(model));
     let address = statuses.first().unwrap().bound.unwrap();
     (proxy, address)
-}
-
-/// How many files this process may have open.
-fn descriptors() -> usize {
-    let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
-    let line = limits
-        .lines()
-        .find(|line| line.starts_with("Max open files"))
-        .unwrap();
-    let soft = line.split_whitespace().nth(3).unwrap();
-    soft.parse().unwrap_or(usize::MAX)
-}
-
-/// Bytes of memory that this process has in use.
-fn resident() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
-    let kibibytes: usize = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-    kibibytes * 1024
 }

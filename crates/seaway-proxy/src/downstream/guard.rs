@@ -35,6 +35,7 @@ mod tests;
 
 use std::ops::Range;
 
+use crate::options::Limits;
 use chunk::ChunkLine;
 pub(crate) use head::Framing;
 use head::Head;
@@ -156,6 +157,13 @@ pub enum Phase {
 }
 
 impl HeadLimits {
+    pub(crate) fn of(limits: &Limits) -> Self {
+        Self {
+            bytes: limits.head_bytes,
+            fields: limits.head_fields,
+        }
+    }
+
     fn sensible(self) -> Self {
         Self {
             bytes: self.bytes.max(MIN_HEAD_BYTES),

@@ -24,7 +24,7 @@ mod upload;
 mod tests;
 
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -39,7 +39,9 @@ use self::reply::Reply;
 use self::request::Asked;
 use self::upload::Upload;
 use super::answer;
-use super::guard::{Framing, Reason};
+use super::clock::Timeouts;
+use super::closing::{Closing, Seldom};
+use super::guard::{Framing, HeadLimits, Reason};
 use super::handler::Handler;
 use super::socket::Socket;
 use crate::body::Body;
@@ -67,6 +69,34 @@ pub(crate) enum Left {
     Http2,
     /// It belongs to whoever waits for this.
     Promise(Promise),
+}
+
+/// Serves one connection of HTTP/1.1 on this thread, without a listener: for who brings a connection of another kind.
+/// The limits are those of the process. It ends with the connection, or when that has left HTTP.
+pub async fn serve<IO, H>(io: IO, connection: &Arc<Connection>, handler: &H)
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    H: Handler,
+{
+    let shared = &connection.shared;
+    let Some(permit) = shared.connections.admit() else {
+        return;
+    };
+    let timeouts = Timeouts::new(&shared.options.limits);
+    let (_sender, closing) = Closing::channel();
+    let (mut begun, look) = (closing.clone(), closing);
+    let begun = pin!(begun.begun());
+    let mut line = Line::new(
+        Socket::new(io, timeouts.stall, permit),
+        Seldom::new(begun, look),
+        &timeouts,
+        HeadLimits::of(&shared.options.limits),
+        false,
+    );
+    let http1 = Http1 { handler, connection };
+    if let Left::Promise(promise) = http1.serve(&mut line).await {
+        promise.keep(Box::new(line.into_socket()));
+    }
 }
 
 /// A request that is being answered.

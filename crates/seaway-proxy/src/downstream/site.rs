@@ -235,17 +235,13 @@ impl<H: Handler> Site<H> {
     ) where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let limits = &self.shared.options.limits;
         let mut socket = Socket::new(io, self.timeouts.stall, permit);
         if spoken != Spoken::Http2 {
             let http1 = Http1 {
                 handler: &self.handler,
                 connection,
             };
-            let head = HeadLimits {
-                bytes: limits.head_bytes,
-                fields: limits.head_fields,
-            };
+            let head = HeadLimits::of(&self.shared.options.limits);
             let look = closing.clone();
             let begun = pin!(closing.begun());
             let closing = Seldom::new(begun, look);

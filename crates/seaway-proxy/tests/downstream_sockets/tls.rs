@@ -78,8 +78,8 @@ pub fn trusting(certificates: &[&Made], alpn: &[&str]) -> Arc<ClientConfig> {
 
 /// A TLS connection in bytes.
 pub struct TlsClient {
-    tls: ClientConnection,
-    tcp: Client,
+    pub tls: ClientConnection,
+    pub tcp: Client,
 }
 
 impl TlsClient {

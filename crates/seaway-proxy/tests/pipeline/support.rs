@@ -15,6 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use seaway_model::*;
 use seaway_proxy::context::{Connection, Made, Shared, TlsConnection};
+use seaway_proxy::downstream::serve_http1;
 use seaway_proxy::options::Options;
 use seaway_proxy::pipeline;
 use seaway_proxy::snapshot::Snapshot;
@@ -189,23 +190,20 @@ async fn listen(shared: Arc<Shared>, http2: bool, tls: Option<TlsConnection>) ->
                 tls: tls.clone(),
                 made: Made::default(),
             });
-            let service = service_fn(move |request: Request<Incoming>| {
-                let connection = Arc::clone(&connection);
-                let request = request.map(seaway_proxy::body::Body::from);
-                async move { Ok::<_, Infallible>(pipeline::handle(connection, request).await) }
-            });
-            let io = TokioIo::new(stream);
             tokio::spawn(async move {
-                if http2 {
-                    let mut server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-                    let _ended = server
-                        .enable_connect_protocol()
-                        .serve_connection(io, service)
-                        .await;
-                } else {
-                    let server = hyper::server::conn::http1::Builder::new();
-                    let _ended = server.serve_connection(io, service).with_upgrades().await;
+                if !http2 {
+                    serve_http1(stream, &connection, &pipeline::handle).await;
+                    return;
                 }
+                let service = service_fn(|request: Request<Incoming>| {
+                    let connection = Arc::clone(&connection);
+                    let request = request.map(seaway_proxy::body::Body::from);
+                    async move { Ok::<_, Infallible>(pipeline::handle(connection, request).await) }
+                });
+                let _ended = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+                    .enable_connect_protocol()
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
             });
         }
     });
