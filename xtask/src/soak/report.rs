@@ -11,7 +11,7 @@ use super::process::Resident;
 use super::tally::{Fault, Sums, Tally};
 
 /// Faults that the text shows.
-const SHOWN: usize = 40;
+const SHOWN: usize = 60;
 
 /// Everything that is reported.
 #[derive(Debug, Serialize)]
@@ -28,7 +28,7 @@ pub struct Report {
     pub compared: Vec<Compared>,
     /// Faults of processes, changes and backends.
     pub other_faults: u64,
-    /// The first of all, those included that no client must mind (`repeated`).
+    /// The first of each sort, those included that no client must mind (`repeated`).
     pub faults: Vec<Fault>,
 }
 
@@ -213,7 +213,7 @@ impl Report {
 
     fn write_faults(&self, text: &mut String) -> std::fmt::Result {
         if !self.faults.is_empty() {
-            writeln!(text, "\nthe first that went wrong:")?;
+            writeln!(text, "\nthe first of each sort that went wrong:")?;
         }
         for fault in self.faults.iter().take(SHOWN) {
             let Fault {
@@ -222,7 +222,7 @@ impl Report {
                 what,
                 reason,
             } = fault;
-            writeln!(text, "{seconds:9.3} s  {gateway:10}{what}: {reason}")?;
+            writeln!(text, "{seconds:9.3} s  {gateway:10}{what}: {}", reason.trim())?;
         }
         Ok(())
     }

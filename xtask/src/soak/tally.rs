@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-/// So many faults are kept with their reasons; all are counted.
-const KEPT: usize = 200;
+/// So many faults of a sort are kept with their reasons; all are counted.
+const KEPT: usize = 10;
 
 /// What a client does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -226,14 +226,17 @@ impl Faults {
         self.others.load(Ordering::Relaxed)
     }
 
-    /// The first of them, in the order in which they were noticed.
+    /// The first of each sort, in the order in which they were noticed.
     pub fn kept(&self) -> Vec<Fault> {
         self.lock().clone()
     }
 
     fn keep(&self, gateway: &str, what: String, reason: &str) {
         let mut kept = self.lock();
-        if kept.len() < KEPT {
+        let of_its_sort = kept
+            .iter()
+            .filter(|fault| fault.gateway == gateway && fault.what == what);
+        if of_its_sort.count() < KEPT {
             kept.push(Fault {
                 seconds: self.began.elapsed().as_secs_f64(),
                 gateway: gateway.to_owned(),
@@ -276,13 +279,14 @@ mod tests {
     }
 
     #[test]
-    fn more_faults_are_counted_than_are_kept() {
+    fn of_each_sort_more_faults_are_counted_than_are_kept() {
         let tally = Tally::new(&["one"]);
         let row = tally.rows().first().expect("a row");
         for _ in 0..=KEPT {
             row.failed("x");
         }
+        row.closed("y");
         assert_eq!(row.sums().failed, KEPT as u64 + 1);
-        assert_eq!(tally.faults().kept().len(), KEPT);
+        assert_eq!(tally.faults().kept().len(), KEPT + 1);
     }
 }

@@ -14,6 +14,7 @@ use envoy_types::pb::google::protobuf::Any;
 use prost::{Message, Name};
 
 use crate::Kind;
+use crate::notes::Notes;
 
 /// The endpoints that a cluster gets by EDS, and the secrets of its TLS.
 pub(super) fn of_cluster(cluster: &Cluster) -> Vec<(Kind, String)> {
@@ -31,9 +32,10 @@ pub(super) fn of_cluster(cluster: &Cluster) -> Vec<(Kind, String)> {
     found
 }
 
-/// The routes that a listener gets by RDS, and the secrets of its TLS.
+/// The routes that a listener gets by RDS, those too that it only notes for readers like us, and the secrets of its TLS.
 pub(super) fn of_listener(listener: &Listener) -> Vec<(Kind, String)> {
-    let mut found = Vec::new();
+    let noted = Notes::of(listener.metadata.as_ref()).get::<String>("routes");
+    let mut found: Vec<_> = noted.into_iter().map(|name| (Kind::Routes, name)).collect();
     for chain in listener
         .filter_chains
         .iter()
@@ -93,4 +95,21 @@ fn secrets(context: Option<CommonTlsContext>, found: &mut Vec<(Kind, String)>) {
         .chain(validation)
         .filter(|config| config.sds_config.is_some());
     found.extend(by_sds.map(|config| (Kind::Secret, config.name)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of HTTPS, Envoy is told the routes of each certificate apart, and a reader like us where all of them are.
+    #[test]
+    fn routes_that_are_only_noted_are_asked_for() {
+        let mut notes = Notes::default();
+        notes.set("routes", "https-443");
+        let listener = Listener {
+            metadata: notes.into_metadata(),
+            ..Listener::default()
+        };
+        assert_eq!(of_listener(&listener), [(Kind::Routes, "https-443".to_owned())]);
+    }
 }
