@@ -368,7 +368,7 @@ pub struct LimitArgs {
     /// Time a stream may stand still.
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "300s")]
     pub stream_idle_timeout: Duration,
-    /// Bytes a second a client must take or give on average while only it is waited for, over --stream-idle-timeout.
+    /// Bytes a second a client must take or give while only it is waited for, over the time a stream may stand still.
     #[arg(long, value_name = "BYTES", default_value = "240")]
     pub min_rate: u64,
     /// Connections from clients, all together.
@@ -380,7 +380,7 @@ pub struct LimitArgs {
     /// How late a worker may be for long before it sheds new requests with 503; 0 for as late as it is.
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "50ms")]
     pub max_delay: Duration,
-    /// Memory the process may hold before new requests are shed with 503; by default nine tenths of what its control group or the machine has.
+    /// Memory the process may hold before it sheds new requests with 503 [default: 9/10 of what there is].
     #[arg(long, value_name = "BYTES")]
     pub max_memory: Option<u64>,
     /// Sessions of datagrams, all together.

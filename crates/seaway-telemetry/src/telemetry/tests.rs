@@ -5,9 +5,11 @@ use std::time::{Duration, SystemTime};
 use super::*;
 use crate::catalog::{
     self, CERTIFICATE_EXPIRY, CERTIFICATE_FAILURES, CERTIFICATE_ORDERS, CERTIFICATE_RENEWALS, CONFIG_VERSION,
-    DOWNSTREAM_CONNECTIONS, DOWNSTREAM_CONNECTIONS_TOTAL, DOWNSTREAM_DATAGRAMS_DROPPED, DOWNSTREAM_REFUSED,
-    DOWNSTREAM_SESSIONS, MIRROR_REQUESTS, UPSTREAM_CONNECTIONS, XDS_ANSWERS, XDS_BYTES, XDS_CLIENTS,
-    XDS_RESOURCES, XDS_RESPONSES, XDS_STREAMS,
+    DOWNSTREAM_CONNECTIONS, DOWNSTREAM_CONNECTIONS_LIMIT, DOWNSTREAM_CONNECTIONS_TOTAL,
+    DOWNSTREAM_DATAGRAMS_DROPPED, DOWNSTREAM_EVICTED, DOWNSTREAM_REFUSED, DOWNSTREAM_REQUESTS,
+    DOWNSTREAM_SESSIONS, MIRROR_REQUESTS, OVERLOAD_DELAY, OVERLOAD_MEMORY_LIMIT, OVERLOAD_SHARE,
+    OVERLOAD_SHED, UPSTREAM_CONNECTIONS, XDS_ANSWERS, XDS_BYTES, XDS_CLIENTS, XDS_RESOURCES, XDS_RESPONSES,
+    XDS_STREAMS,
 };
 use crate::{RequestRecord, fixture};
 
@@ -131,7 +133,7 @@ fn everything() -> Arc<Telemetry> {
         objects: BTreeMap::from([("HttpRoute".into(), 7)]),
     });
     telemetry.register(Box::new(|exposition| {
-        let once: [(_, &[&str]); 17] = [
+        let once: [(_, &[&str]); 24] = [
             (CERTIFICATE_EXPIRY, &["d"]),
             (CERTIFICATE_ORDERS, &[]),
             (CERTIFICATE_RENEWALS, &[]),
@@ -141,6 +143,13 @@ fn everything() -> Arc<Telemetry> {
             (DOWNSTREAM_SESSIONS, &[]),
             (DOWNSTREAM_DATAGRAMS_DROPPED, &[]),
             (DOWNSTREAM_REFUSED, &["r"]),
+            (DOWNSTREAM_CONNECTIONS_LIMIT, &[]),
+            (DOWNSTREAM_EVICTED, &[]),
+            (DOWNSTREAM_REQUESTS, &[]),
+            (OVERLOAD_SHED, &["c"]),
+            (OVERLOAD_SHARE, &[]),
+            (OVERLOAD_DELAY, &[]),
+            (OVERLOAD_MEMORY_LIMIT, &[]),
             (UPSTREAM_CONNECTIONS, &["c"]),
             (MIRROR_REQUESTS, &["success"]),
             (XDS_CLIENTS, &[]),

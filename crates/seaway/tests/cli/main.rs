@@ -73,7 +73,7 @@ fn help_of_run_states_the_default_of_every_limit() {
     let limits = help.split("Limits:").nth(1).expect("a heading");
     let limits = limits.split("Example").next().expect("its text");
     let flags = limits.matches("--").count();
-    assert_eq!(flags, 10, "{limits}");
+    assert_eq!(flags, 14, "{limits}");
     assert_eq!(limits.matches("[default:").count(), flags, "{limits}");
 }
 
