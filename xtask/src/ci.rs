@@ -87,7 +87,12 @@ const STEPS: &[Step] = &[
     Step {
         name: "tests",
         repeat: "cargo test --workspace --locked",
-        work: |tally| tally::watch(project::cargo().args(["test", "--workspace", "--locked"]), tally),
+        work: |tally| {
+            tally::watch(
+                project::cargo().args(["test", "--workspace", "--locked", "--no-fail-fast"]),
+                tally,
+            )
+        },
     },
 ];
 

@@ -14,13 +14,16 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::closing::Closing;
-use super::crowd::Stay;
+use super::crowd::{Room, Stay};
 use super::handler::Handler;
 use super::site::{Came, Site};
 use super::stats::Counters;
 
 /// How long accepting rests when the system has no more file descriptors or memory.
 const REST: Duration = Duration::from_millis(50);
+
+/// How long one waits for the place of another that has yet to say its first word. Others wait in the kernel's queue.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Connections that are accepted before everybody else has a turn. New ones must not make those wait that are being
 /// served, and under a flood that is what a large number does; the queue is the kernel's meanwhile. With one at a time a
@@ -99,6 +102,11 @@ async fn accept<H: Handler>(
         };
         match accepted {
             Ok((stream, peer)) => {
+                tokio::select! {
+                    biased;
+                    () = stop.begun() => {}
+                    () = wait_for_room(&site) => {}
+                }
                 admit(stream, peer, &slot, &site, &closing);
                 in_a_row += 1;
                 if in_a_row >= AT_ONCE {
@@ -186,9 +194,24 @@ fn admit<H: Handler>(
 }
 
 /// Ends a connection that asks for nothing, if there is one.
-fn make_room<H: Handler>(site: &Site<H>) {
-    if site.crowd.evict(Instant::now(), |count| fastrand::usize(..count)) {
+fn make_room<H: Handler>(site: &Site<H>) -> Room {
+    let room = site.crowd.evict(Instant::now(), |count| fastrand::usize(..count));
+    if room == Room::Made {
         Counters::count(&site.shared.counters.evicted);
+    }
+    room
+}
+
+/// Returns when there is room for one more, or when waiting a moment would not make any.
+async fn wait_for_room<H: Handler>(site: &Site<H>) {
+    let deadline = Instant::now() + PATIENCE;
+    let connections = &site.shared.connections;
+    while connections.is_full() && connections.is_nearly_full() && Instant::now() < deadline {
+        match make_room(site) {
+            Room::Made => tokio::task::yield_now().await,
+            Room::In(moment) if Instant::now() + moment <= deadline => tokio::time::sleep(moment).await,
+            Room::In(_) | Room::None => return,
+        }
     }
 }
 

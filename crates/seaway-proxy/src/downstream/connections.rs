@@ -53,6 +53,12 @@ impl Connections {
         last > 0 && self.open() >= self.limit - last
     }
 
+    /// Whether there may not be another.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.open() >= self.limit
+    }
+
     /// Counts one more, if the limit allows it.
     #[must_use]
     pub fn admit(self: &Arc<Self>) -> Option<Permit> {

@@ -4,7 +4,8 @@
 //! out for as long as it lasts. nginx closes idle connections for that reason; here those go first that have never asked for
 //! anything, since that is what a flood is made of, and an ordinary client asks at once. Of a few that are picked by
 //! chance the one that has been silent longest goes: an order of all of them would have to be kept up with every
-//! request.
+//! request. Each has a moment for its first word, which it may be saying already; whoever comes meanwhile waits in the
+//! kernel's queue, where it costs nothing, and is not refused.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,6 +16,9 @@ use tokio::time::Instant;
 
 /// How many are looked at.
 const LOOKED_AT: usize = 16;
+/// A connection that has not asked for anything yet is left alone for so long: its request may be on the way, or lie in the
+/// kernel's buffer until its task has a turn.
+const FIRST_WORD: Duration = Duration::from_millis(100);
 /// A connection that has asked for something is left alone for so long after its last answer.
 const SPARED: Duration = Duration::from_secs(5);
 
@@ -26,6 +30,17 @@ pub(crate) struct Crowd(Mutex<Vec<Member>>);
 struct Member {
     presence: Arc<Presence>,
     task: AbortHandle,
+}
+
+/// What came of making room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// A connection ends. Its place is free when its task has had a turn.
+    Made,
+    /// There are connections that may go if they are silent for so long yet.
+    In(Duration),
+    /// All are being served.
+    None,
 }
 
 /// What a connection is at.
@@ -68,15 +83,31 @@ impl Presence {
         }
     }
 
-    /// How willingly it is closed; `None`: not at all. Whoever never asked comes first, then goes by silence.
-    fn idleness(&self, now: Instant) -> Option<(bool, Duration)> {
+    /// How willingly it is closed; `None`: not at all, it is being served.
+    fn idleness(&self, now: Instant) -> Option<Idleness> {
         if self.busy.load(Ordering::Relaxed) > 0 {
             return None;
         }
         let over = Duration::from_millis(self.over.load(Ordering::Relaxed));
-        let silent = now.saturating_duration_since(self.accepted + over);
-        let is_new = !self.has_asked.load(Ordering::Relaxed);
-        (is_new || silent >= SPARED).then_some((is_new, silent))
+        Some(Idleness {
+            is_new: !self.has_asked.load(Ordering::Relaxed),
+            silent: now.saturating_duration_since(self.accepted + over),
+        })
+    }
+}
+
+/// Whoever never asked comes first, then goes by silence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Idleness {
+    is_new: bool,
+    silent: Duration,
+}
+
+impl Idleness {
+    /// How long it is left alone yet.
+    fn spared(self) -> Duration {
+        let in_all = if self.is_new { FIRST_WORD } else { SPARED };
+        in_all.saturating_sub(self.silent)
     }
 }
 
@@ -121,22 +152,26 @@ impl Crowd {
         }
     }
 
-    /// Ends one that asks for nothing. Says whether there was one. `dice`: any number below the one given.
-    pub(crate) fn evict(&self, now: Instant, mut dice: impl FnMut(usize) -> usize) -> bool {
+    /// Ends one that asks for nothing, if there is one. `dice`: any number below the one given.
+    pub(crate) fn evict(&self, now: Instant, mut dice: impl FnMut(usize) -> usize) -> Room {
         let members = self.members();
         if members.is_empty() {
-            return false;
+            return Room::None;
         }
         let looked_at = (0..LOOKED_AT).filter_map(|_| members.get(dice(members.len())));
-        let worst = looked_at
+        let idle: Vec<(Idleness, &Member)> = looked_at
             .filter(|member| !member.task.is_finished())
             .filter_map(|member| Some((member.presence.idleness(now)?, member)))
-            .max_by_key(|(idleness, _)| *idleness);
-        let Some((_, member)) = worst else { return false };
+            .collect();
+        let may_go = idle.iter().filter(|(idleness, _)| idleness.spared().is_zero());
+        let Some((_, member)) = may_go.max_by_key(|(idleness, _)| *idleness) else {
+            let soonest = idle.iter().map(|(idleness, _)| idleness.spared()).min();
+            return soonest.map_or(Room::None, Room::In);
+        };
         // It is not chosen again, should the task not have ended by then.
         member.presence.busy.fetch_add(1, Ordering::Relaxed);
         member.task.abort();
-        true
+        Room::Made
     }
 }
 
@@ -163,7 +198,7 @@ mod tests {
     }
 
     /// Looks at all of them, so much later.
-    fn evict(crowd: &Crowd, later: Duration) -> bool {
+    fn evict(crowd: &Crowd, later: Duration) -> Room {
         let mut next = 0;
         crowd.evict(Instant::now() + later, |count| {
             next += 1;
@@ -179,9 +214,9 @@ mod tests {
         asked.end();
         let (_, old) = connection(&crowd);
         let (_, new) = connection(&crowd);
-        assert!(evict(&crowd, SPARED * 2));
+        assert_eq!(evict(&crowd, SPARED * 2), Room::Made);
         assert!(old.await.unwrap_err().is_cancelled());
-        assert!(evict(&crowd, SPARED * 2));
+        assert_eq!(evict(&crowd, SPARED * 2), Room::Made);
         assert!(new.await.unwrap_err().is_cancelled());
         assert_eq!(crowd.members().len(), 1);
     }
@@ -191,12 +226,22 @@ mod tests {
         let crowd = Arc::new(Crowd::default());
         let (presence, task) = connection(&crowd);
         presence.begin();
-        assert!(!evict(&crowd, SPARED * 2));
+        assert_eq!(evict(&crowd, SPARED * 2), Room::None);
         presence.end();
-        assert!(!evict(&crowd, Duration::ZERO));
-        assert!(evict(&crowd, SPARED * 2));
+        assert!(matches!(evict(&crowd, Duration::ZERO), Room::In(left) if left > FIRST_WORD));
+        assert_eq!(evict(&crowd, SPARED * 2), Room::Made);
         assert!(task.await.unwrap_err().is_cancelled());
         assert!(crowd.members().is_empty());
+    }
+
+    #[tokio::test]
+    async fn whoever_came_just_now_may_say_a_first_word() {
+        let crowd = Arc::new(Crowd::default());
+        let (_, task) = connection(&crowd);
+        assert!(matches!(evict(&crowd, Duration::ZERO), Room::In(left) if left <= FIRST_WORD));
+        assert!(!task.is_finished());
+        assert_eq!(evict(&crowd, FIRST_WORD), Room::Made);
+        assert!(task.await.unwrap_err().is_cancelled());
     }
 
     #[tokio::test]
