@@ -152,7 +152,6 @@ fn start(endpoint: SocketAddr, made: &rcgen::CertifiedKey<rcgen::KeyPair>) -> Pr
         listeners,
         clusters: [(name, Arc::new(cluster))].into(),
         secrets: [(secret.name.clone(), Arc::new(secret))].into(),
-        ..Model::default()
     }));
     proxy
 }
