@@ -16,9 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use seaway_api::Pos;
-use seaway_model::{
-    Code, Conditions, CookieMatch, HeaderMatch, HostMatch, Match, Origin, PathMatch, QueryMatch, Route,
-};
+use seaway_model::{Code, Conditions, HostMatch, Match, Origin, PathMatch, Route, ValueMatch};
 
 use crate::draft::{Draft, Purpose, Served};
 use crate::findings::{Findings, place, whereabouts};
@@ -28,6 +26,8 @@ use crate::site::{DefaultGateway, Site};
 
 /// With more conditions than this, only the empty and the equal set of them are looked up.
 const MAX_SUBSETS_OF: usize = 6;
+/// With more than this, it is not looked up whether an earlier route asks only for a value where these ask for which.
+const MAX_WIDENED_OF: usize = 4;
 /// Expressions that take every path.
 const EVERYTHING: [&str; 4] = [".*", "/.*", "(.*)", "/(.*)"];
 
@@ -165,10 +165,31 @@ impl Hidden<'_> {
 
 /// A condition other than path and methods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Part<'a> {
-    Header(&'a HeaderMatch),
-    Query(&'a QueryMatch),
-    Cookie(&'a CookieMatch),
+struct Part<'a> {
+    of: Of,
+    name: &'a str,
+    value: &'a ValueMatch,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Of {
+    Header,
+    Query,
+    Cookie,
+}
+
+/// There, with any value.
+static PRESENT: ValueMatch = ValueMatch::Present;
+
+impl Part<'_> {
+    /// That there is a value at all, which whoever asks for a certain one asks for too.
+    fn wider(self) -> Option<Self> {
+        let is_certain = matches!(self.value, ValueMatch::Is(_));
+        is_certain.then_some(Self {
+            value: &PRESENT,
+            ..self
+        })
+    }
 }
 
 /// Routes of one host that came before.
@@ -283,9 +304,21 @@ fn path_key(path: &PathMatch) -> PathMatch {
 }
 
 fn parts(conditions: &Conditions) -> Vec<Part<'_>> {
-    let headers = conditions.headers.iter().map(Part::Header);
-    let query = conditions.query.iter().map(Part::Query);
-    let cookies = conditions.cookies.iter().map(Part::Cookie);
+    fn part<'a>(of: Of, name: &'a str, value: &'a ValueMatch) -> Part<'a> {
+        Part { of, name, value }
+    }
+    let headers = conditions
+        .headers
+        .iter()
+        .map(|one| part(Of::Header, &one.name, &one.value));
+    let query = conditions
+        .query
+        .iter()
+        .map(|one| part(Of::Query, &one.name, &one.value));
+    let cookies = conditions
+        .cookies
+        .iter()
+        .map(|one| part(Of::Cookie, &one.name, &one.value));
     headers.chain(query).chain(cookies).collect()
 }
 
@@ -297,19 +330,28 @@ fn shape(parts: &[Part<'_>]) -> Vec<u64> {
     hashes.into_iter().collect()
 }
 
+/// Every choice of these, or of wider ones in their places.
 fn subsets<'a>(parts: &[Part<'a>]) -> Vec<Vec<Part<'a>>> {
     if parts.len() > MAX_SUBSETS_OF {
         return vec![Vec::new(), parts.to_vec()];
     }
-    (0..1_usize << parts.len())
-        .map(|mask| {
-            let chosen = parts
-                .iter()
-                .enumerate()
-                .filter(|(index, _)| mask >> index & 1 == 1);
-            chosen.map(|(_, part)| *part).collect()
-        })
-        .collect()
+    let is_widened = parts.len() <= MAX_WIDENED_OF;
+    let mut all = vec![Vec::new()];
+    for part in parts {
+        let wider = part.wider().filter(|_| is_widened);
+        let with: Vec<Vec<Part<'a>>> = std::iter::once(*part)
+            .chain(wider)
+            .flat_map(|part| {
+                all.iter().map(move |chosen: &Vec<Part<'a>>| {
+                    let mut more = chosen.clone();
+                    more.push(part);
+                    more
+                })
+            })
+            .collect();
+        all.extend(with);
+    }
+    all
 }
 
 /// Whether a route whose path is as wide takes everything that `later` takes.
@@ -323,9 +365,14 @@ fn includes(earlier: &Route, later: &Conditions) -> bool {
                 .methods
                 .iter()
                 .all(|method| earlier.methods.contains(method));
-    methods
-        && (earlier.sources.is_none() || earlier.sources == later.sources)
-        && earlier.headers.iter().all(|part| later.headers.contains(part))
-        && earlier.query.iter().all(|part| later.query.contains(part))
-        && earlier.cookies.iter().all(|part| later.cookies.contains(part))
+    methods && (earlier.sources.is_none() || earlier.sources == later.sources) && asks_no_more(earlier, later)
+}
+
+/// Whether each condition of `earlier`, other than path and methods, is one of `later` or a wider one.
+fn asks_no_more(earlier: &Conditions, later: &Conditions) -> bool {
+    let later = parts(later);
+    parts(earlier).iter().all(|part| {
+        let is_implied = |other: &Part<'_>| part == other || other.wider().as_ref() == Some(part);
+        later.iter().any(is_implied)
+    })
 }

@@ -8,6 +8,7 @@ use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 
 use crate::error::Failure;
+use crate::http2::Received;
 
 mod gate;
 mod replay;
@@ -21,7 +22,7 @@ pub(crate) use tee::{CopyBody, Tee};
 pub(crate) use transfer::Transfer;
 pub(crate) use upload::Upload;
 
-/// A body: hyper's own where it only passes through, so that nothing is boxed on the common path.
+/// A body: a codec's own where it only passes through, so that nothing is boxed on the common path.
 #[derive(Debug, Default)]
 pub enum Body {
     /// Nothing.
@@ -31,6 +32,8 @@ pub enum Body {
     Full(Bytes),
     /// Streaming from a connection.
     Incoming(Incoming),
+    /// Streaming from an HTTP/2 connection.
+    Http2(Received),
     /// Anything else.
     Boxed(Pin<Box<dyn BodyStream>>),
 }
@@ -45,6 +48,9 @@ pub enum BodyError {
     /// The connection it came from failed.
     #[error(transparent)]
     Connection(#[from] hyper::Error),
+    /// The HTTP/2 stream or connection that it came from failed.
+    #[error(transparent)]
+    Http2(#[from] h2::Error),
     /// The socket that our own HTTP/1.1 reads it from failed, or what came is no body (`InvalidData`).
     #[error("{0}")]
     Socket(#[from] std::io::Error),
@@ -95,6 +101,7 @@ impl http_body::Body for Body {
                 Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
             }
             Self::Incoming(incoming) => Pin::new(incoming).poll_frame(cx).map_err(BodyError::from),
+            Self::Http2(received) => received.poll_frame(cx),
             Self::Boxed(boxed) => boxed.as_mut().poll_frame(cx),
         }
     }
@@ -104,6 +111,7 @@ impl http_body::Body for Body {
             Self::Empty => true,
             Self::Full(bytes) => bytes.is_empty(),
             Self::Incoming(incoming) => incoming.is_end_stream(),
+            Self::Http2(received) => received.is_end_stream(),
             Self::Boxed(boxed) => boxed.is_end_stream(),
         }
     }
@@ -113,6 +121,7 @@ impl http_body::Body for Body {
             Self::Empty => SizeHint::with_exact(0),
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Incoming(incoming) => incoming.size_hint(),
+            Self::Http2(received) => received.size_hint(),
             Self::Boxed(boxed) => boxed.size_hint(),
         }
     }

@@ -16,6 +16,7 @@ pub mod challenges;
 pub mod context;
 pub mod downstream;
 pub mod error;
+mod http2;
 mod l4;
 pub mod options;
 pub mod overload;

@@ -1,9 +1,8 @@
 //! A connection that leaves HTTP: the way from the message that asked for it to the bytes that follow.
 //!
 //! A codec puts a [`Switching`] into the extensions of a message, before anybody knows whether the connection will be
-//! switched; whoever decides that takes it out ([`of`]) and waits. Our own HTTP/1.1 keeps its end as a [`Promise`];
-//! hyper, which speaks HTTP/2 (RFC 8441), has a type of its own for the same, which only it can make. So this is one
-//! name for both.
+//! switched; whoever decides that takes it out ([`of`]) and waits. Our codecs keep their end as a [`Promise`]; hyper, which
+//! stands in for them in tests, has a type of its own for the same, which only it can make. So this is one name for both.
 
 use std::future::Future;
 use std::pin::Pin;

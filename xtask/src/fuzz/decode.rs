@@ -1,7 +1,7 @@
 //! Envoy's words, to a model, and back.
 //!
-//! Promised: whatever a control plane sends, reading it does not panic; and what was read says the same after another
-//! turn over the wire. Inputs are YAML documents of resources with their `@type`, because a change to a line of text
+//! Promised: whatever a control plane sends, reading it does not panic ([`run`]); and what was read says the same after
+//! another turn over the wire ([`turn`]). Inputs are YAML documents of resources with their `@type`, because a change to a line of text
 //! often leaves a message and a change to lengths seldom does; what is not that is taken for the bytes of a response.
 
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ use seaway_api::Resources as Manifests;
 use seaway_compile::compile;
 use seaway_model::Model;
 use seaway_xds::pb::envoy::service::discovery::v3::DeltaDiscoveryResponse;
-use seaway_xds::{Kind, Options, Resources, Unsupported, decode, encode, json};
+use seaway_xds::{Decoded, Encoded, Kind, Options, Resources, Unsupported, decode, encode, json};
 use serde_json::Value;
 
 use super::Trace;
@@ -24,9 +24,22 @@ const TYPE: &str = "@type";
 /// Runs one input.
 ///
 /// # Panics
-/// When a promise is broken.
+/// When reading or writing does.
 #[must_use]
 pub fn run(input: &[u8]) -> Trace {
+    let resources = read(input.get(..input.len().min(LONGEST)).unwrap_or_default());
+    let decoded = decode(&resources);
+    let encoded = encode(&decoded.model, &Options::default());
+    let _again = decode(&encoded.resources);
+    trace(&decoded, &encoded)
+}
+
+/// Runs one input, and compares.
+///
+/// # Panics
+/// When a promise is broken.
+#[must_use]
+pub fn turn(input: &[u8]) -> Trace {
     let resources = read(input.get(..input.len().min(LONGEST)).unwrap_or_default());
     let decoded = decode(&resources);
     let encoded = encode(&decoded.model, &Options::default());
@@ -40,6 +53,10 @@ pub fn run(input: &[u8]) -> Trace {
         "another turn over the wire changes the model:\n{}",
         difference(&decoded.model, &again.model)
     );
+    trace(&decoded, &encoded)
+}
+
+fn trace(decoded: &Decoded, encoded: &Encoded) -> Trace {
     let why: BTreeSet<String> = decoded.rejected.iter().map(|one| kind_of(&one.why)).collect();
     let what: BTreeSet<String> = encoded.unsupported.iter().map(|one| kind_of(&one.what)).collect();
     let protocols: Vec<_> = decoded.model.listeners.iter().map(|l| l.protocol).collect();

@@ -22,7 +22,7 @@ pub fn load(target: Target) -> Result<Vec<Vec<u8>>> {
                 collect(&project::path(folder), &mut seeds)?;
             }
         }
-        Target::Decode => {
+        Target::Decode | Target::Turn => {
             collect(&project::path("testdata/cases"), &mut seeds)?;
             seeds = seeds
                 .iter()
@@ -64,7 +64,7 @@ fn collect(folder: &Path, seeds: &mut Vec<Vec<u8>>) -> Result<()> {
 pub fn words(target: Target) -> Vec<Vec<u8>> {
     let words: &[&str] = match target {
         Target::Config => YAML_WORDS,
-        Target::Decode => XDS_WORDS,
+        Target::Decode | Target::Turn => XDS_WORDS,
         Target::Answer | Target::Guard | Target::Proxy => HTTP_WORDS,
     };
     words.iter().map(|word| word.as_bytes().to_vec()).collect()

@@ -191,6 +191,20 @@ fn a_route_is_hidden_only_by_one_with_fewer_conditions_before_it() {
 }
 
 #[test]
+fn a_route_that_asks_for_any_value_hides_one_that_asks_for_a_certain_one() {
+    let certain = "{type: header, name: x-beta, operator: equal, value: \"1\"}";
+    let not = "{type: header, name: x-beta, operator: notEqual, value: \"1\"}";
+    let any = format!("conditions: [{BETA}]");
+    assert!(unreachable(&any, &format!("conditions: [{certain}]")));
+    assert!(!unreachable(&format!("conditions: [{certain}]"), &any));
+    assert!(!unreachable(&any, &format!("conditions: [{not}]")));
+    assert!(unreachable(
+        &format!("conditions: [{BETA}, {USER}]"),
+        &format!("conditions: [{USER}, {certain}]")
+    ));
+}
+
+#[test]
 fn methods_hide_only_methods_they_include() {
     assert!(unreachable("methods: [GET, PUT]", "methods: [GET]"));
     assert!(!unreachable("methods: [GET]", "methods: [GET, PUT]"));

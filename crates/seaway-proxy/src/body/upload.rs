@@ -102,6 +102,7 @@ fn blame(error: &BodyError) -> Failure {
     let mut source: Option<&(dyn std::error::Error + 'static)> = match error {
         BodyError::Failure(failure) => return *failure,
         BodyError::Connection(error) => Some(error),
+        BodyError::Http2(error) => Some(error),
         BodyError::Socket(error) => Some(error),
         BodyError::Superseded | BodyError::CopyGivenUp => None,
     };

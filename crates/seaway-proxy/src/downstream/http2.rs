@@ -1,32 +1,32 @@
-//! An HTTP/2 connection. hyper and h2 check its framing; what is added here is time, farewell, and bounds on floods.
+//! An HTTP/2 connection. h2 checks its framing; what is added here is time, farewell, and bounds on floods.
+//!
+//! All of a connection's streams are worked on in its own task. What they have to say when it is polled leaves in one
+//! write, and no waker goes from a stream's task to the connection's.
 
-use std::convert::Infallible;
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+mod stream;
+mod streams;
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
-use http_body::{Frame, SizeHint};
-use hyper::body::Incoming;
-use hyper::server::conn::http2::Builder;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use futures_util::Stream as _;
+use futures_util::stream::FuturesUnordered;
+use h2::server::{self, Builder};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::closing::Closing;
+use self::streams::Streams;
+use super::clock::LazyTimer;
+use super::closing::{Closing, Seldom};
 use super::frames::Frames;
 use super::handler::Handler;
-use super::patience::{self, Patience};
-use super::resets::ResetBudget;
+use super::patience::Patient;
 use super::socket::Socket;
 use super::stats::Counters;
-use crate::body::{Body, BodyError};
 use crate::context::Connection;
 use crate::options::Limits;
 
@@ -40,24 +40,24 @@ const LOCAL_RESETS: usize = 256;
 /// After our farewell, a connection without streams gets so long to end by itself.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// hyper's settings.
-pub(crate) fn builder(limits: &Limits) -> Builder<Patience> {
-    let mut builder = Builder::new(Patience(limits.least()));
+/// h2's settings.
+pub(crate) fn builder(limits: &Limits) -> Builder {
+    let mut builder = Builder::new();
     builder
-        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_send_buf_size(SEND_BUFFER)
+        .max_send_buffer_size(SEND_BUFFER)
         .enable_connect_protocol()
         .max_concurrent_streams(limits.concurrent_streams)
         .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
         .max_pending_accept_reset_streams(limits.reset_streams)
-        .max_local_error_reset_streams(LOCAL_RESETS);
+        .max_local_error_reset_streams(Some(LOCAL_RESETS));
     builder
 }
 
 /// Serves until the connection ends.
 pub(crate) async fn serve<IO, H>(
-    builder: &Builder<Patience>,
+    builder: &Builder,
     handler: &H,
     connection: &Arc<Connection>,
     io: Socket<IO>,
@@ -67,176 +67,115 @@ pub(crate) async fn serve<IO, H>(
     H: Handler,
 {
     let limits = &connection.shared.options.limits;
-    let streams = Streams::new(limits.reset_streams);
-    let service = service_fn(|request| answer(handler, connection, &streams, request));
     let io = Frames::new(io, Arc::clone(&connection.shared));
-    let mut hyper = builder.serve_connection(TokioIo::new(io), service);
-    let mut timer = Box::pin(tokio::time::sleep(limits.idle_timeout));
-    let mut is_leaving = false;
-    loop {
-        tokio::select! {
-            biased;
-            result = &mut hyper => {
-                if result.is_err_and(|e| is_flood(&e)) {
-                    Counters::count(&connection.shared.counters.reset_floods);
-                }
-                return;
-            }
-            () = streams.flood.notified() => {
-                Counters::count(&connection.shared.counters.reset_floods);
-                return;
-            }
-            () = closing.begun() => {
-                Pin::new(&mut hyper).graceful_shutdown();
-                is_leaving = true;
-                timer.as_mut().reset(Instant::now() + FAREWELL);
-            }
-            () = timer.as_mut() => {
-                let limit = if is_leaving { FAREWELL } else { limits.idle_timeout };
-                let end = streams.idle_since(connection).map(|since| since + limit);
-                match end {
-                    Some(end) if end > Instant::now() => timer.as_mut().reset(end),
-                    None => timer.as_mut().reset(Instant::now() + limit),
-                    Some(_) if is_leaving => return,
-                    Some(_) => {
-                        Pin::new(&mut hyper).graceful_shutdown();
-                        is_leaving = true;
-                        timer.as_mut().reset(Instant::now() + FAREWELL);
+    let h2 = tokio::select! {
+        biased;
+        shaken = builder.handshake::<_, Bytes>(io) => match shaken {
+            Ok(h2) => h2,
+            Err(error) => return ended(connection, &error),
+        },
+        () = closing.begun() => return,
+        () = tokio::time::sleep(limits.idle_timeout) => return,
+    };
+    let streams = Streams::new(limits.reset_streams);
+    let mut work = pin!(FuturesUnordered::new());
+    let mut talk = Talk {
+        h2,
+        connection,
+        streams: &streams,
+        timer: LazyTimer::default(),
+        is_leaving: None,
+    };
+    let look = closing.clone();
+    let begun = pin!(closing.begun());
+    let mut begun = Seldom::new(begun, look);
+    poll_fn(|cx| {
+        if begun.poll(cx).is_ready() {
+            talk.leave();
+        }
+        loop {
+            loop {
+                match talk.h2.poll_accept(cx) {
+                    Poll::Ready(Some(Ok((request, respond)))) => {
+                        let begun = stream::work(handler, connection, &streams, request, respond);
+                        work.extend(begun.map(|work| Patient::new(work, limits.least())));
                     }
+                    Poll::Ready(Some(Err(error))) => {
+                        ended(connection, &error);
+                        return Poll::Ready(());
+                    }
+                    Poll::Ready(None) => return Poll::Ready(()),
+                    Poll::Pending => break,
+                }
+            }
+            // What streams say wakes h2, so it is asked to send it when all had their turn.
+            let before = work.len();
+            while work.as_mut().poll_next(cx) == Poll::Ready(Some(())) {}
+            if streams.is_flooded() {
+                Counters::count(&connection.shared.counters.reset_floods);
+                return Poll::Ready(());
+            }
+            if work.len() == before {
+                return talk.poll_idle(cx);
+            }
+        }
+    })
+    .await;
+}
+
+/// A connection that is spoken on.
+struct Talk<'t, IO> {
+    h2: server::Connection<Frames<Socket<IO>>, Bytes>,
+    connection: &'t Arc<Connection>,
+    streams: &'t Streams,
+    timer: LazyTimer,
+    /// Since when no new streams are taken.
+    is_leaving: Option<Instant>,
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> Talk<'_, IO> {
+    /// Says that no new streams are taken.
+    fn leave(&mut self) {
+        self.h2.graceful_shutdown();
+        self.is_leaving = Some(Instant::now());
+        // It may be set to long after that.
+        self.timer = LazyTimer::default();
+    }
+
+    /// Ready when the connection has been without streams for too long.
+    fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.timer.is_armed() {
+            return Poll::Pending;
+        }
+        loop {
+            let now = Instant::now();
+            let limit = match self.is_leaving {
+                Some(_) => FAREWELL,
+                None => self.connection.shared.options.limits.idle_timeout,
+            };
+            let since = self.streams.idle_since(self.connection);
+            let since = since.map(|since| self.is_leaving.map_or(since, |left| since.max(left)));
+            let end = since.unwrap_or(now).checked_add(limit);
+            match end {
+                None => return Poll::Pending,
+                Some(end) if end > now => match self.timer.poll(cx, end) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(()) => {}
+                },
+                Some(_) if self.is_leaving.is_some() => return Poll::Ready(()),
+                Some(_) => {
+                    self.leave();
+                    // It says so when it is polled.
+                    cx.waker().wake_by_ref();
                 }
             }
         }
     }
 }
 
-/// h2's own limits answer a flood with this.
-fn is_flood(error: &hyper::Error) -> bool {
-    std::error::Error::source(error)
-        .and_then(|e| e.downcast_ref::<h2::Error>())
-        .is_some_and(|e| e.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM))
-}
-
-fn answer<H: Handler>(
-    handler: &H,
-    connection: &Arc<Connection>,
-    streams: &Arc<Streams>,
-    request: Request<Incoming>,
-) -> impl Future<Output = Result<Response<Counted>, Infallible>> + Send + use<H> {
-    let stream = Stream::open(streams);
-    let answer = handler.handle(Arc::clone(connection), request.map(Body::from));
-    async move {
-        let response = answer.await;
-        stream.answered();
-        Ok(response.map(|body| Counted {
-            body,
-            _stream: stream,
-        }))
-    }
-}
-
-/// The streams of a connection.
-#[derive(Debug)]
-struct Streams {
-    open: AtomicUsize,
-    idle_since: Mutex<Instant>,
-    start: Instant,
-    budget: Mutex<ResetBudget>,
-    flood: Notify,
-}
-
-impl Streams {
-    fn new(reset_streams: usize) -> Arc<Self> {
-        let now = Instant::now();
-        Arc::new(Self {
-            open: AtomicUsize::new(0),
-            idle_since: Mutex::new(now),
-            start: now,
-            budget: Mutex::new(ResetBudget::new(reset_streams)),
-            flood: Notify::new(),
-        })
-    }
-
-    /// `None` while there are streams. One that became a tunnel (RFC 8441) is not counted any more, but whoever works
-    /// for a connection holds on to what is known of it.
-    fn idle_since(&self, connection: &Arc<Connection>) -> Option<Instant> {
-        (self.open.load(Ordering::Relaxed) == 0 && Arc::strong_count(connection) == 1)
-            .then(|| *self.idle_since.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// One of them, from its request to the end of its answer.
-#[derive(Debug)]
-struct Stream {
-    streams: Arc<Streams>,
-    is_answered: AtomicBool,
-}
-
-impl Stream {
-    fn open(streams: &Arc<Streams>) -> Self {
-        streams.open.fetch_add(1, Ordering::Relaxed);
-        Self {
-            streams: Arc::clone(streams),
-            is_answered: AtomicBool::new(false),
-        }
-    }
-
-    fn answered(&self) {
-        self.is_answered.store(true, Ordering::Relaxed);
-        self.streams
-            .budget
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .answered();
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        let streams = &self.streams;
-        if streams.open.fetch_sub(1, Ordering::Relaxed) == 1 {
-            *streams.idle_since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-        }
-        if self.is_answered.load(Ordering::Relaxed) {
-            return;
-        }
-        // hyper drops the work on a stream when the client resets it.
-        let age = streams.start.elapsed();
-        let mut budget = streams.budget.lock().unwrap_or_else(PoisonError::into_inner);
-        if budget.reset(age) {
-            streams.flood.notify_one();
-        }
-    }
-}
-
-/// An answer's body that keeps its stream counted.
-#[derive(Debug)]
-struct Counted {
-    body: Body,
-    _stream: Stream,
-}
-
-impl http_body::Body for Counted {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let polled = Pin::new(&mut self.get_mut().body).poll_frame(cx);
-        match &polled {
-            Poll::Pending => patience::waits(),
-            Poll::Ready(Some(Ok(frame))) => patience::gave(frame.data_ref().map_or(0, Bytes::len)),
-            Poll::Ready(_) => {}
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+/// The connection broke, or was broken off: h2's own limits answer a flood like this.
+fn ended(connection: &Connection, error: &h2::Error) {
+    if error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM) {
+        Counters::count(&connection.shared.counters.reset_floods);
     }
 }

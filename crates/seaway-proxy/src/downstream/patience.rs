@@ -1,9 +1,9 @@
 //! How long a client of HTTP/2 may leave an answer untaken.
 //!
-//! A stream whose window is closed holds a request, its upstream and what was read ahead. hyper waits for the window
-//! without end, and asks the body for nothing meanwhile, so no timer of the body would ever be looked at. What it gives us is
-//! the choice of who runs its streams' tasks: here each runs inside [`Patient`], which sees whether the body was asked,
-//! and gives the stream up (which resets it) when the client is too slow for too long.
+//! A stream whose window is closed holds a request, its upstream and what was read ahead. Whoever waits for the window
+//! asks the body for nothing meanwhile, so no timer of the body would ever be looked at. So the work on each stream is done
+//! inside [`Patient`], which sees whether the body was asked, and gives the stream up (which resets it) when the client
+//! is too slow for too long.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -45,28 +45,9 @@ pub(super) fn waits() {
     SAID.set(Said::Waits);
 }
 
-/// Runs hyper's tasks on the current runtime.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience(pub(crate) Least);
-
-impl<F> hyper::rt::Executor<F> for Patience
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    fn execute(&self, future: F) {
-        tokio::spawn(Patient {
-            future,
-            least: self.0,
-            has_begun: false,
-            pace: None,
-            timer: LazyTimer::default(),
-        });
-    }
-}
-
 pin_project! {
-    /// A stream's task.
-    struct Patient<F> {
+    /// The work on a stream.
+    pub(super) struct Patient<F> {
         #[pin]
         future: F,
         least: Least,
@@ -75,6 +56,18 @@ pin_project! {
         // While the client is waited for.
         pace: Option<Pace>,
         timer: LazyTimer,
+    }
+}
+
+impl<F> Patient<F> {
+    pub(super) fn new(future: F, least: Least) -> Self {
+        Self {
+            future,
+            least,
+            has_begun: false,
+            pace: None,
+            timer: LazyTimer::default(),
+        }
     }
 }
 
@@ -116,7 +109,6 @@ mod tests {
     use std::future::poll_fn;
     use std::time::Duration;
 
-    use hyper::rt::Executor as _;
     use tokio::sync::oneshot;
 
     use super::*;
@@ -130,7 +122,7 @@ mod tests {
     /// Runs a task that says something a hundred times, in five windows; says whether it was given up before the end.
     async fn is_given_up(says: fn()) -> bool {
         let (end, ended) = oneshot::channel();
-        Patience(LEAST).execute(async move {
+        let work = async move {
             let mut ticks = tokio::time::interval(LEAST.window / 20);
             let mut left = 100;
             poll_fn(|cx| {
@@ -142,7 +134,8 @@ mod tests {
             })
             .await;
             end.send(()).ok();
-        });
+        };
+        tokio::spawn(Patient::new(work, LEAST));
         ended.await.is_err()
     }
 

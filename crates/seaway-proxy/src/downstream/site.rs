@@ -16,7 +16,6 @@ use super::guard::HeadLimits;
 use super::handler::Handler;
 use super::http1::{Http1, Left, Line};
 use super::http2;
-use super::patience::Patience;
 use super::proxy_protocol::{self, Ends};
 use super::socket::Socket;
 use super::stats::Counters;
@@ -31,7 +30,7 @@ pub(crate) struct Site<H> {
     pub(crate) worker: usize,
     pub(crate) crowd: Arc<Crowd>,
     handler: H,
-    http2: hyper::server::conn::http2::Builder<Patience>,
+    http2: h2::server::Builder,
     timeouts: Timeouts,
 }
 

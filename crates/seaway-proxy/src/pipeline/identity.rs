@@ -56,7 +56,7 @@ pub(crate) fn identify<'a, B>(
     host: Option<&'a HeaderValue>,
     max_target: usize,
 ) -> Result<Identity<'a>, Failure> {
-    let extended_connect = request.extensions().get::<hyper::ext::Protocol>().is_some();
+    let extended_connect = request.extensions().get::<h2::ext::Protocol>().is_some();
     if request.method() == Method::CONNECT && !extended_connect {
         return Err(Failure::ConnectRefused);
     }

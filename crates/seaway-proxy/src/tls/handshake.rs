@@ -45,7 +45,7 @@ pub(crate) struct Arrived<IO> {
 pub(crate) enum Opened<IO> {
     /// HTTP is spoken inside.
     Http {
-        /// Boxed, since it is large and moves to hyper and back.
+        /// Boxed, since it is large and moves.
         stream: Box<TlsStream<IO>>,
         /// ALPN chose it.
         is_http2: bool,

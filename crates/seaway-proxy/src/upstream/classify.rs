@@ -1,6 +1,5 @@
-//! From what sockets, hyper and h2 report to one [`Failure`].
+//! From what sockets and h2 report to one [`Failure`].
 
-use std::error::Error;
 use std::io;
 
 use super::tls;
@@ -25,12 +24,12 @@ fn is_ours(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|code| ours.contains(&code))
 }
 
-/// A handshake failed.
-pub(super) fn connecting(error: &hyper::Error) -> Failure {
-    match source::<h2::Error>(error) {
-        Some(h2) if h2.is_library() => Failure::UpstreamProtocol,
-        _ => refused_by_tls(error).unwrap_or(Failure::ConnectFailed),
+/// An HTTP/2 connection broke before the peer's SETTINGS came.
+pub(super) fn shaking(error: &h2::Error) -> Failure {
+    if error.is_library() {
+        return Failure::UpstreamProtocol;
     }
+    error.get_io().and_then(refused).unwrap_or(Failure::ConnectFailed)
 }
 
 /// The body of a request ended early.
@@ -47,38 +46,21 @@ pub(super) fn broken(error: &io::Error) -> Failure {
     refused(error).unwrap_or(Failure::UpstreamReset)
 }
 
-/// A request was handed to a connection, and no response head came.
-pub(super) fn exchange(error: &hyper::Error) -> Failure {
-    if let Some(error) = source::<BodyError>(error) {
-        return body(error);
-    }
-    if let Some(refused) = refused_by_tls(error) {
-        return refused;
-    }
-    if let Some(h2) = source::<h2::Error>(error) {
-        return stream(h2);
-    }
-    if error.is_parse() {
-        return Failure::UpstreamProtocol;
-    }
-    Failure::UpstreamReset
-}
-
 /// In TLS 1.3 a server says that it does not believe our certificate only after the handshake, instead of an answer.
-fn refused_by_tls(error: &hyper::Error) -> Option<Failure> {
-    let of_http2 = || source::<h2::Error>(error)?.get_io();
-    refused(source::<io::Error>(error).or_else(of_http2)?)
-}
-
 fn refused(io: &io::Error) -> Option<Failure> {
     let inner = io.get_ref()?.downcast_ref::<rustls::Error>()?;
     let fault = tls::fault(inner);
     (fault == TlsFault::Refused).then_some(Failure::UpstreamTls(fault))
 }
 
+/// A request was handed to an HTTP/2 connection, and no response head came.
+///
 /// RFC 9113, 8.7: what the peer certainly did not process is what it refused, and what a GOAWAY leaves out. h2 gives
 /// the error of a remote GOAWAY to no other streams.
-fn stream(error: &h2::Error) -> Failure {
+pub(super) fn stream(error: &h2::Error) -> Failure {
+    if let Some(refused) = error.get_io().and_then(refused) {
+        return refused;
+    }
     if error.is_go_away() && error.is_remote() {
         return Failure::RefusedStream;
     }
@@ -89,21 +71,10 @@ fn stream(error: &h2::Error) -> Failure {
         return Failure::UpstreamProtocol;
     }
     if error.is_reset() && !error.is_remote() {
-        // hyper resets a stream of its own accord only when the request's body fails.
+        // A stream is reset from here only when the request's body fails.
         return Failure::ClientGone;
     }
     Failure::UpstreamReset
-}
-
-fn source<E: Error + 'static>(error: &hyper::Error) -> Option<&E> {
-    let mut next = error.source();
-    while let Some(here) = next {
-        if let Some(found) = here.downcast_ref::<E>() {
-            return Some(found);
-        }
-        next = here.source();
-    }
-    None
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ async fn new_http2(
 ) -> Result<(Http2Sender, StreamGuard, bool), Trouble> {
     let stream = open(member, label, Within::Http2, permit).await?;
     let (sender, guard) = http2::handshake(stream, &member.place).await?;
-    pool::add_http2(&member.place, &sender, guard.link(), label);
+    pool::add_http2(&member.place, &sender, label);
     Ok((sender, guard, false))
 }
 

@@ -1,29 +1,27 @@
 //! An HTTP/2 connection by prior knowledge, and how many streams it may carry.
 //!
 //! Such a connection counts as made when the peer's SETTINGS have come: nothing else proves that it speaks HTTP/2, and
-//! before them nobody knows how many streams it takes. hyper tells the number only to who polls its dispatch task,
-//! and polls the task that reads the SETTINGS elsewhere; so until they are here, each poll of the latter wakes the
-//! former ([`Watched`]). After that, nothing is added to either.
+//! before them nobody knows how many streams it takes.
+//!
+//! A request is written into the connection by who sends it, and its answer is read by who waits for it. What the
+//! connection's task does is frames and windows; it is the only task, unless a request's body takes longer than its head.
 
-use std::future::Future;
-use std::pin::Pin;
+mod driver;
+mod sender;
+
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
-use std::time::Duration;
 
-use futures_util::task::AtomicWaker;
-use hyper::client::conn::http2::{Builder, Connection};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use pin_project_lite::pin_project;
+use bytes::Bytes;
+use h2::client::{Builder, SendRequest};
 use tokio::sync::Notify;
 
+use self::driver::{Driver, Heard};
+pub(super) use self::sender::Sender;
 use super::breakers::Breakers;
 use super::classify;
 use super::endpoint::Place;
-use super::pool::Http2Sender;
 use super::stream::Stream;
-use crate::body::Body;
 use crate::error::Failure;
 
 const STREAM_WINDOW: u32 = 1 << 20;
@@ -31,22 +29,18 @@ const CONNECTION_WINDOW: u32 = 16 << 20;
 const FRAME: u32 = 64 << 10;
 const HEADER_LIST: u32 = 64 << 10;
 const SEND_BUFFER: usize = 256 << 10;
-/// gRPC servers close connections that ping more often than every five minutes while no data flows. Peers that
-/// vanish are found earlier, by the keep-alive of TCP.
-const PING_INTERVAL: Duration = Duration::from_secs(310);
-const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What is known of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Link {
-    /// How many streams the peer allows; 0 until its SETTINGS came.
-    allowed: AtomicUsize,
     streams: AtomicUsize,
+    /// The peer's SETTINGS came.
+    is_settled: AtomicBool,
     ended: AtomicBool,
+    /// Something was read since the last look.
+    heard: AtomicBool,
     /// Tells who waits for the SETTINGS.
-    settled: Notify,
-    /// The dispatch task, until they came.
-    dispatch: AtomicWaker,
+    moved: Notify,
     /// Never more streams than this, where somebody says so.
     most: Option<usize>,
     /// Who hears that a stream is over, where others may wait for it.
@@ -63,13 +57,10 @@ impl Link {
         }
     }
 
-    /// A place for one stream, if there is one.
-    pub(super) fn try_stream(link: &Arc<Self>) -> Option<StreamGuard> {
-        let allowed = link
-            .allowed
-            .load(Ordering::Relaxed)
-            .min(link.most.unwrap_or(usize::MAX));
-        if link.streams.fetch_add(1, Ordering::Relaxed) >= allowed {
+    /// A place for one stream where the peer allows so many, if there is one.
+    fn try_stream(link: &Arc<Self>, allowed: usize) -> Option<StreamGuard> {
+        let allowed = allowed.min(link.most.unwrap_or(usize::MAX));
+        if link.is_ended() || link.streams.fetch_add(1, Ordering::Relaxed) >= allowed {
             link.streams.fetch_sub(1, Ordering::Relaxed);
             return None;
         }
@@ -77,7 +68,7 @@ impl Link {
     }
 
     /// A place for one stream whatever the peer allows: it is queued until there is one.
-    pub(super) fn queue_stream(link: &Arc<Self>) -> StreamGuard {
+    fn queue_stream(link: &Arc<Self>) -> StreamGuard {
         link.streams.fetch_add(1, Ordering::Relaxed);
         StreamGuard(Arc::clone(link))
     }
@@ -86,14 +77,16 @@ impl Link {
         self.streams.load(Ordering::Relaxed)
     }
 
-    fn is_settled(&self) -> bool {
-        self.allowed.load(Ordering::Relaxed) > 0 || self.ended.load(Ordering::Relaxed)
+    fn is_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
     }
 
-    async fn wait_settled(&self) {
-        while !self.is_settled() {
-            self.settled.notified().await;
+    /// Waits until the peer says how many streams it takes, or the connection has ended.
+    async fn wait_settled(&self, requests: &SendRequest<Bytes>) {
+        while requests.current_max_send_streams() == 0 && !self.is_ended() {
+            self.moved.notified().await;
         }
+        self.is_settled.store(true, Ordering::Relaxed);
     }
 }
 
@@ -116,116 +109,37 @@ impl Drop for StreamGuard {
     }
 }
 
-/// Makes a connection and spawns its tasks. Returns when the peer's SETTINGS are here, with a place for one stream.
-pub(super) async fn handshake(stream: Stream, place: &Place) -> Result<(Http2Sender, StreamGuard), Failure> {
+/// Makes a connection and spawns its task. Returns when the peer's SETTINGS are here, with a place for one stream.
+pub(super) async fn handshake(stream: Stream, place: &Place) -> Result<(Sender, StreamGuard), Failure> {
     let link = Arc::new(Link::to(place));
     let refusal = stream.refusal();
     let keepalive = place.transport.pool().http2_keepalive.as_ref();
-    let mut builder = Builder::new(Spawner(Arc::clone(&link)));
-    builder
-        .timer(TokioTimer::new())
-        .initial_max_send_streams(0)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_frame_size(FRAME)
-        .max_header_list_size(HEADER_LIST)
-        .max_send_buf_size(SEND_BUFFER)
-        .keep_alive_while_idle(keepalive.is_some())
-        .keep_alive_interval(keepalive.map_or(PING_INTERVAL, |ping| ping.interval.duration()))
-        .keep_alive_timeout(keepalive.map_or(PING_TIMEOUT, |ping| ping.timeout.duration()));
-    let (sender, connection) = builder
-        .handshake::<_, Body>(TokioIo::new(stream))
-        .await
-        .map_err(|error| classify::connecting(&error))?;
-    let dispatch = Dispatch {
-        connection,
-        link: Arc::clone(&link),
-    };
-    let task = tokio::spawn(dispatch);
-    link.wait_settled().await;
-    if link.ended.load(Ordering::Relaxed) {
+    let io = Heard::new(stream, Arc::clone(&link));
+    let shaken = builder().handshake::<_, Bytes>(io).await;
+    let (requests, connection) = shaken.map_err(|error| classify::shaking(&error))?;
+    let task = tokio::spawn(Driver::new(connection, Arc::clone(&link), keepalive).run());
+    link.wait_settled(&requests).await;
+    if link.is_ended() {
         let refused = refusal.as_deref().and_then(OnceLock::get);
         return Err(match (refused, task.await) {
             (Some(fault), _) => Failure::UpstreamTls(*fault),
-            (None, Ok(Err(error))) => classify::connecting(&error),
+            (None, Ok(Err(error))) => classify::shaking(&error),
             (None, _) => Failure::ConnectFailed,
         });
     }
     let guard = Link::queue_stream(&link);
-    Ok((sender, guard))
+    Ok((Sender::new(requests, link), guard))
 }
 
-/// hyper's dispatch task, which after each poll says how many streams there may be.
-struct Dispatch {
-    connection: Connection<TokioIo<Stream>, Body, Spawner>,
-    link: Arc<Link>,
-}
-
-impl Future for Dispatch {
-    type Output = hyper::Result<()>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        if !this.link.is_settled() {
-            this.link.dispatch.register(cx.waker());
-        }
-        let polled = Pin::new(&mut this.connection).poll(cx);
-        let allowed = match polled {
-            Poll::Pending => this.connection.current_max_send_streams(),
-            Poll::Ready(_) => 0,
-        };
-        let before = this.link.allowed.swap(allowed, Ordering::Relaxed);
-        if before == 0 && allowed > 0 {
-            this.link.settled.notify_one();
-        }
-        polled
-    }
-}
-
-impl Drop for Dispatch {
-    fn drop(&mut self) {
-        self.link.allowed.store(0, Ordering::Relaxed);
-        self.link.ended.store(true, Ordering::Relaxed);
-        self.link.settled.notify_one();
-    }
-}
-
-/// Spawns hyper's tasks, watched until the SETTINGS came.
-#[derive(Clone)]
-struct Spawner(Arc<Link>);
-
-impl<F> hyper::rt::Executor<F> for Spawner
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    fn execute(&self, future: F) {
-        if self.0.is_settled() {
-            tokio::spawn(future);
-        } else {
-            let link = Arc::clone(&self.0);
-            tokio::spawn(Watched { future, link });
-        }
-    }
-}
-
-pin_project! {
-    /// Wakes the dispatch task after each poll, until the SETTINGS came.
-    struct Watched<F> {
-        #[pin]
-        future: F,
-        link: Arc<Link>,
-    }
-}
-
-impl<F: Future<Output = ()>> Future for Watched<F> {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.project();
-        let polled = this.future.poll(cx);
-        if !this.link.is_settled() {
-            this.link.dispatch.wake();
-        }
-        polled
-    }
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder
+        .initial_max_send_streams(0)
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(FRAME)
+        .max_header_list_size(HEADER_LIST)
+        .max_send_buffer_size(SEND_BUFFER)
+        .enable_push(false);
+    builder
 }

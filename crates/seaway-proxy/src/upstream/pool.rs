@@ -16,18 +16,15 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hyper::client::conn::http2;
 use rustc_hash::FxHashMap;
 use tokio::runtime::Handle;
 
 use super::breakers::Grant;
 use super::endpoint::Place;
+pub(super) use super::http2::Sender as Http2Sender;
 use super::http2::{Link, StreamGuard};
 use super::stream::Stream;
 use super::transport::{Label, Limits, Transport};
-use crate::body::Body;
-
-pub(super) type Http2Sender = http2::SendRequest<Body>;
 
 /// How often a keeper looks, or more often where connections idle for less.
 const TICK: Duration = Duration::from_secs(1);
@@ -126,7 +123,9 @@ impl Pools {
                     .drain(..)
                     .map(|(connection, _)| Idle::Http1(connection)),
             );
-            let unused = pool.http2.extract_if(.., |shared| shared.link.streams() == 0);
+            let unused = pool
+                .http2
+                .extract_if(.., |shared| shared.sender.link().streams() == 0);
             idle.extend(unused.map(Idle::Http2));
         }
         idle
@@ -154,7 +153,6 @@ pub(super) struct Pool {
 #[derive(Debug)]
 pub(super) struct Shared {
     sender: Http2Sender,
-    link: Arc<Link>,
     about: Option<Box<About>>,
     /// When a stream was last seen on it.
     used: Instant,
@@ -256,14 +254,13 @@ pub(super) fn seek_http2(pool: &mut Pool, label: &Label) -> Option<Grant> {
 }
 
 /// Adds an HTTP/2 connection. One to an address that is gone serves only who made it.
-pub(super) fn add_http2(place: &Arc<Place>, sender: &Http2Sender, link: &Arc<Link>, label: &Label) {
+pub(super) fn add_http2(place: &Arc<Place>, sender: &Http2Sender, label: &Label) {
     if place.is_gone() {
         return;
     }
     with_pool(place, |pool| {
         pool.http2.push(Shared {
             sender: sender.clone(),
-            link: Arc::clone(link),
             about: About::new(&place.transport, label).map(|mut about| {
                 about.served = 1;
                 about
@@ -276,7 +273,8 @@ pub(super) fn add_http2(place: &Arc<Place>, sender: &Http2Sender, link: &Arc<Lin
 /// Forgets an HTTP/2 connection that takes no more streams.
 pub(super) fn drop_http2(place: &Arc<Place>, link: &Arc<Link>) {
     with_pool(place, |pool| {
-        pool.http2.retain(|shared| !Arc::ptr_eq(&shared.link, link));
+        pool.http2
+            .retain(|shared| !Arc::ptr_eq(shared.sender.link(), link));
     });
 }
 
@@ -357,7 +355,7 @@ impl Pool {
             .iter_mut()
             .filter(|shared| is_for(shared.about.as_deref(), label));
         fitting.find_map(|shared| {
-            let guard = Link::try_stream(&shared.link)?;
+            let guard = shared.sender.try_stream()?;
             if let Some(about) = &mut shared.about {
                 about.served = about.served.saturating_add(1);
             }
@@ -375,7 +373,7 @@ impl Pool {
             is_fresh(*since) && is_usable(&connection.about) && connection.stream.is_quiet()
         });
         self.http2.retain_mut(|shared| {
-            if shared.link.streams() > 0 {
+            if shared.sender.link().streams() > 0 {
                 shared.used = now;
             }
             !shared.sender.is_closed() && is_fresh(shared.used) && is_usable(&shared.about)

@@ -16,7 +16,7 @@ use super::in_flight::InFlight;
 use super::members::Member;
 use super::outlier::Event;
 use super::transport::Label;
-use super::{classify, pool, shape};
+use super::{pool, shape};
 use crate::body::Body;
 use crate::error::Failure;
 
@@ -327,23 +327,21 @@ async fn exchange_http2(
                 .await
                 .map_err(unsent)?,
         };
-        let Some(request) = slot.take() else {
-            return Err(nothing());
-        };
         trail.sends(attempt.cluster, in_flight.member());
-        match sender.try_send_request(request).await {
-            Ok(response) => {
-                let mut response = response.map(Body::from);
+        let sent = poll_fn(|cx| sender.poll_sent(cx, slot)).await;
+        drop(sender);
+        let answered = match sent {
+            Ok(sent) => sent.await,
+            Err(failure) => Err(failure),
+        };
+        match answered {
+            Ok(mut response) => {
                 shape::check_response(&mut response, false).map_err(|failure| Failed { failure, reused })?;
                 in_flight.hold(guard);
                 return Ok((response, reused));
             }
-            Err(mut error) => {
-                let failure = classify::exchange(error.error());
-                *slot = error.take_message();
-                if slot.is_none() {
-                    return Err(Failed { failure, reused });
-                }
+            Err(failure) if slot.is_none() => return Err(Failed { failure, reused }),
+            Err(failure) => {
                 pool::drop_http2(&in_flight.member().place, guard.link());
                 if !reused {
                     return Err(unsent(failure));

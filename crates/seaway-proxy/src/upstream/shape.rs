@@ -27,7 +27,7 @@ pub(super) fn for_http1<B>(request: &mut Request<B>) {
     }
 }
 
-/// Makes a request fit for HTTP/2: an absolute URI, of which hyper makes the pseudo-header fields, and no fields that
+/// Makes a request fit for HTTP/2: an absolute URI, of which h2 makes the pseudo-header fields, and no fields that
 /// belong to a connection (RFC 9113, 8.2.2 and 8.3.1). The scheme is that of this hop: servers may refuse a request for
 /// `http` that comes in TLS. Doing it twice changes nothing.
 pub(super) fn for_http2<B>(request: &mut Request<B>, encrypted: bool) -> Result<(), Failure> {

@@ -1,6 +1,6 @@
 //! A connection to an endpoint, as bytes: plain, or TLS.
 //!
-//! One type for both, so that what is built on it (hyper's connections, relays) is built once. For clear text that
+//! One type for both, so that what is built on it (connections of HTTP, relays) is built once. For clear text that
 //! costs one branch for each read and write. What counts the connection is part of it, so that it is counted for
 //! exactly as long as its socket is open, also where a tunnel takes it over.
 
@@ -32,7 +32,7 @@ pub struct Stream {
 }
 
 /// What TLS said when it broke, for those who only hear that it did: in TLS 1.3 a server refuses our certificate after
-/// the handshake, and hyper drops what an HTTP/2 connection breaks by.
+/// the handshake, when a connection of HTTP/2 may be waiting for its peer's SETTINGS.
 pub(super) type Refusal = Arc<OnceLock<TlsFault>>;
 
 #[derive(Debug)]

@@ -172,3 +172,80 @@ async fn a_tunnel_keeps_its_connection_while_others_idle_out() {
     sender = within(sender.ready()).await.unwrap();
     assert_eq!(within(ask(&mut sender, "/y")).await, "http-80 GET /y 0");
 }
+
+#[tokio::test]
+async fn an_answer_says_its_date_and_its_length() {
+    let gate = Gate::http();
+    let (sender, _task) = connect(&gate).await;
+    let mut ready = within(sender.ready()).await.unwrap();
+    let (response, _) = ready.send_request(request("/x"), true).unwrap();
+    let response = within(response).await.unwrap();
+    assert!(response.headers().contains_key("date"));
+    let length = "http-80 GET /x 0".len().to_string();
+    assert_eq!(response.headers()["content-length"], length.as_str());
+}
+
+/// RFC 9110, 9.3.6.
+#[tokio::test]
+async fn a_tunnel_that_announces_content_is_refused() {
+    let gate = Gate::http();
+    let (sender, _task) = connect(&gate).await;
+    let tunnel = Request::builder()
+        .method("CONNECT")
+        .uri("a:443")
+        .header("content-length", "5")
+        .body(())
+        .unwrap();
+    let mut ready = within(sender.ready()).await.unwrap();
+    let (response, _stream) = ready.send_request(tunnel, false).unwrap();
+    let error = within(response).await.unwrap_err();
+    assert_eq!(error.reason(), Some(h2::Reason::PROTOCOL_ERROR));
+    assert!(gate.is_untouched());
+}
+
+#[tokio::test]
+async fn both_ends_of_a_tunnel_may_have_said_all_first() {
+    let gate = Gate::http();
+    let (sender, _task) = connect(&gate).await;
+    within(async {
+        while !sender.is_extended_connect_protocol_enabled() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let mut tunnel = Request::builder()
+        .method("CONNECT")
+        .uri("http://a/upgrade")
+        .body(())
+        .unwrap();
+    tunnel
+        .extensions_mut()
+        .insert(h2::ext::Protocol::from_static("websocket"));
+    let mut ready = within(sender.ready()).await.unwrap();
+    let (response, mut send) = ready.send_request(tunnel, false).unwrap();
+    let mut receive = within(response).await.unwrap().into_body();
+    // More than fits into a window, so that both sides wait for each other's.
+    let mut sent = 0;
+    let mut heard = 0;
+    let (piece, all) = (Bytes::from(vec![7; 16 * 1024]), 4 << 20);
+    within(async {
+        while heard < all {
+            if sent < all {
+                send.send_data(piece.clone(), sent + piece.len() == all).unwrap();
+                sent += piece.len();
+            }
+            if sent == all || sent - heard > 1 << 20 {
+                let data = receive.data().await.unwrap().unwrap();
+                assert!(data.iter().all(|byte| *byte == 7));
+                heard += data.len();
+                receive.flow_control().release_capacity(data.len()).unwrap();
+            }
+        }
+        // The end is passed on, too, as a frame that is empty.
+        while let Some(data) = receive.data().await {
+            assert!(data.unwrap().is_empty());
+        }
+    })
+    .await;
+    assert_eq!(heard, all);
+}

@@ -205,6 +205,7 @@ fn upgrade(connection: Arc<Connection>, request: &mut Request<Body>) -> Response
         let mut io = upgraded.await.unwrap();
         let (mut read, mut write) = tokio::io::split(&mut io);
         tokio::io::copy(&mut read, &mut write).await.ok();
+        tokio::io::AsyncWriteExt::shutdown(&mut write).await.ok();
         drop(connection);
     });
     if is_connect {

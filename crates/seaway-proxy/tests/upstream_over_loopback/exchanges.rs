@@ -258,7 +258,7 @@ async fn chunks_and_trailers_of_an_answer_arrive() {
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n3\r\ncde\r\n0\r\nx-sum: 1\r\n\r\n";
     let cluster = to(raw(answer, |stream| async move {
         std::future::pending::<()>().await;
-        drop(stream)
+        drop(stream);
     })
     .await);
     let sent = once(&cluster, get("/")).await.unwrap();
@@ -272,7 +272,7 @@ async fn what_a_tunnel_says_with_its_first_answer_is_not_lost() {
     let answer = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\nwelcome";
     let cluster = to(raw(answer, |stream| async move {
         std::future::pending::<()>().await;
-        drop(stream)
+        drop(stream);
     })
     .await);
     let mut request = get("/chat");

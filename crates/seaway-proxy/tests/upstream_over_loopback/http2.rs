@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 
 use futures_util::future::join_all;
+use http_body_util::BodyExt as _;
 use seaway_model::UpstreamProtocol;
 use seaway_proxy::error::Failure;
 use seaway_proxy::upstream::Registry;
@@ -157,6 +158,7 @@ fn frame(kind: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
+const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
@@ -229,4 +231,24 @@ async fn a_stream_that_is_reset_was_not_refused() {
 async fn a_frame_that_breaks_the_protocol_is_told_apart() {
     // DATA on stream 0.
     assert_eq!(failure_of(frame(0, 0, b"x")).await, Failure::UpstreamProtocol);
+}
+
+/// The head of an answer with status 200, and a piece of a body, neither of which is the last.
+fn begun() -> Vec<u8> {
+    let mut head = frame(HEADERS, 1, &[0x88]);
+    // END_HEADERS.
+    head[4] = 4;
+    [head, frame(DATA, 1, b"half")].concat()
+}
+
+#[tokio::test]
+async fn a_body_that_its_sender_breaks_off_is_no_complete_body_whatever_the_reason() {
+    for reason in [0_u32, 2, 8] {
+        let answer = [begun(), frame(RST_STREAM, 1, &reason.to_be_bytes())].concat();
+        let endpoint = answering_with(answer).await;
+        let cluster = apply(&Registry::new(), static_cluster(HTTP2, &[endpoint]));
+        let body = once(&cluster, get("/")).await.unwrap().response.into_body();
+        let read = tokio::time::timeout(SOON, body.collect()).await.unwrap();
+        assert!(read.is_err(), "reason {reason}");
+    }
 }

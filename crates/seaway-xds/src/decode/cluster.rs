@@ -292,7 +292,7 @@ fn addresses(assignment: Option<&ClusterLoadAssignment>, refusals: &mut Vec<Stri
             weight: endpoint
                 .load_balancing_weight
                 .as_ref()
-                .map_or(1, |weight| weight.value),
+                .map_or(1, |weight| weight.value.max(1)),
             health,
             locality: place(group.locality.as_ref()),
             priority: group.priority,
@@ -312,7 +312,7 @@ fn names(assignment: Option<&ClusterLoadAssignment>) -> Vec<NamedEndpoint> {
                 weight: endpoint
                     .load_balancing_weight
                     .as_ref()
-                    .map_or(1, |weight| weight.value),
+                    .map_or(1, |weight| weight.value.max(1)),
                 locality: place(group.locality.as_ref()),
                 priority: group.priority,
             })

@@ -1,4 +1,3 @@
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
@@ -37,20 +36,16 @@ async fn http1() -> (Box<Http1Connection>, TcpStream) {
     (connection, theirs)
 }
 
-async fn http2() -> (Shared, Arc<Link>, tokio::io::DuplexStream) {
+async fn http2() -> (Shared, tokio::io::DuplexStream) {
     let (ours, theirs) = tokio::io::duplex(1024);
-    let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(ours))
-        .await
-        .unwrap();
+    let (requests, connection) = h2::client::handshake(ours).await.unwrap();
     tokio::spawn(connection);
-    let link = Arc::new(Link::default());
     let shared = Shared {
-        sender,
-        link: Arc::clone(&link),
+        sender: Http2Sender::new(requests, Arc::default()),
         about: None,
         used: Instant::now(),
     };
-    (shared, link, theirs)
+    (shared, theirs)
 }
 
 #[tokio::test]
@@ -84,10 +79,10 @@ async fn a_connection_on_which_something_came_unasked_is_not_used_again() {
 
 #[tokio::test]
 async fn a_shared_connection_lives_as_long_as_its_streams_and_then_its_time() {
-    let (shared, link, _theirs) = http2().await;
+    let (shared, _theirs) = http2().await;
     let mut pool = pool();
+    let stream = shared.sender.try_stream().unwrap();
     pool.http2.push(shared);
-    let stream = Link::queue_stream(&link);
     let late = Instant::now() + IDLE * 3;
     assert!(!pool.sweep(late));
     drop(stream);
