@@ -5,6 +5,8 @@
 //! What it does not take may be incomplete or wrong; the machine knows which. Telling that here as well would be a
 //! second place for every reason.
 
+use std::ops::Range;
+
 use smallvec::SmallVec;
 
 use super::head::{self, Facts, Framing, METHOD_BYTES};
@@ -12,14 +14,17 @@ use super::step::MAX_TARGET_BYTES;
 use super::target::{self, Method};
 use super::{HeadLimits, bytes};
 
-/// Most heads have fewer fields.
-const USUAL_FIELDS: usize = 24;
+/// Most heads have no more fields.
+const USUAL_FIELDS: usize = 16;
 
-/// Where something is in a head.
+/// More than any limit allows, and what a [`Span`] can say.
+const MAX_BYTES: usize = u32::MAX as usize;
+
+/// Where something is in a head. Half as large as two `usize`: there are two for each field, and they move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
-    pub(crate) start: usize,
-    pub(crate) end: usize,
+    start: u32,
+    end: u32,
 }
 
 /// A line of a field section: its name, and its value without the whitespace around it.
@@ -55,6 +60,7 @@ pub(crate) struct Whole {
 /// Reads a head, if a good one is all there.
 pub(crate) fn whole(input: &[u8], limits: HeadLimits) -> Option<Whole> {
     let limits = limits.sensible();
+    let input = input.get(..input.len().min(MAX_BYTES)).unwrap_or_default();
     let mut reader = Reader { input, at: 0 };
     // One empty line before a request (RFC 9112, 2.2).
     if input.first() == Some(&b'\r') {
@@ -125,6 +131,7 @@ pub(crate) fn whole(input: &[u8], limits: HeadLimits) -> Option<Whole> {
 
 /// The lines of a field section that ends with its empty line; trailers, which the machine has judged.
 pub(crate) fn fields(input: &[u8]) -> Option<Vec<FieldSpan>> {
+    let input = input.get(..input.len().min(MAX_BYTES)).unwrap_or_default();
     let mut reader = Reader { input, at: 0 };
     let mut fields = Vec::new();
     while let Some(field) = reader.field()? {
@@ -134,12 +141,27 @@ pub(crate) fn fields(input: &[u8]) -> Option<Vec<FieldSpan>> {
 }
 
 impl Span {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "what is read is cut off at what fits"
+    )]
+    fn new(start: usize, end: usize) -> Self {
+        Self {
+            start: start as u32,
+            end: end as u32,
+        }
+    }
+
     fn length(self) -> usize {
-        self.end - self.start
+        self.range().len()
+    }
+
+    pub(crate) fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
     }
 
     pub(crate) fn of(self, input: &[u8]) -> &[u8] {
-        input.get(self.start..self.end).unwrap_or_default()
+        input.get(self.range()).unwrap_or_default()
     }
 }
 
@@ -167,7 +189,7 @@ impl<'a> Reader<'a> {
     fn run(&mut self, length: impl Fn(&[u8]) -> usize, end: u8) -> Option<Span> {
         let start = self.at;
         self.at += length(self.rest());
-        let span = Span { start, end: self.at };
+        let span = Span::new(start, self.at);
         (span.length() > 0 && self.next()? == end).then_some(span)
     }
 
@@ -190,7 +212,7 @@ impl<'a> Reader<'a> {
             end -= 1;
         }
         self.expect(b"\r\n")?;
-        let value = Span { start, end };
+        let value = Span::new(start, end);
         Some(Some(FieldSpan { name, value }))
     }
 }
@@ -305,6 +327,15 @@ mod tests {
                 prop_assert_eq!(value_run(&input), bytes::run(&input, bytes::is_value));
                 prop_assert_eq!(target_run(&input), bytes::run(&input, bytes::is_target));
             }
+        }
+    }
+
+    /// What lets values be taken without another look at them.
+    #[test]
+    fn what_is_taken_for_a_value_is_one() {
+        for byte in 0..=u8::MAX {
+            let is_one = http::HeaderValue::from_bytes(&[byte]).is_ok();
+            assert_eq!(bytes::is_value(byte), is_one, "{byte}");
         }
     }
 

@@ -68,14 +68,14 @@ pub(super) fn plan(parts: &Parts, body: &Body, asked: &Asked, closes: bool) -> R
         return Err(Unwritable);
     }
     let bodiless = switches || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    let said = said_length(headers)?;
+    let said = Said::of(headers)?;
     let ends = body.is_end_stream();
     let exact = if ends { Some(0) } else { body.size_hint().exact() };
     let (coding, length, keeps_length) = if bodiless {
         (Coding::Nothing, None, false)
     } else if asked.is_head {
-        (Coding::Nothing, exact.filter(|_| !ends), said.is_some())
-    } else if let Some(said) = said {
+        (Coding::Nothing, exact.filter(|_| !ends), said.length.is_some())
+    } else if let Some(said) = said.length {
         (Coding::Length(said), None, true)
     } else if let Some(exact) = exact {
         (Coding::Length(exact), Some(exact), false)
@@ -84,8 +84,7 @@ pub(super) fn plan(parts: &Parts, body: &Body, asked: &Asked, closes: bool) -> R
     } else {
         (Coding::Chunked, None, false)
     };
-    let says_close = headers.get_all(CONNECTION).iter().any(|v| has_token(v, b"close"));
-    let closes = closes || says_close || !asked.keeps_alive || coding == Coding::UntilClose;
+    let closes = closes || said.closes || !asked.keeps_alive || coding == Coding::UntilClose;
     Ok(Plan {
         coding,
         closes: closes && !switches,
@@ -101,21 +100,43 @@ fn is_switch(status: StatusCode, asked: &Asked) -> bool {
     asked.may_switch && status == StatusCode::SWITCHING_PROTOCOLS || asked.is_connect && status.is_success()
 }
 
-/// The length that the handler promises, if it does. Twice the same is once.
-fn said_length(headers: &HeaderMap) -> Result<Option<u64>, Unwritable> {
-    let mut said = None;
-    for value in headers.get_all(CONTENT_LENGTH) {
-        let text = value.to_str().map_err(|_| Unwritable)?;
-        let length: u64 = match text.bytes().all(|b| b.is_ascii_digit()) {
-            true => text.parse().map_err(|_| Unwritable)?,
-            false => return Err(Unwritable),
-        };
-        if said.is_some_and(|said| said != length) {
-            return Err(Unwritable);
+/// What the handler says of the message's end.
+#[derive(Default)]
+struct Said {
+    /// The length that it promises. Twice the same is once.
+    length: Option<u64>,
+    closes: bool,
+}
+
+impl Said {
+    /// In one pass: to ask the map for each name costs more.
+    fn of(headers: &HeaderMap) -> Result<Self, Unwritable> {
+        let mut said = Self::default();
+        for (name, value) in headers {
+            if name == CONTENT_LENGTH {
+                let length = number(value).ok_or(Unwritable)?;
+                if said.length.is_some_and(|said| said != length) {
+                    return Err(Unwritable);
+                }
+                said.length = Some(length);
+            } else if name == CONNECTION {
+                said.closes |= has_token(value, b"close");
+            }
         }
-        said = Some(length);
+        Ok(said)
     }
-    Ok(said)
+}
+
+/// Decimal digits and nothing else.
+fn number(value: &HeaderValue) -> Option<u64> {
+    let text = value.as_bytes();
+    if text.is_empty() {
+        return None;
+    }
+    text.iter().try_fold(0u64, |number, byte| {
+        let digit = char::from(*byte).to_digit(10)?;
+        number.checked_mul(10)?.checked_add(u64::from(digit))
+    })
 }
 
 /// Writes the head.

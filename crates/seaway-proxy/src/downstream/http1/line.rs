@@ -122,12 +122,15 @@ where
         let limits = self.limits;
         let (io, early) = self.socket.parts();
         let (is_end, next) = ready!(scratch::read(io, cx, |input| {
-            let whole = early.is_empty().then(|| guard::whole(input, limits)).flatten();
-            let (next, rest) = match whole {
-                Some(whole) => (Some(request(input, &whole)), whole.length),
-                None => (None, 0),
-            };
-            let rest = input.get(rest..).unwrap_or_default();
+            let mut taken = 0;
+            let mut next = None;
+            if early.is_empty()
+                && let Some(whole) = guard::whole(input, limits)
+            {
+                taken = whole.length;
+                next = Some(request(input, &whole));
+            }
+            let rest = input.get(taken..).unwrap_or_default();
             if !rest.is_empty() {
                 early.extend_from_slice(rest);
             }
@@ -300,7 +303,7 @@ where
 }
 
 fn request(input: &[u8], whole: &guard::Whole) -> Next {
-    let head = Bytes::copy_from_slice(input.get(..whole.length).unwrap_or_default());
+    let head = scratch::keep(input.get(..whole.length).unwrap_or_default());
     match request::request(&head, whole) {
         Some((request, asked)) => Next::Request(request, asked),
         None => Next::Refused(Reason::Target),
