@@ -20,7 +20,7 @@ pub(crate) use duration::{Duration, Percent, ProtoDuration};
 pub(crate) use object::{Decode, FieldShape, Nested, ObjectShape, object, optional_of, shape_of};
 pub(crate) use shapes::{
     At, Int, Invalid, LabelMap, List, OneOf, Parsed, Quoted, Shape, SoundOnes, Str, TEXT, TRUE_FALSE,
-    TextMap, Uint, Via, at, obj,
+    TextMap, Uint, Via, at, boxed, obj,
 };
 pub(crate) use status::RedirectStatus;
 pub(crate) use suggest::nearest;

@@ -20,7 +20,7 @@ pub use rewrite::{Redirect, Rewrite};
 pub use traffic::{Delay, Fault, Mirror, Percentage, Retries};
 
 use self::matching::{PathShape, SCHEME};
-use crate::decode::{Cx, Duration, List, Parsed, TRUE_FALSE, at, obj, object, syntax};
+use crate::decode::{Cx, Duration, List, Parsed, TRUE_FALSE, at, boxed, obj, object, syntax};
 use crate::node::{Node, Value};
 use crate::{ProblemKind, Spanned};
 
@@ -52,23 +52,23 @@ object! {
         /// How long the whole request may take, retries included.
         timeout: Option<Spanned<u64>> = "timeout", optional, at(Duration);
         /// When to try a request again.
-        retries: Option<Spanned<Retries>> = "retries", optional, at(obj());
+        retries: Option<Box<Spanned<Retries>>> = "retries", optional, boxed(at(obj()));
         /// Send a copy of some requests elsewhere, and ignore the answers.
-        mirror: Option<Spanned<Mirror>> = "mirror", optional, at(obj());
+        mirror: Option<Box<Spanned<Mirror>>> = "mirror", optional, boxed(at(obj()));
         /// Answer some requests with an error.
-        fault: Option<Spanned<Fault>> = "fault", optional, at(obj());
+        fault: Option<Box<Spanned<Fault>>> = "fault", optional, boxed(at(obj()));
         /// Hold some requests back for a while.
-        delay: Option<Spanned<Delay>> = "delay", optional, at(obj());
+        delay: Option<Box<Spanned<Delay>>> = "delay", optional, boxed(at(obj()));
         /// Answer cross-origin preflights, and name the allowed origins.
-        cors: Option<Spanned<Cors>> = "cors", optional, at(obj());
+        cors: Option<Box<Spanned<Cors>>> = "cors", optional, boxed(at(obj()));
         /// Change headers on the way to the upstream and on the way back.
-        headers: Option<Spanned<Headers>> = "headers", optional, at(obj());
+        headers: Option<Box<Spanned<Headers>>> = "headers", optional, boxed(at(obj()));
         /// Change the path or the host before forwarding.
-        rewrite: Option<Spanned<Rewrite>> = "rewrite", optional, at(obj());
+        rewrite: Option<Box<Spanned<Rewrite>>> = "rewrite", optional, boxed(at(obj()));
         /// Redirect instead of forwarding.
-        redirect: Option<Spanned<Redirect>> = "redirect", optional, at(obj());
+        redirect: Option<Box<Spanned<Redirect>>> = "redirect", optional, boxed(at(obj()));
         /// How an endpoint of the destination is chosen.
-        load_balancing: Option<Spanned<LoadBalancing>> = "loadBalancing", optional, at(obj());
+        load_balancing: Option<Box<Spanned<LoadBalancing>>> = "loadBalancing", optional, boxed(at(obj()));
     }
     check check_fields;
     finish fill_defaults;

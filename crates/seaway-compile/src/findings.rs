@@ -92,7 +92,7 @@ pub(crate) fn origin_of(meta: &Meta) -> Origin {
         kind: meta.kind.clone(),
         namespace: meta.namespace.clone(),
         name: meta.name.value.clone(),
-        field: "".into(),
+        field: Default::default(),
         position: known.then(|| Position {
             file: meta.file.clone(),
             line: meta.pos.line,

@@ -143,7 +143,11 @@ fn virtual_hosts(site: &Site, wanted: &Wanted) -> Vec<VirtualHost> {
     }
     hosts
         .into_iter()
-        .map(|(host, routes)| VirtualHost { host, routes })
+        .map(|(host, mut routes)| {
+            // Most of many hosts have a route or two, and a list that grew has room for four.
+            routes.shrink_to_fit();
+            VirtualHost { host, routes }
+        })
         .collect()
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use seaway_api::Spanned;
-use seaway_model::HeaderMutation;
+use seaway_model::{HeaderChanges, HeaderMutation};
 
 /// Names in lower case and sorted, so that equal changes are an equal model; each name is removed once.
 pub(crate) fn mutation(
@@ -18,11 +18,12 @@ pub(crate) fn mutation(
         .collect();
     remove.sort();
     remove.dedup();
-    HeaderMutation {
+    let changes = HeaderChanges {
         set: fields(set),
         add: fields(add),
         remove,
-    }
+    };
+    changes.into()
 }
 
 fn fields(map: &BTreeMap<Arc<str>, Spanned<Arc<str>>>) -> Vec<(Arc<str>, Arc<str>)> {

@@ -32,8 +32,8 @@ use crate::resolve::Resolver;
 
 /// Every path of a route shares these.
 struct Policies {
-    cors: Option<Cors>,
-    fault: Option<Fault>,
+    cors: Option<Box<Cors>>,
+    fault: Option<Box<Fault>>,
     request_headers: HeaderMutation,
     response_headers: HeaderMutation,
     mirrors: Vec<Mirror>,
@@ -55,8 +55,8 @@ pub(crate) fn compile(
     let rewrite = action::rewrite(route, &mut reporter);
     let action = action::action(route, rewrite, resolver, &mut reporter);
     let policies = Policies {
-        cors: route.cors.as_ref().map(|cors| policy::cors(cors)),
-        fault: policy::fault(route),
+        cors: route.cors.as_ref().map(|cors| Box::new(policy::cors(cors))),
+        fault: policy::fault(route).map(Box::new),
         request_headers: request_headers(object),
         response_headers: policy::response_headers(route),
         mirrors: action::mirrors(route, &action, resolver, &mut reporter),
@@ -213,9 +213,9 @@ fn hosts(route: &HttpRoute, reporter: &mut Reporter<'_>) -> Arc<[Claim]> {
 }
 
 fn request_headers(object: &Object<HttpRoute>) -> HeaderMutation {
-    let mut mutation = policy::request_headers(&object.spec);
+    let mutation = policy::request_headers(&object.spec);
     if is_kalm(&object.meta) {
-        policy::remove_kalm_markers(&mut mutation);
+        return policy::without_kalm_markers(&mutation);
     }
     mutation
 }

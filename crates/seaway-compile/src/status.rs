@@ -90,15 +90,24 @@ fn conditions(
     errors: &[&Diagnostic],
     awaited: Option<&IssuerKind>,
     words: &mut Words,
-) -> Vec<Condition> {
-    conditions_of(object)
+) -> Arc<[Condition]> {
+    let kinds = conditions_of(object);
+    let is_fine = errors.is_empty() && awaited.is_none();
+    if let Some(known) = words.fine.get(kinds).filter(|_| is_fine) {
+        return Arc::clone(known);
+    }
+    let conditions: Arc<[Condition]> = kinds
         .iter()
         .map(|kind| match *kind {
             "Ready" => ready(errors, awaited, words),
             "Programmed" => follow("Programmed", failing(errors, "Accepted"), words),
             kind => follow(kind, failing(errors, kind), words),
         })
-        .collect()
+        .collect();
+    if is_fine {
+        words.fine.insert(kinds, Arc::clone(&conditions));
+    }
+    conditions
 }
 
 /// The first diagnostic that turns this condition to false, and its reason.
@@ -144,13 +153,18 @@ fn ready_unless_awaited(awaited: Option<&IssuerKind>, words: &mut Words) -> Cond
     words.condition("Ready", ConditionStatus::Unknown, "Issuing", &message)
 }
 
-/// Every condition and every reason is one of a few words, so ten thousand objects share them.
+/// Every condition and every reason is one of a few words, so ten thousand objects share them; and those with which nothing
+/// is wrong share all that is said of them.
 #[derive(Default)]
-struct Words(BTreeMap<&'static str, Arc<str>>);
+struct Words {
+    words: BTreeMap<&'static str, Arc<str>>,
+    /// By what conditions there are.
+    fine: BTreeMap<&'static [&'static str], Arc<[Condition]>>,
+}
 
 impl Words {
     fn word(&mut self, text: &'static str) -> Arc<str> {
-        self.0.entry(text).or_insert_with(|| text.into()).clone()
+        self.words.entry(text).or_insert_with(|| text.into()).clone()
     }
 
     fn condition(

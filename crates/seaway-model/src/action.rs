@@ -34,7 +34,7 @@ pub struct Forward {
     pub timeout: Option<Millis>,
     /// Whether and when to try again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retry: Option<RetryPolicy>,
+    pub retry: Option<Box<RetryPolicy>>,
     /// What a hashing balancer hashes; the first that the request has. Empty: nothing, and the choice is random.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hash_on: Vec<HashOn>,

@@ -74,8 +74,8 @@ impl From<&Origin> for ObjectRef {
 pub struct ObjectStatus {
     /// Which.
     pub object: ObjectRef,
-    /// By type.
-    pub conditions: Vec<Condition>,
+    /// By type. Shared: what nothing is wrong with says the same as all others of its kind.
+    pub conditions: Arc<[Condition]>,
 }
 
 /// A Kubernetes condition, without its times.

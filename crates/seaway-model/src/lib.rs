@@ -49,8 +49,8 @@ pub use matching::{
 pub use origin::{Origin, Position};
 pub use pattern::{Pattern, PatternError};
 pub use policy::{
-    Abort, Cors, Delay, Fault, GeneratedCookie, HashOn, HeaderMutation, Mirror, OriginMatch, RetryOn,
-    RetryPolicy,
+    Abort, Cors, Delay, Fault, GeneratedCookie, HashOn, HeaderChanges, HeaderMutation, Mirror, OriginMatch,
+    RetryOn, RetryPolicy,
 };
 pub use secret::{IssuerKind, KeyPair, Material, PrivateKey, Secret, SecretName};
 pub use units::{Fraction, Millis};

@@ -106,10 +106,10 @@ pub struct Route {
     pub matches: Match,
     /// Cross-origin requests are answered first.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cors: Option<Cors>,
+    pub cors: Option<Box<Cors>>,
     /// Then faults.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub fault: Option<Fault>,
+    pub fault: Option<Box<Fault>>,
     /// Changes on the way to the upstream.
     #[serde(skip_serializing_if = "HeaderMutation::is_empty")]
     pub request_headers: HeaderMutation,

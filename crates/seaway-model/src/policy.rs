@@ -7,8 +7,16 @@ use serde::{Deserialize, Serialize};
 use crate::{ClusterName, Fraction, Millis, Pattern};
 
 /// Changes to headers, applied in the order remove, set, add. Names are lower case.
+///
+/// Most routes and destinations have none, and each has two of these: one without changes takes no memory of its own. It
+/// is read as [`HeaderChanges`], and made from them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(from = "HeaderChanges")]
+pub struct HeaderMutation(Option<Box<HeaderChanges>>);
+
+/// What a [`HeaderMutation`] changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct HeaderMutation {
+pub struct HeaderChanges {
     /// Replaces every field of that name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set: Vec<(Arc<str>, Arc<str>)>,
@@ -20,11 +28,41 @@ pub struct HeaderMutation {
     pub remove: Vec<Arc<str>>,
 }
 
+impl HeaderChanges {
+    const NONE: Self = Self {
+        set: Vec::new(),
+        add: Vec::new(),
+        remove: Vec::new(),
+    };
+}
+
 impl HeaderMutation {
     /// Whether nothing changes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.set.is_empty() && self.add.is_empty() && self.remove.is_empty()
+        self.0.is_none()
+    }
+}
+
+/// No changes and changes that are all empty are the same, and compare so.
+impl From<HeaderChanges> for HeaderMutation {
+    fn from(changes: HeaderChanges) -> Self {
+        Self((changes != HeaderChanges::NONE).then(|| Box::new(changes)))
+    }
+}
+
+impl Serialize for HeaderMutation {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        HeaderChanges::serialize(self, serializer)
+    }
+}
+
+impl std::ops::Deref for HeaderMutation {
+    type Target = HeaderChanges;
+
+    fn deref(&self) -> &HeaderChanges {
+        static NONE: HeaderChanges = HeaderChanges::NONE;
+        self.0.as_deref().unwrap_or(&NONE)
     }
 }
 

@@ -160,7 +160,7 @@ fn explain_match<'a>(
             ),
             Action::Fail(failure) => Explanation::fail(failure),
         };
-        explanation.fault = route.fault.as_ref().map(FaultShares::new);
+        explanation.fault = route.fault.as_deref().map(FaultShares::new);
         explanation
     };
     explanation.virtual_host = Some(&matched.virtual_host.host);

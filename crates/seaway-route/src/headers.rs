@@ -68,6 +68,8 @@ fn fields(pairs: &[(std::sync::Arc<str>, std::sync::Arc<str>)]) -> Box<[(HeaderN
 
 #[cfg(test)]
 mod tests {
+    use seaway_model::HeaderChanges;
+
     use super::*;
 
     fn pairs(list: &[(&str, &str)]) -> Vec<(std::sync::Arc<str>, std::sync::Arc<str>)> {
@@ -84,11 +86,14 @@ mod tests {
 
     #[test]
     fn removing_comes_before_setting_and_setting_before_adding() {
-        let edit = HeaderEdit::new(&HeaderMutation {
-            set: pairs(&[("x-a", "set"), ("x-b", "set")]),
-            add: pairs(&[("x-b", "added"), ("x-c", "added")]),
-            remove: vec!["x-a".into(), "x-c".into(), "x-d".into()],
-        });
+        let edit = HeaderEdit::new(
+            &HeaderChanges {
+                set: pairs(&[("x-a", "set"), ("x-b", "set")]),
+                add: pairs(&[("x-b", "added"), ("x-c", "added")]),
+                remove: vec!["x-a".into(), "x-c".into(), "x-d".into()],
+            }
+            .into(),
+        );
         let mut headers = HeaderMap::new();
         for name in ["x-a", "x-b", "x-b", "x-c", "x-d"] {
             headers.append(
@@ -105,10 +110,13 @@ mod tests {
 
     #[test]
     fn an_invalid_field_is_left_out_and_the_others_stay() {
-        let edit = HeaderEdit::new(&HeaderMutation {
-            set: pairs(&[("bad name", "1"), ("x-a", "line\nbreak"), ("x-b", "2")]),
-            ..HeaderMutation::default()
-        });
+        let edit = HeaderEdit::new(
+            &HeaderChanges {
+                set: pairs(&[("bad name", "1"), ("x-a", "line\nbreak"), ("x-b", "2")]),
+                ..HeaderChanges::default()
+            }
+            .into(),
+        );
         let mut headers = HeaderMap::new();
         edit.apply(&mut headers);
         assert_eq!(headers.len(), 1);

@@ -5,7 +5,7 @@
 
 use std::io::{self, Write as _};
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 
 use seaway_xds::Resources;
 use seaway_xds::client::{self, Fault, State};
@@ -40,7 +40,12 @@ pub fn proxy(args: &ProxyArgs) -> anyhow::Result<Exit> {
     }
     let signals = signals(sender)?;
     writeln!(io::stderr(), "waiting for the control plane at {}", args.xds)?;
-    while let Ok(event) = receiver.recv() {
+    loop {
+        let event = match receiver.recv_timeout(proxy.gateway.patience()) {
+            Ok(event) => event,
+            Err(RecvTimeoutError::Timeout) => Event::Announce,
+            Err(RecvTimeoutError::Disconnected) => break,
+        };
         match event {
             Event::ControlPlane => {
                 if let Err(message) = proxy.hear()? {
@@ -57,6 +62,7 @@ pub fn proxy(args: &ProxyArgs) -> anyhow::Result<Exit> {
             Event::Stop => break,
             _ => {}
         }
+        proxy.gateway.give_back_if_due();
     }
     signals.close();
     proxy.gateway.drain(args.serve.drain_timeout);

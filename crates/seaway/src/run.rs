@@ -7,6 +7,7 @@ mod certificates;
 mod collect;
 mod control_plane;
 mod events;
+mod garbage;
 mod gateway;
 mod last_good;
 pub mod objects;
@@ -98,6 +99,7 @@ pub fn serve(
     }
     gateway.announce();
     gateway.ready();
+    gateway.give_back();
     writeln!(io::stderr(), "ready")?;
     started(&gateway)?;
     wait(&events, &mut gateway, resources, outcome.report)?;
@@ -149,6 +151,7 @@ fn wait(
             Event::Stop => return Ok(()),
         }
         gateway.announce();
+        gateway.give_back_if_due();
     }
 }
 

@@ -69,6 +69,30 @@ impl<S: Shape> Shape for At<S> {
     }
 }
 
+/// A value on the heap, for a field that few objects have: the others then do not carry its size.
+pub(crate) struct Boxed<S>(pub S);
+
+/// A value on the heap, for a field that few objects have: the others then do not carry its size.
+pub(crate) const fn boxed<S>(shape: S) -> Boxed<S> {
+    Boxed(shape)
+}
+
+impl<S: Shape> Shape for Boxed<S> {
+    type Out = Box<S::Out>;
+    fn decode(&self, cx: &mut Cx, node: &Node<'_>) -> Option<Self::Out> {
+        self.0.decode(cx, node).map(Box::new)
+    }
+    fn words(&self) -> String {
+        self.0.words()
+    }
+    fn nested(&self) -> Option<Nested> {
+        self.0.nested()
+    }
+    fn refused(&self) -> Vec<String> {
+        self.0.refused()
+    }
+}
+
 /// Any text.
 pub(crate) struct Str;
 

@@ -44,7 +44,7 @@ pub(super) fn action(
         destinations,
         rewrite,
         timeout: policy::timeout(route),
-        retry: policy::retry(route),
+        retry: policy::retry(route).map(Box::new),
         hash_on: hash_on(route).unwrap_or(rule_hash_on),
     })
 }

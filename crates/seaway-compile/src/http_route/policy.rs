@@ -6,7 +6,8 @@ use crate::headers;
 use seaway_api::Spanned;
 use seaway_api::http_route::{Cors as ApiCors, HeaderChange, HttpRoute};
 use seaway_model::{
-    Abort, Cors, Delay, Fault, Fraction, HeaderMutation, Millis, OriginMatch, RetryOn, RetryPolicy,
+    Abort, Cors, Delay, Fault, Fraction, HeaderChanges, HeaderMutation, Millis, OriginMatch, RetryOn,
+    RetryPolicy,
 };
 
 /// When `retryOn` is empty: outcomes after which the upstream has most likely done nothing. Kalm's default.
@@ -131,8 +132,10 @@ fn mutation(change: &HeaderChange) -> HeaderMutation {
 }
 
 /// Removing comes before setting, so a route that sets one of them itself still does.
-pub(super) fn remove_kalm_markers(mutation: &mut HeaderMutation) {
-    mutation.remove.extend(KALM_MARKERS.map(Arc::from));
-    mutation.remove.sort();
-    mutation.remove.dedup();
+pub(super) fn without_kalm_markers(mutation: &HeaderMutation) -> HeaderMutation {
+    let mut changes = HeaderChanges::clone(mutation);
+    changes.remove.extend(KALM_MARKERS.map(Arc::from));
+    changes.remove.sort();
+    changes.remove.dedup();
+    changes.into()
 }

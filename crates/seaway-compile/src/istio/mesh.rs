@@ -245,7 +245,7 @@ impl Mesh<'_, '_> {
                         request_headers: HeaderMutation::default(),
                         response_headers: HeaderMutation::default(),
                     }],
-                    retry: Some(default_retry()),
+                    retry: Some(Box::new(default_retry())),
                     hash_on,
                     ..Forward::default()
                 }),

@@ -109,7 +109,7 @@ pub(crate) fn prepare<'a>(
     }
     let plan = Plan {
         cluster: chosen.cluster,
-        policy: forward.retry.as_ref(),
+        policy: forward.retry.as_deref(),
         hash,
     };
     Ok(Ready {

@@ -59,7 +59,10 @@ async fn a_redirect_names_the_place_and_takes_the_routes_headers() {
         port: None,
         path: None,
     }));
-    redirect.response_headers.set.push(("x-route".into(), "1".into()));
+    redirect.response_headers = HeaderMutation::from(HeaderChanges {
+        set: vec![("x-route".into(), "1".into())],
+        ..HeaderChanges::default()
+    });
     let gateway = Gateway::start(vec![redirect], vec![]).await;
     let response = send(gateway.http1, get("/a/../b?c=d")).await;
     assert_eq!(response.status(), StatusCode::PERMANENT_REDIRECT);
@@ -81,12 +84,12 @@ async fn a_direct_response_is_answered_here() {
 }
 
 fn with_cors(mut route: Route) -> Route {
-    route.cors = Some(Cors {
+    route.cors = Some(Box::new(Cors {
         allow_origins: vec![OriginMatch::Exact("https://app.example.com".into())],
         allow_methods: vec!["GET".into()],
         expose_headers: vec!["x-page".into()],
         ..Cors::default()
-    });
+    }));
     route
 }
 

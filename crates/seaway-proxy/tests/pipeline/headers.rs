@@ -7,6 +7,13 @@ use seaway_proxy::tls::ClientCertificate;
 
 use super::support::*;
 
+fn without(name: &str) -> HeaderMutation {
+    HeaderMutation::from(HeaderChanges {
+        remove: vec![name.into()],
+        ..HeaderChanges::default()
+    })
+}
+
 /// An upstream that sends back the head it got as its body: `name: value` lines after the target.
 async fn mirror_of_heads() -> std::net::SocketAddr {
     upstream(|request| async move {
@@ -175,9 +182,11 @@ async fn a_route_may_ask_who_the_client_has_proved_to_be() {
 
 #[tokio::test]
 async fn the_destinations_changes_come_after_the_routes() {
-    let set = |value: &str| HeaderMutation {
-        set: vec![("x-who".into(), value.into())],
-        ..HeaderMutation::default()
+    let set = |value: &str| {
+        HeaderMutation::from(HeaderChanges {
+            set: vec![("x-who".into(), value.into())],
+            ..HeaderChanges::default()
+        })
     };
     let mut to = to("c");
     to.destinations[0].request_headers = set("destination");
@@ -222,7 +231,7 @@ async fn a_response_loses_its_connection_headers_and_keeps_its_own() {
     })
     .await;
     let mut route = forward("c");
-    route.response_headers.remove.push("x-end".into());
+    route.response_headers = without("x-end");
     let gateway = Gateway::start(vec![route], vec![cluster("c", &[address])]).await;
     let response = send(gateway.http1, get("/")).await;
     assert!(!response.headers().contains_key("keep-alive") && !response.headers().contains_key("x-end"));
@@ -341,7 +350,7 @@ async fn the_server_is_named_where_the_upstream_does_not_name_itself() {
 async fn a_route_may_take_the_servers_name_away() {
     let address = mirror_of_heads().await;
     let mut route = forward("c");
-    route.response_headers.remove.push("server".into());
+    route.response_headers = without("server");
     let gateway = Gateway::start(vec![route], vec![cluster("c", &[address])]).await;
     let response = send(gateway.http1, get("/")).await;
     assert!(!response.headers().contains_key("server"));

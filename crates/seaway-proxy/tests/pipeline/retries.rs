@@ -14,7 +14,7 @@ use super::support::*;
 
 fn retrying(policy: Option<RetryPolicy>) -> Route {
     let mut to = to("c");
-    to.retry = policy;
+    to.retry = policy.map(Box::new);
     route(Action::Forward(to))
 }
 

@@ -38,10 +38,10 @@ async fn a_split_goes_on_where_it_was_when_something_else_changes() {
     let mut canary = 0;
     for turn in 0..200 {
         let mut routes = routes.clone();
-        routes[0]
-            .response_headers
-            .set
-            .push(("x-turn".into(), turn.to_string().into()));
+        routes[0].response_headers = HeaderMutation::from(HeaderChanges {
+            set: vec![("x-turn".into(), turn.to_string().into())],
+            ..HeaderChanges::default()
+        });
         gateway.publish(routes, clusters.clone());
         let (_, body) = read(client.send_request(get("/")).await.unwrap()).await;
         canary += usize::from(body == "v2");
@@ -68,15 +68,15 @@ async fn a_share_without_a_backend_fails_alone() {
     assert_eq!(statuses, [200, 500]);
 }
 
-fn abort(millionths: u32) -> Option<Fault> {
-    Some(Fault {
+fn abort(millionths: u32) -> Option<Box<Fault>> {
+    Some(Box::new(Fault {
         delay: None,
         abort: Some(Abort {
             fraction: Fraction::from_millionths(millionths),
             status: 418,
             grpc_status: None,
         }),
-    })
+    }))
 }
 
 #[tokio::test]
@@ -98,14 +98,14 @@ async fn about_the_configured_share_of_requests_fails_on_purpose() {
 #[tokio::test]
 async fn a_grpc_client_gets_the_faults_grpc_status_and_others_its_status() {
     let (mut routes, clusters) = two_versions([1, 1]).await;
-    routes[0].fault = Some(Fault {
+    routes[0].fault = Some(Box::new(Fault {
         delay: None,
         abort: Some(Abort {
             fraction: Fraction::ALL,
             status: 503,
             grpc_status: Some(8),
         }),
-    });
+    }));
     let mut gateway = Gateway::start(routes, clusters).await;
     let mut call = post("/shop.Cart/Add", empty());
     call.headers_mut()
@@ -133,13 +133,13 @@ async fn a_fault_is_marked_in_the_record() {
 #[tokio::test]
 async fn a_delay_comes_before_the_answer_and_is_marked() {
     let (mut routes, clusters) = two_versions([1, 1]).await;
-    routes[0].fault = Some(Fault {
+    routes[0].fault = Some(Box::new(Fault {
         delay: Some(Delay {
             fraction: Fraction::ALL,
             duration: Millis(60),
         }),
         abort: None,
-    });
+    }));
     let mut gateway = Gateway::start(routes, clusters).await;
     let before = std::time::Instant::now();
     assert_eq!(fetch(gateway.http1, get("/")).await.0, StatusCode::OK);

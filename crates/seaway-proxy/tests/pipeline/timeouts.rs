@@ -124,12 +124,12 @@ async fn a_limit_for_a_try_does_not_cut_off_its_response() {
     })
     .await;
     let mut to = to("c");
-    to.retry = Some(RetryPolicy {
+    to.retry = Some(Box::new(RetryPolicy {
         attempts: 1,
         per_try_timeout: Some(Millis(100)),
         on: vec![RetryOn::Reset],
         backoff: None,
-    });
+    }));
     let routes = vec![route(Action::Forward(to))];
     let gateway = Gateway::start(routes, vec![cluster("c", &[address])]).await;
     assert_eq!(fetch(gateway.http1, get("/")).await.1, "late");

@@ -53,7 +53,7 @@ pub(super) fn forward<'a>(
         }),
         mirrors: route.mirrors.iter().map(MirrorShare::new).collect(),
         timeout_ms: forward.timeout.map(|t| t.0),
-        retries: forward.retry.as_ref().map(Retries::new),
+        retries: forward.retry.as_deref().map(Retries::new),
         ..Explanation::new(ActionKind::Forward)
     }
 }

@@ -46,7 +46,8 @@ pub(crate) fn forward(said: &RouteAction, notes: &Notes) -> Result<Forward, Stri
         retry: match notes.get::<Option<RetryPolicy>>("retry") {
             Some(noted) => noted,
             None => retry(said.retry_policy.as_ref()),
-        },
+        }
+        .map(Box::new),
         hash_on: said.hash_policy.iter().filter_map(hash).collect(),
     })
 }

@@ -41,7 +41,7 @@ pub(crate) fn forward(
     let mut action = RouteAction {
         // Without one, Envoy has a limit of its own.
         timeout: duration(forward.timeout.unwrap_or_default()),
-        retry_policy: forward.retry.as_ref().map(retry),
+        retry_policy: forward.retry.as_deref().map(retry),
         hash_policy: forward.hash_on.iter().map(hash).collect(),
         request_mirror_policies: mirrors.iter().map(mirror).collect(),
         host_rewrite_specifier: forward.rewrite.host.as_ref().map(|host| match host {

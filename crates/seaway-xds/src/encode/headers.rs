@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use seaway_model::{Destination, Forward, HeaderMutation};
+use seaway_model::{Destination, Forward, HeaderChanges, HeaderMutation};
 
 /// Changes of one way, so divided that Envoy's order gives the model's result.
 #[derive(Debug, Default)]
@@ -73,10 +73,10 @@ impl Changes {
                 for name in &shared {
                     one_after_the_other(name, order, &mut both);
                 }
-                both
+                both.into()
             })
             .collect();
-        let mine = part(&own, |name| !is_shared(name));
+        let mine = part(&own, |name| !is_shared(name)).into();
         let divided = mine != *route || destinations.iter().zip(said).any(|(made, said)| made != said);
         Self {
             route: mine,
@@ -105,9 +105,9 @@ fn names(mutation: &HeaderMutation) -> impl Iterator<Item = &Arc<str>> {
     pairs.chain(&mutation.remove)
 }
 
-fn part(mutation: &HeaderMutation, keep: impl Fn(&Arc<str>) -> bool) -> HeaderMutation {
+fn part(mutation: &HeaderMutation, keep: impl Fn(&Arc<str>) -> bool) -> HeaderChanges {
     let pairs = |all: &[(Arc<str>, Arc<str>)]| all.iter().filter(|(name, _)| keep(name)).cloned().collect();
-    HeaderMutation {
+    HeaderChanges {
         set: pairs(&mutation.set),
         add: pairs(&mutation.add),
         remove: mutation
@@ -120,7 +120,7 @@ fn part(mutation: &HeaderMutation, keep: impl Fn(&Arc<str>) -> bool) -> HeaderMu
 }
 
 /// What two changes make of one header: whether what was there stays, and the values after it.
-fn one_after_the_other(name: &Arc<str>, order: [&HeaderMutation; 2], into: &mut HeaderMutation) {
+fn one_after_the_other(name: &Arc<str>, order: [&HeaderMutation; 2], into: &mut HeaderChanges) {
     let (mut stays, mut values) = (true, Vec::new());
     for mutation in order {
         if mutation.remove.contains(name) {
@@ -155,7 +155,7 @@ fn changeable(mutation: &HeaderMutation, losses: &mut Vec<(&'static str, String)
     }
     let why = "Envoy does not change the host by a header; a host rewrite does";
     losses.push(("host header", why.to_owned()));
-    part(mutation, |name| !is_fixed(name))
+    part(mutation, |name| !is_fixed(name)).into()
 }
 
 #[cfg(test)]
@@ -167,7 +167,8 @@ mod tests {
         list.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect()
     }
 
-    fn forward(headers: HeaderMutation) -> Forward {
+    fn forward(headers: HeaderChanges) -> Forward {
+        let headers = HeaderMutation::from(headers);
         Forward {
             destinations: vec![Destination {
                 target: Target::Fail(Failure {
@@ -184,15 +185,15 @@ mod tests {
     }
 
     fn adds_and_sets() -> (HeaderMutation, Forward) {
-        let route = HeaderMutation {
+        let route = HeaderChanges {
             add: pairs(&[("x", "route"), ("y", "route")]),
-            ..HeaderMutation::default()
+            ..HeaderChanges::default()
         };
-        let forward = forward(HeaderMutation {
+        let forward = forward(HeaderChanges {
             set: pairs(&[("x", "destination")]),
-            ..HeaderMutation::default()
+            ..HeaderChanges::default()
         });
-        (route, forward)
+        (route.into(), forward)
     }
 
     #[test]
@@ -217,11 +218,11 @@ mod tests {
 
     #[test]
     fn what_only_one_changes_stays_where_it_is() {
-        let route = HeaderMutation {
+        let route = HeaderMutation::from(HeaderChanges {
             remove: vec!["server".into()],
-            ..HeaderMutation::default()
-        };
-        let answers = Changes::of_answers(&route, Some(&forward(HeaderMutation::default())), &mut Vec::new());
+            ..HeaderChanges::default()
+        });
+        let answers = Changes::of_answers(&route, Some(&forward(HeaderChanges::default())), &mut Vec::new());
         assert!(!answers.divided && answers.destinations()[0].is_empty());
         assert_eq!(*answers.route(), route);
     }
@@ -229,9 +230,9 @@ mod tests {
     #[test]
     fn a_host_that_a_destination_sets_is_lost_and_said_to_be() {
         let mut lost = Vec::new();
-        let forward = forward(HeaderMutation {
+        let forward = forward(HeaderChanges {
             set: pairs(&[("host", "a"), ("x", "1")]),
-            ..HeaderMutation::default()
+            ..HeaderChanges::default()
         });
         let requests = Changes::of_requests(&HeaderMutation::default(), Some(&forward), &mut lost);
         assert!(requests.divided && lost.len() == 1);

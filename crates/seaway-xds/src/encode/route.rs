@@ -3,7 +3,7 @@
 use envoy_types::pb::envoy::config::route::v3::route::Action as XdsAction;
 use envoy_types::pb::envoy::config::route::v3::route_match::GrpcRouteMatchOptions;
 use envoy_types::pb::envoy::config::route::v3::{DirectResponseAction, Route as XdsRoute, RouteMatch};
-use seaway_model::{Action, Cors, HeaderMutation, Match, OriginMatch, PathMatch, Route};
+use seaway_model::{Action, Cors, HeaderChanges, Match, OriginMatch, PathMatch, Route};
 
 use super::headers::Changes;
 use super::{Losses, Place, action, filters, matching, redirect};
@@ -75,10 +75,10 @@ fn act(
     let answers = Changes::of_answers(&route.response_headers, forward, lost);
     made.response_headers_to_add = headers(answers.route());
     made.response_headers_to_remove = removed(answers.route());
-    if answers_depend_on_origin(route.cors.as_ref()) {
-        made.response_headers_to_add.extend(headers(&HeaderMutation {
+    if answers_depend_on_origin(route.cors.as_deref()) {
+        made.response_headers_to_add.extend(headers(&HeaderChanges {
             add: vec![("vary".into(), "origin".into())],
-            ..HeaderMutation::default()
+            ..HeaderChanges::default()
         }));
         notes.set("responseHeaders", &route.response_headers);
     }
@@ -100,7 +100,7 @@ fn act(
             let said = action::forward(forward, &route.mirrors, path, [&requests, &answers], notes, lost);
             let read = decode::action::path_rewrite(&said);
             notes.unless_read("pathRewrite", &forward.rewrite.path, read.as_ref().ok());
-            let read = decode::action::retry(said.retry_policy.as_ref());
+            let read = decode::action::retry(said.retry_policy.as_ref()).map(Box::new);
             notes.unless_read("retry", &forward.retry, Some(&read));
             XdsAction::Route(said)
         }
@@ -144,11 +144,11 @@ fn add_filters(
         lost.push(("CORS of what is not forwarded", why.to_owned()));
     }
     if let (Some(said), Some(cors)) = (&route.cors, &cors) {
-        notes.unless_read("cors", said, decode::filters::cors(cors).as_ref().ok());
+        notes.unless_read("cors", &**said, decode::filters::cors(cors).as_ref().ok());
     }
     let fault = route.fault.as_ref().map(|fault| filters::fault(fault, false));
     if let (Some(said), Some(fault)) = (&route.fault, &fault) {
-        notes.unless_read("fault", said, decode::filters::fault(fault).as_ref().ok());
+        notes.unless_read("fault", &**said, decode::filters::fault(fault).as_ref().ok());
     }
     made.typed_per_filter_config = filters::per_filter(cors.as_ref(), fault.as_ref());
     let special = route.fault.as_ref().filter(|fault| {

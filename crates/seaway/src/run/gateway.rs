@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use seaway_api::Resources;
 use seaway_certs::ProblemKind;
@@ -17,6 +17,7 @@ use seaway_telemetry::{Config, Reload, Sinks, Telemetry};
 
 use super::certificates::Certificates;
 use super::control_plane::ControlPlane;
+use super::garbage::Garbage;
 use super::last_good::LastGood;
 use super::state::State;
 use super::upgrade::Inherited;
@@ -39,6 +40,7 @@ pub struct Gateway {
     executable: PathBuf,
     listeners: Vec<ListenerStatus>,
     control_plane: Option<ControlPlane>,
+    garbage: Garbage,
 }
 
 /// What compiling gave the last time, without certificates.
@@ -100,6 +102,7 @@ impl Gateway {
             executable: std::env::current_exe()?,
             listeners: Vec::new(),
             control_plane: None,
+            garbage: Garbage::default(),
         }))
     }
 
@@ -136,6 +139,7 @@ impl Gateway {
             self.compiled.objects.clone(),
         ));
         self.state.set_report(Arc::clone(&report));
+        self.garbage.note(Instant::now());
         Outcome {
             version,
             report,
@@ -203,9 +207,21 @@ impl Gateway {
         self.certificates.are_due()
     }
 
-    /// How long until that may be so, or until there is something for [`Self::announce`].
+    /// How long until that may be so, or until there is something for [`Self::announce`] or [`Self::give_back_if_due`].
     pub fn patience(&self) -> Duration {
-        self.certificates.patience()
+        let certificates = self.certificates.patience();
+        let garbage = self.garbage.patience(Instant::now());
+        garbage.map_or(certificates, |garbage| garbage.min(certificates))
+    }
+
+    /// Gives the system back what changes have freed, once it is time.
+    pub fn give_back_if_due(&mut self) {
+        self.garbage.give_back_if_due(Instant::now());
+    }
+
+    /// Gives the system back what starting has freed.
+    pub fn give_back(&mut self) {
+        self.garbage.give_back();
     }
 
     /// Says aloud what has happened to certificates since the last time.

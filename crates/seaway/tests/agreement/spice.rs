@@ -40,14 +40,14 @@ fn spice_route(dice: &mut Dice, route: &mut Route) {
         cors.forward_unmatched_preflights = dice.chance(50);
     }
     if dice.chance(3) {
-        route.fault = Some(Fault {
+        route.fault = Some(Box::new(Fault {
             delay: None,
             abort: Some(Abort {
                 fraction: Fraction::ALL,
                 status: 503,
                 grpc_status: Some(8),
             }),
-        });
+        }));
     }
     if let Action::Forward(forward) = &mut route.action {
         if dice.chance(20) {

@@ -115,7 +115,7 @@ fn forward(
     let field = format!("{}.route", place.field);
     weights::report(rule.route.iter().map(|to| to.weight.as_ref()), &field, reporter);
     let rewrite = rewrite(rule, place.field, reporter);
-    let retry = policy::retry(rule, place.field, reporter);
+    let retry = policy::retry(rule, place.field, reporter).map(Box::new);
     let mut hash_on: Vec<HashOn> = Vec::new();
     let mut destinations = Vec::with_capacity(rule.route.len());
     for (index, to) in rule.route.iter().enumerate() {

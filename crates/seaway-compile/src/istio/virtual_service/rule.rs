@@ -20,8 +20,8 @@ use crate::unreachable::takes_every_path;
 #[derive(Debug)]
 struct Common {
     rule: u32,
-    cors: Option<Cors>,
-    fault: Option<Fault>,
+    cors: Option<Box<Cors>>,
+    fault: Option<Box<Fault>>,
     request_headers: HeaderMutation,
     response_headers: HeaderMutation,
     mirrors: Vec<Mirror>,
@@ -174,7 +174,8 @@ impl Common {
         let (action, derive) = action::action(rule, place, resolver, reporter);
         let (request_headers, response_headers) = action::headers(rule);
         let cors = (rule.cors_policy.as_ref())
-            .and_then(|cors| policy::cors(cors, &format!("{field}.corsPolicy"), reporter));
+            .and_then(|cors| policy::cors(cors, &format!("{field}.corsPolicy"), reporter))
+            .map(Box::new);
         let mirrors = match &action {
             Action::Forward(_) => action::mirrors(rule, place, resolver, reporter),
             _ => Vec::new(),
@@ -182,7 +183,9 @@ impl Common {
         Self {
             rule: number(written),
             cors,
-            fault: rule.fault.as_ref().and_then(|fault| policy::fault(fault)),
+            fault: (rule.fault.as_ref())
+                .and_then(|fault| policy::fault(fault))
+                .map(Box::new),
             request_headers,
             response_headers,
             mirrors,

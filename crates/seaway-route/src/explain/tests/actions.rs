@@ -57,7 +57,7 @@ fn what_a_route_does_besides_is_told() {
                 path: Some(PathRewrite::Prefix("/new".into())),
                 host: Some(HostRewrite::Literal("internal.example.com".into())),
             },
-            retry: Some(RetryPolicy {
+            retry: Some(Box::new(RetryPolicy {
                 attempts: 3,
                 per_try_timeout: Some(Millis(2000)),
                 on: vec![
@@ -66,17 +66,17 @@ fn what_a_route_does_besides_is_told() {
                     RetryOn::Status(503),
                 ],
                 backoff: None,
-            }),
+            })),
             ..forward(vec![Destination {
-                request_headers: HeaderMutation {
+                request_headers: HeaderMutation::from(HeaderChanges {
                     set: vec![("x-b".into(), "2".into())],
-                    ..HeaderMutation::default()
-                },
+                    ..HeaderChanges::default()
+                }),
                 ..to("api.example.org:443", 1)
             }])
         }),
     );
-    all.request_headers = HeaderMutation {
+    all.request_headers = HeaderMutation::from(HeaderChanges {
         set: vec![("x-a".into(), "1".into())],
         add: vec![
             ("x-b".into(), "1".into()),
@@ -84,12 +84,12 @@ fn what_a_route_does_besides_is_told() {
             ("x-c".into(), "2".into()),
         ],
         remove: vec!["x-d".into()],
-    };
+    });
     all.mirrors = vec![Mirror {
         cluster: ClusterName("shop/shop:8080/v2".into()),
         fraction: Fraction::from_millionths(1000),
     }];
-    all.fault = Some(Fault {
+    all.fault = Some(Box::new(Fault {
         delay: Some(Delay {
             fraction: Fraction::ALL,
             duration: Millis(2000),
@@ -99,7 +99,7 @@ fn what_a_route_does_besides_is_told() {
             status: 503,
             grpc_status: None,
         }),
-    });
+    }));
     let told = get(&table(vec![all]), "http://shop.example.com/a");
     assert_eq!(
         told["upstreamRequest"],

@@ -92,7 +92,7 @@ fn shorten(listener: &mut Listener) {
         .iter_mut()
         .flat_map(|host| &mut host.routes);
     for route in routes {
-        let Some(Fault { delay: Some(_), .. }) = &route.fault else {
+        let Some(Fault { delay: Some(_), .. }) = route.fault.as_deref() else {
             continue;
         };
         let route: &mut Route = Arc::make_mut(route);
