@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use seaway_api::Spanned;
-use seaway_model::{HeaderChanges, HeaderMutation};
+use seaway_model::{FieldChanges, HeaderMutation};
 
 /// Names in lower case and sorted, so that equal changes are an equal model; each name is removed once.
 pub(crate) fn mutation(
@@ -18,7 +18,7 @@ pub(crate) fn mutation(
         .collect();
     remove.sort();
     remove.dedup();
-    let changes = HeaderChanges {
+    let changes = FieldChanges {
         set: fields(set),
         add: fields(add),
         remove,

@@ -49,7 +49,7 @@ pub use matching::{
 pub use origin::{Origin, Position};
 pub use pattern::{Pattern, PatternError};
 pub use policy::{
-    Abort, Cors, Delay, Fault, GeneratedCookie, HashOn, HeaderChanges, HeaderMutation, Mirror, OriginMatch,
+    Abort, Cors, Delay, Fault, FieldChanges, GeneratedCookie, HashOn, HeaderMutation, Mirror, OriginMatch,
     RetryOn, RetryPolicy,
 };
 pub use secret::{IssuerKind, KeyPair, Material, PrivateKey, Secret, SecretName};

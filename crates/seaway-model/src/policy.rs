@@ -9,14 +9,14 @@ use crate::{ClusterName, Fraction, Millis, Pattern};
 /// Changes to headers, applied in the order remove, set, add. Names are lower case.
 ///
 /// Most routes and destinations have none, and each has two of these: one without changes takes no memory of its own. It
-/// is read as [`HeaderChanges`], and made from them.
+/// is read as [`FieldChanges`], and made from them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
-#[serde(from = "HeaderChanges")]
-pub struct HeaderMutation(Option<Box<HeaderChanges>>);
+#[serde(from = "FieldChanges")]
+pub struct HeaderMutation(Option<Box<FieldChanges>>);
 
 /// What a [`HeaderMutation`] changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct HeaderChanges {
+pub struct FieldChanges {
     /// Replaces every field of that name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set: Vec<(Arc<str>, Arc<str>)>,
@@ -28,7 +28,7 @@ pub struct HeaderChanges {
     pub remove: Vec<Arc<str>>,
 }
 
-impl HeaderChanges {
+impl FieldChanges {
     const NONE: Self = Self {
         set: Vec::new(),
         add: Vec::new(),
@@ -45,23 +45,23 @@ impl HeaderMutation {
 }
 
 /// No changes and changes that are all empty are the same, and compare so.
-impl From<HeaderChanges> for HeaderMutation {
-    fn from(changes: HeaderChanges) -> Self {
-        Self((changes != HeaderChanges::NONE).then(|| Box::new(changes)))
+impl From<FieldChanges> for HeaderMutation {
+    fn from(changes: FieldChanges) -> Self {
+        Self((changes != FieldChanges::NONE).then(|| Box::new(changes)))
     }
 }
 
 impl Serialize for HeaderMutation {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        HeaderChanges::serialize(self, serializer)
+        FieldChanges::serialize(self, serializer)
     }
 }
 
 impl std::ops::Deref for HeaderMutation {
-    type Target = HeaderChanges;
+    type Target = FieldChanges;
 
-    fn deref(&self) -> &HeaderChanges {
-        static NONE: HeaderChanges = HeaderChanges::NONE;
+    fn deref(&self) -> &FieldChanges {
+        static NONE: FieldChanges = FieldChanges::NONE;
         self.0.as_deref().unwrap_or(&NONE)
     }
 }

@@ -2,17 +2,23 @@
 
 use std::sync::Arc;
 
-use seaway_model::{Action, Cluster, Model, PathRewrite, Route, Target};
+use seaway_model::{Action, Cluster, PathRewrite, Route, Target};
+use smallvec::SmallVec;
 
 use crate::conditions::{Miss, Ready};
 use crate::cors::CompiledCors;
 use crate::expression::{Expression, Expressions};
 use crate::headers::HeaderEdit;
-use crate::{RequestHead, RouteId};
+use crate::table::Clusters;
+use crate::{ClusterId, RequestHead, RouteId};
 
 /// A route made ready: regular expressions, header changes and CORS compiled, weights summed up. Shared by all the
 /// listeners that have the route.
+///
+/// Laid out as it is written: what each request reads stands at the front, side by side, since among many routes it comes
+/// from cold memory. A single destination, as most routes have, is in it for the same reason.
 #[derive(Debug)]
+#[repr(C)]
 pub struct CompiledRoute {
     /// As the model has it.
     pub route: Arc<Route>,
@@ -25,9 +31,9 @@ pub struct CompiledRoute {
     /// CORS, where the route has it.
     pub cors: Option<Box<CompiledCors>>,
     /// One for each destination of `Action::Forward`, in its order; empty for other actions.
-    pub destinations: Box<[CompiledDestination]>,
-    pub(crate) conditions: Ready,
+    pub destinations: SmallVec<[CompiledDestination; 1]>,
     pub(crate) rewrite: Option<Arc<Expression>>,
+    pub(crate) conditions: Ready,
 }
 
 /// A destination made ready.
@@ -38,22 +44,27 @@ pub struct CompiledDestination {
     /// Changes on the way back, before the route's.
     pub response_headers: HeaderEdit,
     /// The cluster, where the destination is not a failure.
-    pub cluster: Option<Arc<Cluster>>,
+    pub cluster: Option<(ClusterId, Arc<Cluster>)>,
     /// The sum of the weights up to and with this one.
     cumulative: u64,
 }
 
 impl CompiledRoute {
-    pub(crate) fn new(route: &Arc<Route>, id: RouteId, model: &Model, expressions: &mut Expressions) -> Self {
+    pub(crate) fn new(
+        route: &Arc<Route>,
+        id: RouteId,
+        clusters: &Clusters<'_>,
+        expressions: &mut Expressions,
+    ) -> Self {
         let (destinations, rewrite) = match &route.action {
             Action::Forward(forward) => {
                 let rewrite = match &forward.rewrite.path {
                     Some(PathRewrite::Regex { pattern, .. }) => Some(expressions.anywhere(pattern)),
                     _ => None,
                 };
-                (destinations(forward, model), rewrite)
+                (destinations(forward, clusters), rewrite)
             }
-            _ => (Box::default(), None),
+            _ => (SmallVec::new(), None),
         };
         Self {
             route: Arc::clone(route),
@@ -95,7 +106,10 @@ impl CompiledRoute {
     }
 }
 
-fn destinations(forward: &seaway_model::Forward, model: &Model) -> Box<[CompiledDestination]> {
+fn destinations(
+    forward: &seaway_model::Forward,
+    clusters: &Clusters<'_>,
+) -> SmallVec<[CompiledDestination; 1]> {
     let mut cumulative = 0;
     forward
         .destinations
@@ -106,7 +120,9 @@ fn destinations(forward: &seaway_model::Forward, model: &Model) -> Box<[Compiled
                 request_headers: HeaderEdit::new(&destination.request_headers),
                 response_headers: HeaderEdit::new(&destination.response_headers),
                 cluster: match &destination.target {
-                    Target::Cluster(name) => model.clusters.get(name).cloned(),
+                    Target::Cluster(name) => {
+                        clusters.get(name).map(|(id, cluster)| (*id, Arc::clone(cluster)))
+                    }
                     Target::Fail(_) => None,
                 },
                 cumulative,

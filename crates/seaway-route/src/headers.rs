@@ -68,7 +68,7 @@ fn fields(pairs: &[(std::sync::Arc<str>, std::sync::Arc<str>)]) -> Box<[(HeaderN
 
 #[cfg(test)]
 mod tests {
-    use seaway_model::HeaderChanges;
+    use seaway_model::FieldChanges;
 
     use super::*;
 
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn removing_comes_before_setting_and_setting_before_adding() {
         let edit = HeaderEdit::new(
-            &HeaderChanges {
+            &FieldChanges {
                 set: pairs(&[("x-a", "set"), ("x-b", "set")]),
                 add: pairs(&[("x-b", "added"), ("x-c", "added")]),
                 remove: vec!["x-a".into(), "x-c".into(), "x-d".into()],
@@ -111,9 +111,9 @@ mod tests {
     #[test]
     fn an_invalid_field_is_left_out_and_the_others_stay() {
         let edit = HeaderEdit::new(
-            &HeaderChanges {
+            &FieldChanges {
                 set: pairs(&[("bad name", "1"), ("x-a", "line\nbreak"), ("x-b", "2")]),
-                ..HeaderChanges::default()
+                ..FieldChanges::default()
             }
             .into(),
         );

@@ -25,4 +25,4 @@ pub use cors::{CompiledCors, PreflightAnswer};
 pub use decide::{Decision, Matched, RequestHead};
 pub use explain::{ExplainRequest, Explanation, UnusableRequest, explain, explain_json_line};
 pub use headers::HeaderEdit;
-pub use table::{ListenerTable, RouteId, RouteTable};
+pub use table::{ClusterId, ListenerTable, RouteId, RouteTable};

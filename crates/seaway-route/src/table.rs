@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use seaway_model::{Listener, Model, Route, ServerCertificate, ServerNameRoute};
+use seaway_model::{Cluster, ClusterName, Listener, Model, Route, ServerCertificate, ServerNameRoute};
+use smallvec::SmallVec;
 
 use crate::CompiledRoute;
 use crate::expression::Expressions;
@@ -31,18 +32,19 @@ pub struct ListenerTable {
     server_names: HostIndex,
 }
 
-/// The routes of a virtual host, in the model's order, and their index.
+/// The routes of a virtual host, in the model's order, and their index. Of a host with one route everything lies here, since
+/// among many hosts each place in memory that a request has to look at is a cold one.
 #[derive(Debug)]
 pub(crate) struct HostRoutes {
-    pub(crate) routes: Box<[Arc<CompiledRoute>]>,
+    pub(crate) routes: SmallVec<[Arc<CompiledRoute>; 1]>,
     pub(crate) index: PathIndex,
     /// Whether finding a route by its path is all that is asked. Among many routes each one lies in cold memory, and
     /// looking into it costs more than the whole index.
-    settled: Box<[bool]>,
+    settled: SmallVec<[bool; 16]>,
 }
 
 impl HostRoutes {
-    fn new(routes: Box<[Arc<CompiledRoute>]>) -> Self {
+    fn new(routes: SmallVec<[Arc<CompiledRoute>; 1]>) -> Self {
         Self {
             index: PathIndex::build(routes.iter().map(AsRef::as_ref)),
             settled: routes.iter().map(|route| route.is_settled_by_path()).collect(),
@@ -60,22 +62,33 @@ impl HostRoutes {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RouteId(pub u32);
 
+/// A cluster by number: its place among the model's clusters, which are sorted by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ClusterId(pub u32);
+
+/// The clusters of a model by name.
+pub(crate) type Clusters<'m> = FxHashMap<&'m ClusterName, (ClusterId, &'m Arc<Cluster>)>;
+
 impl RouteTable {
     /// Builds the table. Cannot fail: what could is refused when the model is made.
     #[must_use]
     pub fn build(model: &Arc<Model>) -> Self {
         let mut builder = Builder {
-            model,
+            clusters: (model.clusters.iter().zip((0..).map(ClusterId)))
+                .map(|((name, cluster), id)| (name, (id, cluster)))
+                .collect(),
             expressions: Expressions::default(),
             routes: Vec::new(),
             by_route: FxHashMap::default(),
             by_routes: FxHashMap::default(),
         };
         let listeners = model.listeners.iter().map(|l| builder.listener(l)).collect();
+        let mut routes = builder.routes;
+        routes.shrink_to_fit();
         Self {
             model: Arc::clone(model),
             listeners,
-            routes: builder.routes,
+            routes,
         }
     }
 
@@ -132,7 +145,7 @@ impl ListenerTable {
 
 /// What is shared while a table is built. Routes are told apart by where they lie in memory, which the model keeps.
 struct Builder<'m> {
-    model: &'m Model,
+    clusters: Clusters<'m>,
     expressions: Expressions,
     routes: Vec<Arc<CompiledRoute>>,
     by_route: FxHashMap<*const Route, Arc<CompiledRoute>>,
@@ -161,7 +174,8 @@ impl Builder<'_> {
         if let Some(known) = self.by_routes.get(&key) {
             return Arc::clone(known);
         }
-        let routes: Box<[_]> = routes.iter().map(|route| self.route(route)).collect();
+        let mut routes: SmallVec<_> = routes.iter().map(|route| self.route(route)).collect();
+        routes.shrink_to_fit();
         let host = Arc::new(HostRoutes::new(routes));
         self.by_routes.insert(key, Arc::clone(&host));
         host
@@ -172,7 +186,12 @@ impl Builder<'_> {
             return Arc::clone(known);
         }
         let id = RouteId(u32::try_from(self.routes.len()).unwrap_or(u32::MAX));
-        let compiled = Arc::new(CompiledRoute::new(route, id, self.model, &mut self.expressions));
+        let compiled = Arc::new(CompiledRoute::new(
+            route,
+            id,
+            &self.clusters,
+            &mut self.expressions,
+        ));
         self.routes.push(Arc::clone(&compiled));
         self.by_route.insert(Arc::as_ptr(route), Arc::clone(&compiled));
         compiled

@@ -10,7 +10,7 @@ use envoy_types::pb::envoy::r#type::matcher::v3::{
 use envoy_types::pb::envoy::r#type::v3::{FractionalPercent, Percent, fractional_percent::DenominatorType};
 use envoy_types::pb::google::protobuf::{Any, BoolValue, Duration, UInt32Value, UInt64Value};
 use prost::Name;
-use seaway_model::{Fraction, HeaderChanges, HeaderMutation, Millis};
+use seaway_model::{FieldChanges, Fraction, HeaderMutation, Millis};
 
 /// A message in its envelope.
 pub(crate) fn any<M: Name>(message: &M) -> Any {
@@ -136,7 +136,7 @@ pub(crate) fn file(path: &str) -> Option<DataSource> {
 
 /// The fields that are set and added, in this order, as Envoy applies them after those that are removed. A percent sign
 /// would begin one of Envoy's commands.
-pub(crate) fn headers(mutation: &HeaderChanges) -> Vec<HeaderValueOption> {
+pub(crate) fn headers(mutation: &FieldChanges) -> Vec<HeaderValueOption> {
     let field = |(name, value): &(std::sync::Arc<str>, std::sync::Arc<str>), action: HeaderAppendAction| {
         HeaderValueOption {
             header: Some(HeaderValue {
@@ -160,15 +160,15 @@ pub(crate) fn headers(mutation: &HeaderChanges) -> Vec<HeaderValueOption> {
     set.chain(add).collect()
 }
 
-pub(crate) fn removed(mutation: &HeaderChanges) -> Vec<String> {
+pub(crate) fn removed(mutation: &FieldChanges) -> Vec<String> {
     mutation.remove.iter().map(ToString::to_string).collect()
 }
 
 /// What [`headers`] and [`removed`] wrote.
 pub(crate) fn mutation(fields: &[HeaderValueOption], removed: &[String]) -> HeaderMutation {
-    let mut changes = HeaderChanges {
+    let mut changes = FieldChanges {
         remove: removed.iter().map(|name| name.as_str().into()).collect(),
-        ..HeaderChanges::default()
+        ..FieldChanges::default()
     };
     for field in fields {
         let Some(header) = &field.header else { continue };
@@ -214,9 +214,9 @@ mod tests {
 
     #[test]
     fn a_percent_sign_in_a_header_is_no_command() {
-        let mutation_of = HeaderMutation::from(HeaderChanges {
+        let mutation_of = HeaderMutation::from(FieldChanges {
             set: vec![("x-a".into(), "50%".into())],
-            ..HeaderChanges::default()
+            ..FieldChanges::default()
         });
         let fields = headers(&mutation_of);
         assert_eq!(fields[0].header.as_ref().unwrap().value, "50%%");

@@ -6,7 +6,7 @@ use crate::headers;
 use seaway_api::Spanned;
 use seaway_api::http_route::{Cors as ApiCors, HeaderChange, HttpRoute};
 use seaway_model::{
-    Abort, Cors, Delay, Fault, Fraction, HeaderChanges, HeaderMutation, Millis, OriginMatch, RetryOn,
+    Abort, Cors, Delay, Fault, FieldChanges, Fraction, HeaderMutation, Millis, OriginMatch, RetryOn,
     RetryPolicy,
 };
 
@@ -133,7 +133,7 @@ fn mutation(change: &HeaderChange) -> HeaderMutation {
 
 /// Removing comes before setting, so a route that sets one of them itself still does.
 pub(super) fn without_kalm_markers(mutation: &HeaderMutation) -> HeaderMutation {
-    let mut changes = HeaderChanges::clone(mutation);
+    let mut changes = FieldChanges::clone(mutation);
     changes.remove.extend(KALM_MARKERS.map(Arc::from));
     changes.remove.sort();
     changes.remove.dedup();

@@ -76,6 +76,9 @@ impl Clusters {
     pub(super) fn make(&mut self, port: &Port<'_>, wanted: &Wanted<'_>) -> Made {
         let balancing = own_balancing(wanted);
         let name = name(port, wanted, balancing);
+        // Ten thousand routes to one cluster share the text of its name.
+        let known = self.made.get_key_value(&name).map(|(known, _)| known.clone());
+        let name = known.unwrap_or(name);
         let subset = wanted.subset.as_ref();
         let labels = subset.map(|subset| &*subset.labels).unwrap_or_default();
         let chosen: Vec<Backend<'_>> = port.backends.iter().filter(|b| b.has(labels)).cloned().collect();

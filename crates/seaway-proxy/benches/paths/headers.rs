@@ -3,14 +3,14 @@
 use std::hint::black_box;
 
 use http::{HeaderMap, HeaderValue};
-use seaway_model::HeaderChanges;
+use seaway_model::FieldChanges;
 use seaway_route::HeaderEdit;
 
 use super::Walk;
 
 /// One field removed, two set, one added; the same again and again, so that the map does not grow.
 pub fn edit() -> Walk {
-    let changes = HeaderChanges {
+    let changes = FieldChanges {
         remove: vec!["x-added".into()],
         set: vec![("x-team".into(), "shop".into()), ("x-version".into(), "2".into())],
         add: vec![("x-added".into(), "yes".into())],

@@ -128,14 +128,16 @@ fn choose<'a>(
     forward: &'a Forward,
 ) -> Result<Chosen<'a>, Failure> {
     let index = shares::destination(snapshot, route, forward);
-    let pair = forward.destinations.get(index).zip(route.destinations.get(index));
-    let (model, destination) = pair.ok_or(Failure::NoEndpoints)?;
-    match &model.target {
-        Target::Fail(failure) => Err(exchange.blame(failure)),
-        Target::Cluster(name) => Ok(Chosen {
-            cluster: snapshot.cluster(name).ok_or(Failure::NoEndpoints)?,
+    let destination = route.destinations.get(index).ok_or(Failure::NoEndpoints)?;
+    if let Some((number, _)) = &destination.cluster {
+        return Ok(Chosen {
+            cluster: snapshot.clusters.at(*number).ok_or(Failure::NoEndpoints)?,
             destination,
-        }),
+        });
+    }
+    match forward.destinations.get(index).map(|model| &model.target) {
+        Some(Target::Fail(failure)) => Err(exchange.blame(failure)),
+        _ => Err(Failure::NoEndpoints),
     }
 }
 

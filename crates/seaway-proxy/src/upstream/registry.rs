@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use rustc_hash::FxHashMap;
 use seaway_model::{Cluster, ClusterName, EndpointSource, Model};
+use seaway_route::ClusterId;
 
 use super::cluster::{ClusterState, Live};
 use super::dns::{self, Lookups, Naming, Resolve, SystemResolver};
@@ -24,20 +25,33 @@ pub struct Registry {
     epoch: Instant,
 }
 
-/// The clusters of one version. Immutable, and found without a lock.
+/// The clusters of one version. Immutable, and found without a lock: by number, as routes know them, or by name.
 #[derive(Clone, Debug, Default)]
-pub struct ClusterMap(Arc<FxHashMap<ClusterName, Arc<ClusterState>>>);
+pub struct ClusterMap(Arc<Clusters>);
+
+#[derive(Debug, Default)]
+struct Clusters {
+    /// In the model's order.
+    all: Box<[Arc<ClusterState>]>,
+    numbers: FxHashMap<ClusterName, ClusterId>,
+}
 
 impl ClusterMap {
     /// A cluster of this version.
     #[must_use]
     pub fn get(&self, name: &ClusterName) -> Option<&Arc<ClusterState>> {
-        self.0.get(name)
+        self.at(*self.0.numbers.get(name)?)
     }
 
-    /// All of them, in no order.
+    /// A cluster by its number in the model of this version.
+    #[must_use]
+    pub fn at(&self, number: ClusterId) -> Option<&Arc<ClusterState>> {
+        self.0.all.get(number.0 as usize)
+    }
+
+    /// All of them, in the model's order.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<ClusterState>> {
-        self.0.values()
+        self.0.all.iter()
     }
 }
 
@@ -74,11 +88,13 @@ impl Registry {
     #[must_use]
     pub fn apply(&self, model: &Model) -> ClusterMap {
         let mut clusters = self.clusters.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = model
-            .clusters
-            .iter()
-            .map(|(name, config)| (name.clone(), self.bring_up(clusters.get(name), config, model)))
-            .collect();
+        let numbered = model.clusters.keys().cloned().zip((0..).map(ClusterId));
+        let next = Clusters {
+            all: (model.clusters.iter())
+                .map(|(name, config)| self.bring_up(clusters.get(name), config, model))
+                .collect(),
+            numbers: numbered.collect(),
+        };
         *clusters = ClusterMap(Arc::new(next));
         self.homes.prune();
         self.transports.prune();

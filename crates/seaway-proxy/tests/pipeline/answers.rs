@@ -59,9 +59,9 @@ async fn a_redirect_names_the_place_and_takes_the_routes_headers() {
         port: None,
         path: None,
     }));
-    redirect.response_headers = HeaderMutation::from(HeaderChanges {
+    redirect.response_headers = HeaderMutation::from(FieldChanges {
         set: vec![("x-route".into(), "1".into())],
-        ..HeaderChanges::default()
+        ..FieldChanges::default()
     });
     let gateway = Gateway::start(vec![redirect], vec![]).await;
     let response = send(gateway.http1, get("/a/../b?c=d")).await;

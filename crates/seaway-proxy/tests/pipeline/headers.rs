@@ -8,9 +8,9 @@ use seaway_proxy::tls::ClientCertificate;
 use super::support::*;
 
 fn without(name: &str) -> HeaderMutation {
-    HeaderMutation::from(HeaderChanges {
+    HeaderMutation::from(FieldChanges {
         remove: vec![name.into()],
-        ..HeaderChanges::default()
+        ..FieldChanges::default()
     })
 }
 
@@ -183,9 +183,9 @@ async fn a_route_may_ask_who_the_client_has_proved_to_be() {
 #[tokio::test]
 async fn the_destinations_changes_come_after_the_routes() {
     let set = |value: &str| {
-        HeaderMutation::from(HeaderChanges {
+        HeaderMutation::from(FieldChanges {
             set: vec![("x-who".into(), value.into())],
-            ..HeaderChanges::default()
+            ..FieldChanges::default()
         })
     };
     let mut to = to("c");

@@ -38,9 +38,9 @@ async fn a_split_goes_on_where_it_was_when_something_else_changes() {
     let mut canary = 0;
     for turn in 0..200 {
         let mut routes = routes.clone();
-        routes[0].response_headers = HeaderMutation::from(HeaderChanges {
+        routes[0].response_headers = HeaderMutation::from(FieldChanges {
             set: vec![("x-turn".into(), turn.to_string().into())],
-            ..HeaderChanges::default()
+            ..FieldChanges::default()
         });
         gateway.publish(routes, clusters.clone());
         let (_, body) = read(client.send_request(get("/")).await.unwrap()).await;

@@ -67,7 +67,7 @@ fn shares<'a>(matched: &Matched<'a>, forward: &'a Forward, single: bool) -> Vec<
         DestinationShare {
             request_headers: own_headers.then_some(&destination.request_headers),
             ..destination_share(&destination.target, destination.weight, total, |_| {
-                compiled.cluster.as_deref()
+                compiled.cluster.as_ref().map(|(_, cluster)| &**cluster)
             })
         }
     })

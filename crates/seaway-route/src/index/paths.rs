@@ -7,7 +7,8 @@
 //! all expressions, which must be built anew, as a whole, at every change.
 //!
 //! With many routes the cost is that of the memory touched, so a node is small, its children lie side by side, and a
-//! route that is alone at its place is written into the node.
+//! route that is alone at its place is written into the node. Among many hosts it is that of one small index in each, so the
+//! only node of an index, and its text, lie in the index itself.
 
 mod build;
 
@@ -31,11 +32,11 @@ pub(crate) struct Candidate<'t> {
 /// Finds routes by path.
 #[derive(Debug, Default)]
 pub(crate) struct PathIndex {
-    nodes: Vec<Node>,
+    nodes: SmallVec<[Node; 1]>,
     /// The byte by which the parent finds a node; sorted among the children of one parent.
-    first: Vec<u8>,
+    first: SmallVec<[u8; 16]>,
     /// Text of all nodes.
-    text: Vec<u8>,
+    text: SmallVec<[u8; 16]>,
     lists: Vec<List>,
     positions: Vec<u32>,
     /// Routes that never match; only explanations ask for them.

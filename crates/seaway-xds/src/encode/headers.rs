@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use seaway_model::{Destination, Forward, HeaderChanges, HeaderMutation};
+use seaway_model::{Destination, FieldChanges, Forward, HeaderMutation};
 
 /// Changes of one way, so divided that Envoy's order gives the model's result.
 #[derive(Debug, Default)]
@@ -105,9 +105,9 @@ fn names(mutation: &HeaderMutation) -> impl Iterator<Item = &Arc<str>> {
     pairs.chain(&mutation.remove)
 }
 
-fn part(mutation: &HeaderMutation, keep: impl Fn(&Arc<str>) -> bool) -> HeaderChanges {
+fn part(mutation: &HeaderMutation, keep: impl Fn(&Arc<str>) -> bool) -> FieldChanges {
     let pairs = |all: &[(Arc<str>, Arc<str>)]| all.iter().filter(|(name, _)| keep(name)).cloned().collect();
-    HeaderChanges {
+    FieldChanges {
         set: pairs(&mutation.set),
         add: pairs(&mutation.add),
         remove: mutation
@@ -120,7 +120,7 @@ fn part(mutation: &HeaderMutation, keep: impl Fn(&Arc<str>) -> bool) -> HeaderCh
 }
 
 /// What two changes make of one header: whether what was there stays, and the values after it.
-fn one_after_the_other(name: &Arc<str>, order: [&HeaderMutation; 2], into: &mut HeaderChanges) {
+fn one_after_the_other(name: &Arc<str>, order: [&HeaderMutation; 2], into: &mut FieldChanges) {
     let (mut stays, mut values) = (true, Vec::new());
     for mutation in order {
         if mutation.remove.contains(name) {
@@ -167,7 +167,7 @@ mod tests {
         list.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect()
     }
 
-    fn forward(headers: HeaderChanges) -> Forward {
+    fn forward(headers: FieldChanges) -> Forward {
         let headers = HeaderMutation::from(headers);
         Forward {
             destinations: vec![Destination {
@@ -185,13 +185,13 @@ mod tests {
     }
 
     fn adds_and_sets() -> (HeaderMutation, Forward) {
-        let route = HeaderChanges {
+        let route = FieldChanges {
             add: pairs(&[("x", "route"), ("y", "route")]),
-            ..HeaderChanges::default()
+            ..FieldChanges::default()
         };
-        let forward = forward(HeaderChanges {
+        let forward = forward(FieldChanges {
             set: pairs(&[("x", "destination")]),
-            ..HeaderChanges::default()
+            ..FieldChanges::default()
         });
         (route.into(), forward)
     }
@@ -218,11 +218,11 @@ mod tests {
 
     #[test]
     fn what_only_one_changes_stays_where_it_is() {
-        let route = HeaderMutation::from(HeaderChanges {
+        let route = HeaderMutation::from(FieldChanges {
             remove: vec!["server".into()],
-            ..HeaderChanges::default()
+            ..FieldChanges::default()
         });
-        let answers = Changes::of_answers(&route, Some(&forward(HeaderChanges::default())), &mut Vec::new());
+        let answers = Changes::of_answers(&route, Some(&forward(FieldChanges::default())), &mut Vec::new());
         assert!(!answers.divided && answers.destinations()[0].is_empty());
         assert_eq!(*answers.route(), route);
     }
@@ -230,9 +230,9 @@ mod tests {
     #[test]
     fn a_host_that_a_destination_sets_is_lost_and_said_to_be() {
         let mut lost = Vec::new();
-        let forward = forward(HeaderChanges {
+        let forward = forward(FieldChanges {
             set: pairs(&[("host", "a"), ("x", "1")]),
-            ..HeaderChanges::default()
+            ..FieldChanges::default()
         });
         let requests = Changes::of_requests(&HeaderMutation::default(), Some(&forward), &mut lost);
         assert!(requests.divided && lost.len() == 1);

@@ -3,7 +3,7 @@
 use envoy_types::pb::envoy::config::route::v3::route::Action as XdsAction;
 use envoy_types::pb::envoy::config::route::v3::route_match::GrpcRouteMatchOptions;
 use envoy_types::pb::envoy::config::route::v3::{DirectResponseAction, Route as XdsRoute, RouteMatch};
-use seaway_model::{Action, Cors, HeaderChanges, Match, OriginMatch, PathMatch, Route};
+use seaway_model::{Action, Cors, FieldChanges, Match, OriginMatch, PathMatch, Route};
 
 use super::headers::Changes;
 use super::{Losses, Place, action, filters, matching, redirect};
@@ -76,9 +76,9 @@ fn act(
     made.response_headers_to_add = headers(answers.route());
     made.response_headers_to_remove = removed(answers.route());
     if answers_depend_on_origin(route.cors.as_deref()) {
-        made.response_headers_to_add.extend(headers(&HeaderChanges {
+        made.response_headers_to_add.extend(headers(&FieldChanges {
             add: vec![("vary".into(), "origin".into())],
-            ..HeaderChanges::default()
+            ..FieldChanges::default()
         }));
         notes.set("responseHeaders", &route.response_headers);
     }

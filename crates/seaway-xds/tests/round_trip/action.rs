@@ -149,7 +149,7 @@ fn forward() -> BoxedStrategy<Forward> {
                 host: host.map(HostRewrite::Literal),
             },
             timeout,
-            retry,
+            retry: retry.map(Box::new),
             hash_on,
         })
         .boxed()
@@ -266,8 +266,8 @@ pub fn route() -> BoxedStrategy<Route> {
                     origin,
                     rule,
                     matches,
-                    cors,
-                    fault,
+                    cors: cors.map(Box::new),
+                    fault: fault.map(Box::new),
                     request_headers,
                     response_headers,
                     mirrors: if matches!(action, Action::Forward(_)) {

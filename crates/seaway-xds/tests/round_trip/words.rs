@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use seaway_model::{Fraction, HeaderChanges, HeaderMutation, Millis, Origin, Pattern, Position};
+use seaway_model::{FieldChanges, Fraction, HeaderMutation, Millis, Origin, Pattern, Position};
 
 pub fn text(of: &'static [&'static str]) -> BoxedStrategy<Arc<str>> {
     prop::sample::select(of).prop_map(Arc::from).boxed()
@@ -79,7 +79,7 @@ pub fn mutation() -> BoxedStrategy<HeaderMutation> {
     prop_oneof![
         2 => Just(HeaderMutation::default()),
         1 => (pairs(), pairs(), prop::collection::vec(header_name(), 0..2))
-            .prop_map(|(set, add, remove)| HeaderChanges { set, add, remove }.into()),
+            .prop_map(|(set, add, remove)| FieldChanges { set, add, remove }.into()),
     ]
     .boxed()
 }

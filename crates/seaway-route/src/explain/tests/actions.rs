@@ -68,15 +68,15 @@ fn what_a_route_does_besides_is_told() {
                 backoff: None,
             })),
             ..forward(vec![Destination {
-                request_headers: HeaderMutation::from(HeaderChanges {
+                request_headers: HeaderMutation::from(FieldChanges {
                     set: vec![("x-b".into(), "2".into())],
-                    ..HeaderChanges::default()
+                    ..FieldChanges::default()
                 }),
                 ..to("api.example.org:443", 1)
             }])
         }),
     );
-    all.request_headers = HeaderMutation::from(HeaderChanges {
+    all.request_headers = HeaderMutation::from(FieldChanges {
         set: vec![("x-a".into(), "1".into())],
         add: vec![
             ("x-b".into(), "1".into()),
@@ -231,10 +231,10 @@ fn a_preflight_request_is_answered_here() {
         Conditions::default(),
         Action::Forward(forward(vec![to("shop/shop:8080/v1", 1)])),
     );
-    cors.cors = Some(Cors {
+    cors.cors = Some(Box::new(Cors {
         allow_origins: vec![OriginMatch::Exact("https://a.com".into())],
         ..Cors::default()
-    });
+    }));
     let mut forwarding = cors.clone();
     if let Some(cors) = &mut forwarding.cors {
         cors.forward_unmatched_preflights = true;
