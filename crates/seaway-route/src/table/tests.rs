@@ -237,12 +237,9 @@ fn listeners_share_what_they_have_in_common() {
 }
 
 #[test]
-fn a_compiled_route_is_small() {
-    assert!(
-        size_of::<CompiledRoute>() <= 160,
-        "{} bytes",
-        size_of::<CompiledRoute>()
-    );
+fn a_compiled_route_takes_three_cache_lines_with_its_destination_and_the_counts_of_its_arc() {
+    let size = size_of::<CompiledRoute>() + 2 * size_of::<usize>();
+    assert!(size <= 192, "{size} bytes");
 }
 
 /// Counts the routes that a decision looks at.
