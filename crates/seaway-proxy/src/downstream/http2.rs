@@ -3,6 +3,7 @@
 //! All of a connection's streams are worked on in its own task. What they have to say when it is polled leaves in one
 //! write, and no waker goes from a stream's task to the connection's.
 
+mod calls;
 mod stream;
 mod streams;
 
@@ -19,6 +20,7 @@ use h2::server::{self, Builder};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
+use self::calls::Calls;
 use self::streams::Streams;
 use super::clock::LazyTimer;
 use super::closing::{Closing, Seldom};
@@ -37,6 +39,9 @@ const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
 const SEND_BUFFER: usize = 256 * 1024;
 /// Streams that we reset because of the client's mistakes, before the connection is closed (RUSTSEC-2024-0003).
 const LOCAL_RESETS: usize = 256;
+/// Turns of h2 and the streams in one poll: they speak in the first, and what they said leaves in the second. With more to
+/// do than that, other connections come first.
+const TURNS: usize = 2;
 /// After our farewell, a connection without streams gets so long to end by itself.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -89,16 +94,21 @@ pub(crate) async fn serve<IO, H>(
     let look = closing.clone();
     let begun = pin!(closing.begun());
     let mut begun = Seldom::new(begun, look);
+    let (mut of_h2, mut of_work) = (Calls::default(), Calls::default());
     poll_fn(|cx| {
         if begun.poll(cx).is_ready() {
             talk.leave();
         }
-        loop {
+        let (to_h2, to_work) = (of_h2.begin(cx.waker()), of_work.begin(cx.waker()));
+        for _ in 0..TURNS {
+            of_h2.answer();
             loop {
-                match talk.h2.poll_accept(cx) {
+                match talk.h2.poll_accept(&mut Context::from_waker(&to_h2)) {
                     Poll::Ready(Some(Ok((request, respond)))) => {
                         let begun = stream::work(handler, connection, &streams, request, respond);
-                        work.extend(begun.map(|work| Patient::new(work, limits.least())));
+                        if let Some(begun) = begun {
+                            work.push(Patient::new(begun, limits.least()));
+                        }
                     }
                     Poll::Ready(Some(Err(error))) => {
                         ended(connection, &error);
@@ -108,17 +118,21 @@ pub(crate) async fn serve<IO, H>(
                     Poll::Pending => break,
                 }
             }
-            // What streams say wakes h2, so it is asked to send it when all had their turn.
-            let before = work.len();
-            while work.as_mut().poll_next(cx) == Poll::Ready(Some(())) {}
+            of_work.answer();
+            let mut cx = Context::from_waker(&to_work);
+            while work.as_mut().poll_next(&mut cx) == Poll::Ready(Some(())) {}
             if streams.is_flooded() {
                 Counters::count(&connection.shared.counters.reset_floods);
                 return Poll::Ready(());
             }
-            if work.len() == before {
-                return talk.poll_idle(cx);
+            // What streams say calls h2, which is asked to send it when all had their turn.
+            if !of_h2.are_waiting() && !of_work.are_waiting() {
+                break;
             }
         }
+        of_h2.end();
+        of_work.end();
+        talk.poll_idle(cx)
     })
     .await;
 }
