@@ -10,13 +10,15 @@ mod streams;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::Stream as _;
 use futures_util::stream::FuturesUnordered;
-use h2::server::{self, Builder};
+use h2::RecvStream;
+use h2::server::{self, Builder, SendResponse};
+use http::Request;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
@@ -102,21 +104,14 @@ pub(crate) async fn serve<IO, H>(
         let (to_h2, to_work) = (of_h2.begin(cx.waker()), of_work.begin(cx.waker()));
         for _ in 0..TURNS {
             of_h2.answer();
-            loop {
-                match talk.h2.poll_accept(&mut Context::from_waker(&to_h2)) {
-                    Poll::Ready(Some(Ok((request, respond)))) => {
-                        let begun = stream::work(handler, connection, &streams, request, respond);
-                        if let Some(begun) = begun {
-                            work.push(Patient::new(begun, limits.least()));
-                        }
-                    }
-                    Poll::Ready(Some(Err(error))) => {
-                        ended(connection, &error);
-                        return Poll::Ready(());
-                    }
-                    Poll::Ready(None) => return Poll::Ready(()),
-                    Poll::Pending => break,
+            let polled = talk.poll_h2(&mut Context::from_waker(&to_h2), |request, respond| {
+                let begun = stream::work(handler, connection, &streams, request, respond);
+                if let Some(begun) = begun {
+                    work.push(Patient::new(begun, limits.least()));
                 }
+            });
+            if polled.is_ready() {
+                return Poll::Ready(());
             }
             of_work.answer();
             let mut cx = Context::from_waker(&to_work);
@@ -148,6 +143,24 @@ struct Talk<'t, IO> {
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Talk<'_, IO> {
+    /// Lets h2 read and write. Ready when the connection is over.
+    fn poll_h2(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut take: impl FnMut(Request<RecvStream>, SendResponse<Bytes>),
+    ) -> Poll<()> {
+        loop {
+            match ready!(self.h2.poll_accept(cx)) {
+                Some(Ok((request, respond))) => take(request, respond),
+                Some(Err(error)) => {
+                    ended(self.connection, &error);
+                    return Poll::Ready(());
+                }
+                None => return Poll::Ready(()),
+            }
+        }
+    }
+
     /// Says that no new streams are taken.
     fn leave(&mut self) {
         self.h2.graceful_shutdown();
