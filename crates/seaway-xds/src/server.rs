@@ -8,6 +8,7 @@
 //! left only where there is an order.
 
 pub mod clients;
+mod frame;
 mod prepare;
 pub mod session;
 pub mod snapshot;
@@ -19,7 +20,6 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryServiceServer;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -29,9 +29,6 @@ use clients::Clients;
 use prepare::Prepared;
 use snapshot::Snapshot;
 use turns::Turns;
-
-/// A request is small, but for the list of what a client holds when it comes back.
-const MAX_REQUEST: usize = 64 << 20;
 
 /// The server. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -96,9 +93,6 @@ impl Server {
             shared: Arc::clone(&self.shared),
             stopped,
         };
-        let service = AggregatedDiscoveryServiceServer::new(service)
-            .max_decoding_message_size(MAX_REQUEST)
-            .max_encoding_message_size(usize::MAX);
         let router = tonic::transport::Server::builder()
             .tcp_nodelay(true)
             .http2_keepalive_interval(Some(std::time::Duration::from_secs(30)))

@@ -98,7 +98,7 @@ fn prepare<M: Message + PartialEq>(
             Versioned::new(Resource {
                 kind,
                 name,
-                body: message.encode_to_vec(),
+                body: message.encode_to_vec().into(),
                 needs: needs(message),
             })
         });

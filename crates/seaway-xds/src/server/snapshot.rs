@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use rustc_hash::FxHashMap;
 
 use crate::Kind;
@@ -21,7 +22,7 @@ pub struct Resource {
     /// Its name, unique within its type.
     pub name: Arc<str>,
     /// The message, without the `Any` around it.
-    pub body: Vec<u8>,
+    pub body: Bytes,
     /// What it refers to, and cannot serve without: a cluster's endpoints and secrets, a listener's routes and secrets.
     pub needs: Vec<(Kind, Arc<str>)>,
 }
@@ -149,7 +150,7 @@ mod tests {
         Versioned::new(Resource {
             kind: Kind::Cluster,
             name: name.into(),
-            body: body.to_vec(),
+            body: Bytes::copy_from_slice(body),
             needs: Vec::new(),
         })
     }

@@ -1,25 +1,32 @@
-//! Streams: between what tonic reads and writes and the [`Session`] that decides.
+//! Streams: between what is read from clients and written to them and the [`Session`] that decides.
+//!
+//! tonic reads what clients send. What they are sent goes its own way, which [`super::frame`] explains; that is why the
+//! service is not the one that is made from its description.
 
-use std::pin::Pin;
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use envoy_types::pb::envoy::config::core::v3::{ControlPlane, Node, node::UserAgentVersionType};
-use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryService;
-use envoy_types::pb::envoy::service::discovery::v3::{
-    DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse, Resource,
-};
-use envoy_types::pb::google::protobuf::Any;
+use envoy_types::pb::envoy::config::core::v3::{Node, node::UserAgentVersionType};
+use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::SERVICE_NAME;
+use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
 use envoy_types::pb::google::rpc::Status as RpcStatus;
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
 use tokio::sync::{mpsc, watch};
-use tokio_stream::Stream;
-use tokio_stream::wrappers::ReceiverStream;
+use tonic::body::Body;
+use tonic::server::NamedService;
+use tonic::transport::server::TcpConnectInfo;
 use tonic::{Status, Streaming};
+use tonic_prost::ProstDecoder;
 
 use super::Shared;
 use super::clients::Entry;
-use super::session::{Answer, Request, Response, Session, Wire};
-use super::snapshot::Versioned;
+use super::frame::{Frame, Responses, frame};
+use super::session::{Answer, Request, Session, Wire};
 use super::turns::Turn;
 use crate::Kind;
 
@@ -27,52 +34,55 @@ use crate::Kind;
 const ROOM: usize = 8;
 /// So many complaints about a client are kept.
 const MAX_COMPLAINTS: usize = 8;
+/// A request is small, but for the list of what a client holds when it comes back.
+const MAX_REQUEST: usize = 64 << 20;
 
-#[derive(Debug)]
+/// `envoy.service.discovery.v3.AggregatedDiscoveryService`.
+#[derive(Clone, Debug)]
 pub(super) struct Service {
     pub(super) shared: Arc<Shared>,
     /// Closed when streams shall end.
     pub(super) stopped: watch::Receiver<()>,
 }
 
-type Out<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+impl NamedService for Service {
+    const NAME: &'static str = SERVICE_NAME;
+}
 
-#[tonic::async_trait]
-impl AggregatedDiscoveryService for Service {
-    type StreamAggregatedResourcesStream = Out<DiscoveryResponse>;
-    type DeltaAggregatedResourcesStream = Out<DeltaDiscoveryResponse>;
+impl tonic::codegen::Service<http::Request<Body>> for Service {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
 
-    async fn stream_aggregated_resources(
-        &self,
-        request: tonic::Request<Streaming<DiscoveryRequest>>,
-    ) -> Result<tonic::Response<Self::StreamAggregatedResourcesStream>, Status> {
-        Ok(tonic::Response::new(start(self, request)))
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
     }
 
-    async fn delta_aggregated_resources(
-        &self,
-        request: tonic::Request<Streaming<DeltaDiscoveryRequest>>,
-    ) -> Result<tonic::Response<Self::DeltaAggregatedResourcesStream>, Status> {
-        Ok(tonic::Response::new(start(self, request)))
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let method = request.uri().path().rsplit('/').next();
+        ready(Ok(match method {
+            Some("StreamAggregatedResources") => start::<DiscoveryRequest>(self, request),
+            Some("DeltaAggregatedResources") => start::<DeltaDiscoveryRequest>(self, request),
+            _ => Status::unimplemented("this service has no such method").into_http(),
+        }))
     }
 }
 
 /// What both wires have in common.
-trait Spoken: Send + 'static {
-    type Response: Send + 'static;
+trait Spoken: prost::Message + Default + 'static {
     const WIRE: Wire;
     fn node(&mut self) -> Option<Node>;
     fn type_url(&self) -> &str;
     fn read(self) -> Request;
-    fn write(response: Response, identifier: &str) -> Self::Response;
 }
 
-fn start<S: Spoken>(service: &Service, request: tonic::Request<Streaming<S>>) -> Out<S::Response> {
+fn start<S: Spoken>(service: &Service, request: http::Request<Body>) -> http::Response<Body> {
     let (sender, receiver) = mpsc::channel(ROOM);
-    let address = request.remote_addr();
+    let address = remote(&request);
     let shared = Arc::clone(&service.shared);
     let mut stopped = service.stopped.clone();
-    let inbound = request.into_inner();
+    let decoder = ProstDecoder::<S>::default();
+    let inbound = Streaming::new_request(decoder, request.into_body(), None, Some(MAX_REQUEST));
     tokio::spawn(async move {
         let entry = shared.clients.enter(S::WIRE, address);
         let driving = drive(&shared, &entry, inbound, &sender);
@@ -85,14 +95,21 @@ fn start<S: Spoken>(service: &Service, request: tonic::Request<Streaming<S>>) ->
             let _: Result<(), _> = sender.send(Err(status)).await;
         }
     });
-    Box::pin(ReceiverStream::new(receiver))
+    let mut response = http::Response::new(Body::new(Responses::new(receiver)));
+    let grpc = HeaderValue::from_static("application/grpc");
+    response.headers_mut().insert(CONTENT_TYPE, grpc);
+    response
+}
+
+fn remote(request: &http::Request<Body>) -> Option<SocketAddr> {
+    request.extensions().get::<TcpConnectInfo>()?.remote_addr()
 }
 
 async fn drive<S: Spoken>(
     shared: &Shared,
     entry: &Entry<'_>,
     mut inbound: Streaming<S>,
-    outbound: &mpsc::Sender<Result<S::Response, Status>>,
+    outbound: &mpsc::Sender<Result<Frame, Status>>,
 ) -> Result<(), Status> {
     let mut snapshots = shared.snapshots.subscribe();
     let mut session = Session::new(S::WIRE, snapshots.borrow_and_update().clone());
@@ -127,8 +144,10 @@ async fn drive<S: Spoken>(
                 counts.resources += response.resources.len() as u64;
                 counts.bytes += bytes as u64;
             });
-            let response = S::write(response, &shared.identifier);
-            if outbound.send(Ok(response)).await.is_err() {
+            let frame = frame(S::WIRE, &response, &shared.identifier);
+            let frame =
+                frame.ok_or_else(|| Status::out_of_range("a response has more bytes than gRPC allows"))?;
+            if outbound.send(Ok(frame)).await.is_err() {
                 return Ok(());
             }
         }
@@ -191,21 +210,7 @@ fn words(error: Option<RpcStatus>) -> Option<String> {
     error.map(|error| error.message)
 }
 
-fn any(entry: &Versioned) -> Any {
-    Any {
-        type_url: entry.resource.kind.type_url().to_owned(),
-        value: entry.resource.body.clone(),
-    }
-}
-
-fn control_plane(identifier: &str) -> Option<ControlPlane> {
-    Some(ControlPlane {
-        identifier: identifier.to_owned(),
-    })
-}
-
 impl Spoken for DiscoveryRequest {
-    type Response = DiscoveryResponse;
     const WIRE: Wire = Wire::StateOfTheWorld;
 
     fn node(&mut self) -> Option<Node> {
@@ -224,21 +229,9 @@ impl Spoken for DiscoveryRequest {
             ..Request::default()
         }
     }
-
-    fn write(response: Response, identifier: &str) -> DiscoveryResponse {
-        DiscoveryResponse {
-            version_info: response.version.to_string(),
-            resources: response.resources.iter().map(|entry| any(entry)).collect(),
-            type_url: response.kind.type_url().to_owned(),
-            nonce: response.nonce,
-            control_plane: control_plane(identifier),
-            ..DiscoveryResponse::default()
-        }
-    }
 }
 
 impl Spoken for DeltaDiscoveryRequest {
-    type Response = DeltaDiscoveryResponse;
     const WIRE: Wire = Wire::Delta;
 
     fn node(&mut self) -> Option<Node> {
@@ -256,24 +249,6 @@ impl Spoken for DeltaDiscoveryRequest {
             held: self.initial_resource_versions.into_iter().collect(),
             nonce: self.response_nonce,
             error: words(self.error_detail),
-        }
-    }
-
-    fn write(response: Response, identifier: &str) -> DeltaDiscoveryResponse {
-        let resource = |entry: &Arc<Versioned>| Resource {
-            name: entry.resource.name.to_string(),
-            version: format!("{:016x}", entry.version),
-            resource: Some(any(entry)),
-            ..Resource::default()
-        };
-        DeltaDiscoveryResponse {
-            system_version_info: response.version.to_string(),
-            resources: response.resources.iter().map(resource).collect(),
-            type_url: response.kind.type_url().to_owned(),
-            removed_resources: response.removed.iter().map(ToString::to_string).collect(),
-            nonce: response.nonce,
-            control_plane: control_plane(identifier),
-            ..DeltaDiscoveryResponse::default()
         }
     }
 }

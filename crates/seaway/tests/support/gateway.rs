@@ -22,7 +22,8 @@ pub struct Gateway {
     admin: SocketAddr,
 }
 
-/// Arguments that keep a test to itself: loopback, ports of the system's choice, data beside the manifests.
+/// Arguments that keep a test to itself: loopback, ports of the system's choice, data beside the manifests. Nothing is shed
+/// where the machine is slow for a moment; what sheds has tests of its own.
 pub fn arguments<'a>(paths: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
     let fixed = [
         "--address",
@@ -35,7 +36,13 @@ pub fn arguments<'a>(paths: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
     let mut all = vec!["run"];
     all.extend(paths);
     all.extend(fixed);
-    for (flag, default) in [("--admin", "127.0.0.1:0"), ("--data", "data"), ("--workers", "2")] {
+    let defaults = [
+        ("--admin", "127.0.0.1:0"),
+        ("--data", "data"),
+        ("--workers", "2"),
+        ("--max-delay", "2s"),
+    ];
+    for (flag, default) in defaults {
         if !more.contains(&flag) {
             all.extend([flag, default]);
         }

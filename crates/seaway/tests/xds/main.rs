@@ -45,7 +45,17 @@ async fn control_plane(folder: &Path, more: &[&str]) -> (Gateway, SocketAddr) {
 /// Our own data plane, once it serves.
 async fn data_plane(folder: &Path, xds: SocketAddr, more: &[&str]) -> Gateway {
     let xds = xds.to_string();
-    let mut arguments = vec!["proxy", "--xds", &xds, "--address", "127.0.0.1", "--workers", "2"];
+    let mut arguments = vec![
+        "proxy",
+        "--xds",
+        &xds,
+        "--address",
+        "127.0.0.1",
+        "--workers",
+        "2",
+        "--max-delay",
+        "2s",
+    ];
     arguments.extend([
         "--map-port",
         "80:0",

@@ -103,7 +103,7 @@ impl State {
             resource: Resource {
                 kind,
                 name: Arc::clone(name),
-                body: Vec::new(),
+                body: bytes::Bytes::new(),
                 needs: Vec::new(),
             },
             version: 0,

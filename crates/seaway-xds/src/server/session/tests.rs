@@ -16,7 +16,7 @@ fn resource(kind: Kind, name: &str, body: &str) -> Arc<Versioned> {
     Versioned::new(Resource {
         kind,
         name: name.into(),
-        body: body.as_bytes().to_vec(),
+        body: body.as_bytes().to_vec().into(),
         needs,
     })
 }
@@ -107,7 +107,7 @@ impl Client {
         // Clusters and listeners are taken one by one, the others all or not at all.
         for entry in &response.resources {
             if !bad || (kind.is_wildcard() && !is_bad(entry)) {
-                let body = String::from_utf8(entry.resource.body.clone()).unwrap();
+                let body = String::from_utf8(entry.resource.body.to_vec()).unwrap();
                 self.held.insert((kind, entry.resource.name.to_string()), body);
             }
         }
@@ -266,7 +266,7 @@ fn what_was_rejected_is_sent_again_when_it_changed() {
         let bad = response
             .resources
             .iter()
-            .any(|entry| entry.resource.body == b"bad");
+            .any(|entry| entry.resource.body == "bad");
         let answered = answer(&response, bad.then_some("no"));
         client.say(response.kind, answered);
     }
@@ -463,7 +463,7 @@ proptest! {
         let mut expected = BTreeMap::new();
         for kind in Kind::ALL {
             for (name, entry) in last.names(kind) {
-                let body = String::from_utf8(entry.resource.body.clone()).unwrap();
+                let body = String::from_utf8(entry.resource.body.to_vec()).unwrap();
                 expected.insert((kind, name.to_string()), body);
             }
         }
