@@ -26,6 +26,7 @@ pub mod proxy;
 mod small_writes;
 pub mod snapshot;
 pub mod switch;
+mod tcp;
 pub mod tls;
 pub mod upstream;
 pub mod worker;

@@ -21,7 +21,6 @@ mod forward;
 mod forwarded;
 mod hop;
 mod identity;
-mod kept;
 mod mirror;
 mod outgoing;
 pub(crate) mod proof;

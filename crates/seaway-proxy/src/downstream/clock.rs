@@ -5,9 +5,10 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Instant, Sleep};
 
 use super::guard::Phase;
@@ -36,27 +37,46 @@ impl Timeouts {
 
 /// A timer that may fire early, and is then armed again.
 #[derive(Debug, Default)]
-pub(crate) struct LazyTimer(Option<Pin<Box<Sleep>>>);
+pub(crate) struct LazyTimer {
+    sleep: Option<Pin<Box<Sleep>>>,
+    /// Who is woken.
+    waker: Option<Waker>,
+}
 
 impl LazyTimer {
     /// Whether the task that polled it last is going to be woken by it.
     pub(crate) fn is_armed(&self) -> bool {
-        self.0.as_ref().is_some_and(|sleep| !sleep.is_elapsed())
+        self.sleep.as_ref().is_some_and(|sleep| !sleep.is_elapsed())
     }
 
     /// Ready once `deadline` is over; otherwise the task is woken then, or before.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
         let sleep = self
-            .0
+            .sleep
             .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        let is_known = self
+            .waker
+            .as_ref()
+            .is_some_and(|known| known.will_wake(cx.waker()));
+        if is_known && sleep.deadline() <= deadline && !sleep.is_elapsed() {
+            // It will wake this very task. To tell it so once more, with every request, is not free.
+            return Poll::Pending;
+        }
         if sleep.deadline() > deadline {
             sleep.as_mut().reset(deadline);
         }
+        // A task that has used up its turn is woken again at once, and the timer is not told.
+        let is_told = has_budget_remaining();
         while sleep.as_mut().poll(cx).is_ready() {
             if Instant::now() >= deadline {
                 return Poll::Ready(());
             }
             sleep.as_mut().reset(deadline);
+        }
+        if !is_told {
+            self.waker = None;
+        } else if !is_known {
+            self.waker = Some(cx.waker().clone());
         }
         Poll::Pending
     }
@@ -112,5 +132,58 @@ impl Clock {
             since + timeouts.idle
         };
         self.timer.poll(cx, deadline)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::task::Waker;
+
+    use super::*;
+
+    const LATE: Duration = Duration::from_millis(20);
+
+    #[tokio::test]
+    async fn whoever_polled_it_last_is_woken() {
+        let mut timer = LazyTimer::default();
+        let deadline = Instant::now() + LATE;
+        assert!(
+            timer
+                .poll(&mut Context::from_waker(Waker::noop()), deadline)
+                .is_pending()
+        );
+        // Without a timer that wakes this task it would never end.
+        poll_fn(|cx| timer.poll(cx, deadline)).await;
+        assert!(Instant::now() >= deadline);
+    }
+
+    #[tokio::test]
+    async fn a_deadline_that_moved_away_is_waited_for() {
+        let mut timer = LazyTimer::default();
+        let start = Instant::now();
+        let mut deadlines = [start + LATE].into_iter();
+        poll_fn(|cx| timer.poll(cx, deadlines.next().unwrap_or(start + 2 * LATE))).await;
+        assert!(Instant::now() >= start + 2 * LATE);
+    }
+
+    #[tokio::test]
+    async fn it_is_armed_also_by_a_task_that_has_used_up_its_turn() {
+        let mut timer = LazyTimer::default();
+        let deadline = Instant::now() + LATE;
+        let mut is_first = true;
+        poll_fn(|cx| {
+            if std::mem::take(&mut is_first) {
+                while has_budget_remaining() {
+                    let consumed = tokio::task::coop::poll_proceed(cx);
+                    if let Poll::Ready(consumed) = consumed {
+                        consumed.made_progress();
+                    }
+                }
+            }
+            timer.poll(cx, deadline)
+        })
+        .await;
+        assert!(Instant::now() >= deadline);
     }
 }

@@ -21,6 +21,7 @@ use super::socket::Socket;
 use super::stats::Counters;
 use crate::context::{Connection, Made, Shared, TlsConnection};
 use crate::l4::{Relayed, tcp};
+use crate::tcp::Tcp;
 use crate::tls::{self, Arrived, HandshakeError, Opened};
 
 /// One per worker.
@@ -93,7 +94,7 @@ impl<H: Handler> Site<H> {
         match protocol {
             Protocol::Http => {
                 let connection = self.connection(ends, listener, None, presence);
-                self.speak(stream, &connection, Spoken::Either, closing, permit)
+                self.speak(Tcp::new(stream), &connection, Spoken::Either, closing, permit)
                     .await;
             }
             Protocol::Https => {

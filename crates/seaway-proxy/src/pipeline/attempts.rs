@@ -12,7 +12,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Request;
 use seaway_model::{EndpointSource, RetryPolicy};
 use seaway_telemetry::Flag;
 use tokio::time::Instant;
@@ -21,9 +20,8 @@ use super::chance;
 use super::exchange::Exchange;
 use super::outgoing::Outgoing;
 use super::retry;
-use crate::body::Body;
 use crate::error::Failure;
-use crate::upstream::{self, Attempt, Client, ClusterState, RetryPermit, Sent, Trail, Unanswered};
+use crate::upstream::{self, Attempt, Client, ClusterState, RetryPermit, Sent, Slot, Trail, Unanswered};
 
 /// Where a request goes and how often.
 pub(crate) struct Plan<'a> {
@@ -65,17 +63,17 @@ pub(crate) async fn run(
     outgoing: &mut Outgoing,
 ) -> Result<Sent, Failure> {
     let mut tries = Tries::new(plan, outgoing);
-    let mut request: Option<Request<Body>> = None;
+    let mut slot = Slot::default();
     loop {
-        request.get_or_insert_with(|| outgoing.request(tries.may_repeat()));
-        let (next, outcome) = match tries.once(exchange, &mut request).await {
+        slot.fill(tries.may_repeat(), |sent| outgoing.request(sent));
+        let (next, outcome) = match tries.once(exchange, &mut slot).await {
             Ok(sent) => (tries.after_answer(exchange, &sent, outgoing), Ok(sent)),
             Err(error) => {
                 if let Some(failure) = exchange.upload.as_ref().and_then(|upload| upload.broken()) {
                     return Err(failure);
                 }
                 (
-                    tries.after_failure(exchange, &error, request.is_some(), outgoing),
+                    tries.after_failure(exchange, &error, !slot.is_empty(), outgoing),
                     Err(error.failure),
                 )
             }
@@ -121,11 +119,7 @@ impl<'a> Tries<'a> {
     }
 
     /// One try. The request stays where it is unless something of it was sent, or a limit was passed.
-    async fn once(
-        &mut self,
-        exchange: &mut Exchange,
-        request: &mut Option<Request<Body>>,
-    ) -> Result<Sent, Unanswered> {
+    async fn once(&mut self, exchange: &mut Exchange, slot: &mut Slot) -> Result<Sent, Unanswered> {
         let per_try = self.plan.policy.and_then(|p| p.per_try_timeout);
         let per_try = per_try.and_then(|limit| Instant::now().checked_add(limit.duration()));
         let attempt = Attempt {
@@ -139,11 +133,11 @@ impl<'a> Tries<'a> {
         };
         let mut trail = Trail::new(&mut exchange.upstream);
         let result = {
-            let sending = pin!(upstream::send_from(attempt, request, &mut trail));
+            let sending = pin!(upstream::send_from(attempt, slot, &mut trail));
             exchange.clock.limit(per_try, sending).await
         };
         let result = result.unwrap_or_else(|failure| {
-            *request = None;
+            slot.spend();
             if matches!(failure, Failure::PerTryTimeout | Failure::Timeout) {
                 trail.timed_out(self.plan.cluster);
             }

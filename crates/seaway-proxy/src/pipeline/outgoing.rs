@@ -6,7 +6,6 @@ use http::header::EXPECT;
 use http::{HeaderMap, Method, Request, Uri, Version};
 use http_body::Body as _;
 
-use super::kept::Kept;
 use crate::body::{Body, CopyBody, Gate, Recording, Tee, Transfer, Upload};
 use crate::upstream::OnContinue;
 
@@ -15,8 +14,6 @@ pub(crate) struct Outgoing {
     method: Method,
     uri: Uri,
     headers: HeaderMap,
-    /// The same, where they may be needed once more after they were sent.
-    kept: Option<Kept>,
     body: Source,
     /// Opens the gate before the body.
     go_on: Option<Arc<dyn Fn() + Send + Sync>>,
@@ -37,7 +34,6 @@ impl Outgoing {
             method,
             uri,
             headers,
-            kept: None,
             body: Source::Empty,
             go_on: None,
         }
@@ -111,8 +107,8 @@ impl Outgoing {
         }
     }
 
-    /// The request for one try. `again`: another may follow, so the head is kept.
-    pub(crate) fn request(&mut self, again: bool) -> Request<Body> {
+    /// The request for one try. `sent`: the fields, where a try before this one has used them.
+    pub(crate) fn request(&mut self, sent: Option<HeaderMap>) -> Request<Body> {
         let body = match &mut self.body {
             Source::Empty => Body::Empty,
             Source::Stream(upload) => upload.take().map_or(Body::Empty, Body::boxed),
@@ -121,25 +117,10 @@ impl Outgoing {
         let mut request = Request::new(body);
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = self.take_headers(again);
+        *request.headers_mut() = sent.unwrap_or_else(|| std::mem::take(&mut self.headers));
         if let Some(go_on) = self.go_on.clone() {
             request.extensions_mut().insert(OnContinue(go_on));
         }
         request
-    }
-
-    /// The fields for one try: those that are here, or after the first try those that were kept.
-    fn take_headers(&mut self, again: bool) -> HeaderMap {
-        if let Some(kept) = &self.kept {
-            return kept.restore();
-        }
-        if !again {
-            return std::mem::take(&mut self.headers);
-        }
-        self.kept = Kept::of(&self.headers);
-        match &self.kept {
-            Some(_) => std::mem::take(&mut self.headers),
-            None => self.headers.clone(),
-        }
     }
 }

@@ -15,6 +15,7 @@ use super::http1::Call;
 use super::in_flight::InFlight;
 use super::members::Member;
 use super::outlier::Event;
+use super::slot::Slot;
 use super::transport::Label;
 use super::{pool, shape};
 use crate::body::Body;
@@ -120,13 +121,13 @@ pub(crate) struct Unanswered {
 /// # Errors
 /// [`SendError`] says what failed, and gives the request back when nothing of it was sent.
 pub async fn send(attempt: Attempt<'_>, request: Request<Body>) -> Result<Sent, SendError> {
-    let mut request = Some(request);
+    let mut slot = Slot::once(request);
     let mut endpoint = None;
-    let result = send_from(attempt, &mut request, &mut Trail::new(&mut endpoint)).await;
+    let result = send_from(attempt, &mut slot, &mut Trail::new(&mut endpoint)).await;
     result.map_err(|unanswered| SendError {
         failure: unanswered.failure,
         endpoint: unanswered.endpoint,
-        request: request.take(),
+        request: slot.take(),
         reused: unanswered.reused,
     })
 }
@@ -137,7 +138,7 @@ pub async fn send(attempt: Attempt<'_>, request: Request<Body>) -> Result<Sent, 
 /// ways (a new connection) are boxed, so that the future of the usual one is small. See the test of its size.
 pub(crate) async fn send_from(
     attempt: Attempt<'_>,
-    request: &mut Option<Request<Body>>,
+    slot: &mut Slot,
     trail: &mut Trail<'_>,
 ) -> Result<Sent, Unanswered> {
     let cluster = attempt.cluster;
@@ -160,8 +161,8 @@ pub(crate) async fn send_from(
         let limit = cluster.config().circuit_breakers.max_requests;
         let mut in_flight = InFlight::begin(cluster.live(), member, limit).map_err(nowhere)?;
         let exchanged = match cluster.config().protocol {
-            UpstreamProtocol::Http1 => exchange_http1(&attempt, &mut in_flight, request, trail).await,
-            UpstreamProtocol::Http2 => exchange_http2(&attempt, &mut in_flight, request, trail).await,
+            UpstreamProtocol::Http1 => exchange_http1(&attempt, &mut in_flight, slot, trail).await,
+            UpstreamProtocol::Http2 => exchange_http2(&attempt, &mut in_flight, slot, trail).await,
         };
         trail.member = None;
         let failed = match exchanged {
@@ -181,7 +182,7 @@ pub(crate) async fn send_from(
         }
         drop(in_flight);
         tries += 1;
-        let again = request.is_some() && goes_on(cluster, failed.failure, tries) && !avoid.contains(&address);
+        let again = !slot.is_empty() && goes_on(cluster, failed.failure, tries) && !avoid.contains(&address);
         if !again {
             return Err(Unanswered {
                 failure: failed.failure,
@@ -274,10 +275,10 @@ type Exchanged = Result<(Response<Body>, bool), Failed>;
 async fn exchange_http1(
     attempt: &Attempt<'_>,
     in_flight: &mut InFlight,
-    slot: &mut Option<Request<Body>>,
+    slot: &mut Slot,
     trail: &mut Trail<'_>,
 ) -> Exchanged {
-    let Some(request) = slot else {
+    let Some(request) = slot.request() else {
         return Err(nothing());
     };
     shape::for_http1(request);
@@ -295,7 +296,7 @@ async fn exchange_http1(
         let answered = poll_fn(|cx| call.poll(cx, slot, &in_flight.member().place)).await;
         match answered {
             Ok(response) => return Ok((response, reused)),
-            Err(failure) if slot.is_none() => return Err(Failed { failure, reused }),
+            Err(failure) if slot.is_empty() => return Err(Failed { failure, reused }),
             // The endpoint had closed it. Whatever else keeps a request from being sent would do so again.
             Err(Failure::UpstreamReset) if reused => {}
             Err(failure) => return Err(unsent(failure)),
@@ -306,10 +307,11 @@ async fn exchange_http1(
 async fn exchange_http2(
     attempt: &Attempt<'_>,
     in_flight: &mut InFlight,
-    slot: &mut Option<Request<Body>>,
+    slot: &mut Slot,
     trail: &mut Trail<'_>,
 ) -> Exchanged {
-    let Some(request) = slot else {
+    slot.keep();
+    let Some(request) = slot.request() else {
         return Err(nothing());
     };
     if shape::is_upgrade(request) {
@@ -340,7 +342,7 @@ async fn exchange_http2(
                 in_flight.hold(guard);
                 return Ok((response, reused));
             }
-            Err(failure) if slot.is_none() => return Err(Failed { failure, reused }),
+            Err(failure) if slot.is_empty() => return Err(Failed { failure, reused }),
             Err(failure) => {
                 pool::drop_http2(&in_flight.member().place, guard.link());
                 if !reused {

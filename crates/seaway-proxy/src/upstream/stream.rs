@@ -20,6 +20,7 @@ use super::breakers::ConnectionPermit;
 use super::endpoint::Place;
 use super::tls;
 use crate::error::TlsFault;
+use crate::tcp;
 
 /// An open connection to an endpoint.
 #[derive(Debug)]
@@ -150,7 +151,7 @@ impl AsyncRead for Stream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match &mut self.bytes {
-            Bytes::Plain(tcp) => Pin::new(tcp).poll_read(cx, buffer),
+            Bytes::Plain(tcp) => tcp::poll_read(tcp, cx, buffer),
             Bytes::Tls(tls) => {
                 let polled = Pin::new(tls.as_mut()).poll_read(cx, buffer);
                 self.note(&polled);
@@ -163,7 +164,7 @@ impl AsyncRead for Stream {
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         match &mut self.bytes {
-            Bytes::Plain(tcp) => Pin::new(tcp).poll_write(cx, data),
+            Bytes::Plain(tcp) => tcp::poll_write(tcp, cx, data),
             Bytes::Tls(tls) => Pin::new(tls.as_mut()).poll_write(cx, data),
         }
     }

@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
 use super::super::endpoint::Place;
 use super::super::pool::{self, Http1Connection};
+use super::super::slot::Slot;
 use super::super::stream::Stream;
 use super::super::{classify, shape};
 use super::OnContinue;
@@ -81,7 +82,7 @@ impl Call {
     pub(in super::super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        slot: &mut Option<Request<Body>>,
+        slot: &mut Slot,
         place: &Arc<Place>,
     ) -> Poll<Result<Response<Body>, Failure>> {
         let polled = self.poll_inner(cx, slot, place);
@@ -94,7 +95,7 @@ impl Call {
     fn poll_inner(
         &mut self,
         cx: &mut Context<'_>,
-        slot: &mut Option<Request<Body>>,
+        slot: &mut Slot,
         place: &Arc<Place>,
     ) -> Poll<Result<Response<Body>, Failure>> {
         if !self.begun {
@@ -129,8 +130,8 @@ impl Call {
         }
     }
 
-    fn begin(&mut self, cx: &mut Context<'_>, slot: &mut Option<Request<Body>>) -> Result<(), Failure> {
-        let (Some(connection), Some(request)) = (&mut self.connection, slot.as_mut()) else {
+    fn begin(&mut self, cx: &mut Context<'_>, slot: &mut Slot) -> Result<(), Failure> {
+        let (Some(connection), Some(request)) = (&mut self.connection, slot.request()) else {
             return Err(Failure::UpstreamReset);
         };
         self.begun = true;
@@ -139,7 +140,7 @@ impl Call {
             Err(NotBegun::Unsent(Hindrance::Request(failure))) => return Err(failure),
             Err(NotBegun::Unsent(Hindrance::Connection(error))) => return Err(classify::broken(&error)),
             Err(NotBegun::Lost(broken)) => {
-                *slot = None;
+                slot.spend();
                 return Err(match broken {
                     Broken::Body(error) => classify::body(&error),
                     Broken::Connection(error) => classify::broken(&error),
@@ -152,7 +153,7 @@ impl Call {
             close: asks_to_close(request),
             on_continue: request.extensions_mut().remove(),
         };
-        *slot = None;
+        slot.spend();
         Ok(())
     }
 

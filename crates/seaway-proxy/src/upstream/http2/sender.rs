@@ -13,6 +13,7 @@ use http_body::Body as _;
 use tokio::task::JoinHandle;
 
 use super::super::classify;
+use super::super::slot::Slot;
 use super::{Link, StreamGuard};
 use crate::body::Body;
 use crate::error::Failure;
@@ -52,7 +53,7 @@ impl Sender {
     pub(in super::super) fn poll_sent(
         &mut self,
         cx: &mut Context<'_>,
-        slot: &mut Option<Request<Body>>,
+        slot: &mut Slot,
     ) -> Poll<Result<Sent, Failure>> {
         ready!(self.requests.poll_ready(cx)).map_err(|error| classify::stream(&error))?;
         let Some(request) = slot.take() else {

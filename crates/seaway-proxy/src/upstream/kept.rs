@@ -1,6 +1,6 @@
 //! The fields of a head, kept for a try that most likely never comes.
 //!
-//! A `HeaderMap` is consumed by sending it, and every request that may be sent again needs its fields twice. A clone costs
+//! HTTP/2 consumes a `HeaderMap` when it sends it, and a request that may be sent again needs its fields twice. A clone costs
 //! two allocations and, for each field, a reference count up and down; the fields as plain bytes in one buffer cost one
 //! allocation. To read them back costs more, for the few requests that are sent again.
 
