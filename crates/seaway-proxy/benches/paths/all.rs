@@ -5,6 +5,7 @@
 
 mod balance;
 mod headers;
+mod http2;
 mod matching;
 mod model;
 mod parse;
@@ -48,6 +49,8 @@ pub const ALL: &[Path] = &[
     path("record a request", 1000, record::metrics),
     path("a request through the pipeline", 2000, request::pipeline),
     path("a request over loopback", 2000, request::loopback),
+    path("an HTTP/2 request over loopback", 2000, http2::get),
+    path("a gRPC call over loopback", 2000, http2::call),
 ];
 
 use seaway_model::Balancing;

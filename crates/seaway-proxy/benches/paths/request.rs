@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, Request};
 use http_body_util::BodyExt as _;
-use seaway_model::{Endpoint, Model};
+use seaway_model::{Endpoint, Model, UpstreamProtocol};
 use seaway_proxy::body::Body;
 use seaway_proxy::context::{Connection, Shared};
 use seaway_proxy::snapshot::Snapshot;
@@ -23,7 +23,7 @@ pub fn pipeline() -> Walk {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let telemetry = Telemetry::new(Config::default());
     let shared = Shared::new(Options::default());
-    let snapshot = Snapshot::build(1, &model(upstream()), &shared.registry);
+    let snapshot = Snapshot::build(1, &model(upstream(), UpstreamProtocol::Http1), &shared.registry);
     shared.published.store(Arc::new(snapshot));
     let connection = Arc::new(Connection {
         shared: Arc::new(shared),
@@ -66,15 +66,8 @@ pub fn pipeline() -> Walk {
 
 /// From socket to socket, all threads counted: a client's that writes and reads, the proxy's, and the upstream's.
 pub fn loopback() -> Walk {
-    let options = Options {
-        workers: 1,
-        address: Some(Ipv4Addr::LOCALHOST.into()),
-        port_map: [(80, 0)].into(),
-        ..Options::default()
-    };
-    let proxy = Proxy::start(options, Telemetry::new(Config::default())).unwrap();
-    let status = proxy.apply(&model(upstream()));
-    let mut client = TcpStream::connect(status[0].bound.unwrap()).unwrap();
+    let (proxy, address) = serve(upstream(), UpstreamProtocol::Http1);
+    let mut client = TcpStream::connect(address).unwrap();
     client.set_nodelay(true).unwrap();
     let mut answer = [0; 4096];
     Box::new(move |times| {
@@ -85,6 +78,20 @@ pub fn loopback() -> Walk {
             assert!(answer[..count].starts_with(b"HTTP/1.1 200"));
         }
     })
+}
+
+/// A proxy with one worker and one route, and where it listens.
+pub fn serve(upstream: SocketAddr, protocol: UpstreamProtocol) -> (Proxy, SocketAddr) {
+    let options = Options {
+        workers: 1,
+        address: Some(Ipv4Addr::LOCALHOST.into()),
+        port_map: [(80, 0)].into(),
+        ..Options::default()
+    };
+    let proxy = Proxy::start(options, Telemetry::new(Config::default())).unwrap();
+    let status = proxy.apply(&model(upstream, protocol));
+    let address = status[0].bound.unwrap();
+    (proxy, address)
 }
 
 /// Answers every head with the same few bytes.
@@ -108,8 +115,9 @@ pub fn upstream() -> SocketAddr {
 }
 
 /// One route for everything, to that upstream.
-fn model(upstream: SocketAddr) -> Arc<Model> {
-    let cluster = model::cluster(vec![Endpoint::new(upstream)]);
+fn model(upstream: SocketAddr, protocol: UpstreamProtocol) -> Arc<Model> {
+    let mut cluster = model::cluster(vec![Endpoint::new(upstream)]);
+    cluster.protocol = protocol;
     let mut listener = model::listener();
     listener.virtual_hosts.push(seaway_model::VirtualHost {
         host: seaway_model::HostMatch::Any,

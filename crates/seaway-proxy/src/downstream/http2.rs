@@ -3,22 +3,26 @@
 //! All of a connection's streams are worked on in its own task. What they have to say when it is polled leaves in one
 //! write, and no waker goes from a stream's task to the connection's.
 
+mod calls;
 mod stream;
 mod streams;
 
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::Stream as _;
 use futures_util::stream::FuturesUnordered;
-use h2::server::{self, Builder};
+use h2::RecvStream;
+use h2::server::{self, Builder, SendResponse};
+use http::Request;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
+use self::calls::Calls;
 use self::streams::Streams;
 use super::clock::LazyTimer;
 use super::closing::{Closing, Seldom};
@@ -37,6 +41,9 @@ const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
 const SEND_BUFFER: usize = 256 * 1024;
 /// Streams that we reset because of the client's mistakes, before the connection is closed (RUSTSEC-2024-0003).
 const LOCAL_RESETS: usize = 256;
+/// Turns of h2 and the streams in one poll: they speak in the first, and what they said leaves in the second. With more to
+/// do than that, other connections come first.
+const TURNS: usize = 2;
 /// After our farewell, a connection without streams gets so long to end by itself.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -89,36 +96,38 @@ pub(crate) async fn serve<IO, H>(
     let look = closing.clone();
     let begun = pin!(closing.begun());
     let mut begun = Seldom::new(begun, look);
+    let (mut of_h2, mut of_work) = (Calls::default(), Calls::default());
     poll_fn(|cx| {
         if begun.poll(cx).is_ready() {
             talk.leave();
         }
-        loop {
-            loop {
-                match talk.h2.poll_accept(cx) {
-                    Poll::Ready(Some(Ok((request, respond)))) => {
-                        let begun = stream::work(handler, connection, &streams, request, respond);
-                        work.extend(begun.map(|work| Patient::new(work, limits.least())));
-                    }
-                    Poll::Ready(Some(Err(error))) => {
-                        ended(connection, &error);
-                        return Poll::Ready(());
-                    }
-                    Poll::Ready(None) => return Poll::Ready(()),
-                    Poll::Pending => break,
+        let (to_h2, to_work) = (of_h2.begin(cx.waker()), of_work.begin(cx.waker()));
+        for _ in 0..TURNS {
+            of_h2.answer();
+            let polled = talk.poll_h2(&mut Context::from_waker(&to_h2), |request, respond| {
+                let begun = stream::work(handler, connection, &streams, request, respond);
+                if let Some(begun) = begun {
+                    work.push(Patient::new(begun, limits.least()));
                 }
+            });
+            if polled.is_ready() {
+                return Poll::Ready(());
             }
-            // What streams say wakes h2, so it is asked to send it when all had their turn.
-            let before = work.len();
-            while work.as_mut().poll_next(cx) == Poll::Ready(Some(())) {}
+            of_work.answer();
+            let mut cx = Context::from_waker(&to_work);
+            while work.as_mut().poll_next(&mut cx) == Poll::Ready(Some(())) {}
             if streams.is_flooded() {
                 Counters::count(&connection.shared.counters.reset_floods);
                 return Poll::Ready(());
             }
-            if work.len() == before {
-                return talk.poll_idle(cx);
+            // What streams say calls h2, which is asked to send it when all had their turn.
+            if !of_h2.are_waiting() && !of_work.are_waiting() {
+                break;
             }
         }
+        of_h2.end();
+        of_work.end();
+        talk.poll_idle(cx)
     })
     .await;
 }
@@ -134,6 +143,24 @@ struct Talk<'t, IO> {
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Talk<'_, IO> {
+    /// Lets h2 read and write. Ready when the connection is over.
+    fn poll_h2(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut take: impl FnMut(Request<RecvStream>, SendResponse<Bytes>),
+    ) -> Poll<()> {
+        loop {
+            match ready!(self.h2.poll_accept(cx)) {
+                Some(Ok((request, respond))) => take(request, respond),
+                Some(Err(error)) => {
+                    ended(self.connection, &error);
+                    return Poll::Ready(());
+                }
+                None => return Poll::Ready(()),
+            }
+        }
+    }
+
     /// Says that no new streams are taken.
     fn leave(&mut self) {
         self.h2.graceful_shutdown();

@@ -16,6 +16,10 @@ pub(crate) struct Pump {
     body: Body,
     /// Waits for the window, and whether it is the last.
     waits: Option<(Bytes, bool)>,
+    /// The first piece need not wait for the peer's windows.
+    is_ahead: bool,
+    /// A piece went without room for it; the next is not asked for before it has some.
+    owes_room: bool,
     /// What the body did in the last poll.
     asked: Asked,
 }
@@ -41,8 +45,18 @@ impl Pump {
             stream,
             body,
             waits: None,
+            is_ahead: false,
+            owes_room: false,
             asked: Asked::Never,
         }
+    }
+
+    /// Leaves the first piece to h2 at once, where it waits if there is no room for it. A stream of ours that has just been
+    /// opened has no room before its connection was polled, and so the head of a small request would leave alone, and its
+    /// body would need a task and a write of its own.
+    pub(crate) fn ahead(mut self) -> Self {
+        self.is_ahead = true;
+        self
     }
 
     /// What the body did in the last poll.
@@ -62,15 +76,23 @@ impl Pump {
 
     fn poll_all(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
         loop {
-            if let Some((_, is_last)) = &self.waits {
-                let is_last = *is_last;
-                ready!(self.poll_room(cx))?;
+            if let Some((data, is_last)) = &self.waits {
+                let (is_empty, is_last) = (data.is_empty(), *is_last);
+                if std::mem::take(&mut self.is_ahead) {
+                    self.owes_room = !is_empty;
+                } else if !is_empty {
+                    ready!(self.poll_room(cx))?;
+                }
                 // h2 cuts it to the windows and keeps the rest; what is asked of the windows is all of it.
                 let data = self.waits.take().map(|(data, _)| data).unwrap_or_default();
                 self.stream.send_data(data, is_last).map_err(|_| Broken)?;
                 if is_last {
                     return Poll::Ready(Ok(()));
                 }
+            }
+            if self.owes_room {
+                ready!(self.poll_room(cx))?;
+                self.owes_room = false;
             }
             let polled = Pin::new(&mut self.body).poll_frame(cx);
             self.note(&polled);
@@ -109,9 +131,6 @@ impl Pump {
     /// Ready when something may be sent. Room is asked for only when there is something to send: room that nobody uses
     /// is taken from the connection's other streams.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
-        if self.waits.as_ref().is_none_or(|(data, _)| data.is_empty()) {
-            return Poll::Ready(Ok(()));
-        }
         self.stream.reserve_capacity(1);
         while self.stream.capacity() == 0 {
             match ready!(self.stream.poll_capacity(cx)) {
@@ -130,4 +149,56 @@ fn reason(error: &BodyError) -> Reason {
         _ => None,
     }
     .unwrap_or(Reason::INTERNAL_ERROR)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Future as _, poll_fn};
+
+    use h2::client;
+    use http::Request;
+    use tokio::io::DuplexStream;
+
+    use super::*;
+
+    /// A stream of a connection that knows its peer's settings, and has not been polled since the stream was opened.
+    async fn opened() -> (client::Connection<DuplexStream, Bytes>, SendStream<Bytes>) {
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let serve = async {
+            let mut server = h2::server::handshake(theirs).await.unwrap();
+            let _request = server.accept().await;
+        };
+        tokio::spawn(serve);
+        let (mut requests, mut connection) = client::handshake(ours).await.unwrap();
+        poll_fn(|cx| {
+            assert!(Pin::new(&mut connection).poll(cx).is_pending());
+            requests.poll_ready(cx)
+        })
+        .await
+        .unwrap();
+        let (_response, stream) = requests.send_request(Request::new(()), false).unwrap();
+        (connection, stream)
+    }
+
+    #[tokio::test]
+    async fn a_small_body_need_not_wait_for_its_stream_to_be_polled() {
+        let (_connection, stream) = opened().await;
+        let mut pump = Pump::new(stream, Body::Full(Bytes::from_static(b"small"))).ahead();
+        let polled = poll_fn(|cx| Poll::Ready(pump.poll(cx))).await;
+        assert_eq!(polled, Poll::Ready(Ok(())));
+    }
+
+    #[tokio::test]
+    async fn only_the_first_piece_goes_before_there_is_room() {
+        let (_connection, stream) = opened().await;
+        let (tee, copy) = crate::body::Tee::new(1 << 16, http_body::SizeHint::default());
+        let (mut tee, body) = (tee, Body::boxed(copy));
+        let mut pump = Pump::new(stream, body).ahead();
+        tee.data(&Bytes::from_static(b"first"));
+        let polled = poll_fn(|cx| Poll::Ready(pump.poll(cx))).await;
+        assert_eq!((polled, pump.asked()), (Poll::Pending, Asked::Gave(5)));
+        tee.data(&Bytes::from_static(b"second"));
+        let polled = poll_fn(|cx| Poll::Ready(pump.poll(cx))).await;
+        assert_eq!((polled, pump.asked()), (Poll::Pending, Asked::Never));
+    }
 }

@@ -45,6 +45,7 @@ pub(super) fn for_http2<B>(request: &mut Request<B>, encrypted: bool) -> Result<
     *request.uri_mut() =
         Uri::from_parts(parts).map_err(|_| Failure::BadRequest("the request target is not a URI"))?;
     strip_connection_fields(request.headers_mut());
+    spare_the_table(request.headers_mut());
     Ok(())
 }
 
@@ -110,25 +111,29 @@ fn common_length(headers: &HeaderMap) -> Option<u64> {
 }
 
 fn strip_connection_fields(headers: &mut HeaderMap) {
-    const FIELDS: [HeaderName; 4] = [
+    const FIELDS: [HeaderName; 5] = [
+        header::CONNECTION,
         header::TRANSFER_ENCODING,
         header::UPGRADE,
         HeaderName::from_static("keep-alive"),
         HeaderName::from_static("proxy-connection"),
     ];
-    let named: Vec<HeaderName> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| HeaderName::try_from(name.trim()).ok())
-        .filter(|name| *name != header::TE)
-        .collect();
-    headers.remove(header::CONNECTION);
-    for name in named.iter().chain(&FIELDS) {
-        headers.remove(name);
+    if headers.keys().any(|name| FIELDS.contains(name)) {
+        let named: Vec<HeaderName> = headers
+            .get_all(header::CONNECTION)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .filter_map(|name| HeaderName::try_from(name.trim()).ok())
+            .filter(|name| *name != header::TE)
+            .collect();
+        for name in named.iter().chain(&FIELDS) {
+            headers.remove(name);
+        }
     }
-    if headers.contains_key(header::TE) {
+    let mut codings = headers.get_all(header::TE).iter();
+    let Some(coding) = codings.next() else { return };
+    if coding != "trailers" || codings.next().is_some() {
         let trailers = headers
             .get_all(header::TE)
             .iter()
@@ -138,6 +143,20 @@ fn strip_connection_fields(headers: &mut HeaderMap) {
         headers.remove(header::TE);
         if trailers {
             headers.insert(header::TE, HeaderValue::from_static("trailers"));
+        }
+    }
+}
+
+/// Keeps out of the connection's table of fields (RFC 7541) what is another with each request. There it would push out what
+/// comes again, and h2 holds a field against all that have its name there, which were fifty.
+fn spare_the_table(headers: &mut HeaderMap) {
+    const FIELDS: [HeaderName; 2] = [
+        HeaderName::from_static("x-request-id"),
+        HeaderName::from_static("traceparent"),
+    ];
+    for name in &FIELDS {
+        if let Some(value) = headers.get_mut(name) {
+            value.set_sensitive(true);
         }
     }
 }

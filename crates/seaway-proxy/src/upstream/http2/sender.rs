@@ -72,7 +72,7 @@ impl Sender {
         let uploading = if is_over {
             None
         } else {
-            upload(cx, Pump::new(stream, body))
+            upload(cx, Pump::new(stream, body).ahead())
         };
         Poll::Ready(Ok(Sent { response, uploading }))
     }
