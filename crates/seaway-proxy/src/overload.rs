@@ -11,6 +11,8 @@
 //!   breakers bound each destination, this bounds their sum.
 //! - **Memory** that the process holds, against what its control group or the machine allows.
 //!
+//! Refusing costs, too, and has a bound of its own: a quarter of a worker's time ([`refusals`]).
+//!
 //! Nothing is shed that was let in. A queue of our own, in which requests wait for their turn, was rejected: the
 //! kernel's sockets and the run queue are queues already, and one more would only add to what a client waits for in vain.
 //! To limit concurrency by the upstreams' latency (as Envoy's and Netflix' gradient limits do) was rejected as well: one
@@ -21,6 +23,7 @@
 
 mod controller;
 mod memory;
+mod refusals;
 mod turn;
 mod watch;
 
@@ -28,8 +31,10 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use serde::Serialize;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use self::memory::Memory;
+use self::refusals::Refusals;
 use crate::options::Limits;
 
 pub(crate) use self::controller::{Controller, Settings};
@@ -84,6 +89,8 @@ pub(crate) struct Load {
     /// How late the worker was when it last looked, in microseconds.
     late: AtomicU32,
     shed: [AtomicU64; Cause::ALL.len()],
+    refusals: Refusals,
+    began: Instant,
     /// Something has come since the worker last looked.
     stirred: AtomicBool,
     watcher: Watcher,
@@ -171,6 +178,8 @@ impl Load {
             is_for_memory: AtomicBool::new(false),
             late: AtomicU32::new(0),
             shed: Default::default(),
+            refusals: Refusals::default(),
+            began: Instant::now(),
             stirred: AtomicBool::new(false),
             watcher: Watcher::default(),
         }
@@ -180,9 +189,14 @@ impl Load {
     pub(crate) fn sheds(&self, dice: impl FnOnce() -> u32) -> Option<Cause> {
         self.stir();
         let share = self.share.load(Ordering::Relaxed);
-        let cause = if self.in_flight.load(Ordering::Relaxed) >= self.most {
+        let is_full = self.in_flight.load(Ordering::Relaxed) >= self.most;
+        if share == 0 && !is_full {
+            return None;
+        }
+        self.refusals.decided();
+        let cause = if is_full {
             Cause::Requests
-        } else if share == 0 || dice() >= share {
+        } else if dice() >= share {
             return None;
         } else if self.is_for_memory.load(Ordering::Relaxed) {
             Cause::Memory
@@ -193,6 +207,17 @@ impl Load {
             count.fetch_add(1, Ordering::Relaxed);
         }
         Some(cause)
+    }
+
+    /// Waits until a refusal may leave. One for want of memory leaves at once, since who waits holds some.
+    pub(crate) async fn refuse(&self, cause: Cause) {
+        if cause == Cause::Memory {
+            return;
+        }
+        if let Some(wait) = self.refusals.wait(self.began.elapsed(), self.most) {
+            let _waiting = Waiting::new(&self.refusals);
+            tokio::time::sleep(wait).await;
+        }
     }
 
     /// A request is under way.
@@ -212,6 +237,22 @@ impl Load {
             self.watcher.state.store(AWAKE, Ordering::Relaxed);
             self.watcher.wake.notify_one();
         }
+    }
+}
+
+/// An answer that waits, or whose client is gone by then.
+struct Waiting<'a>(&'a Refusals);
+
+impl<'a> Waiting<'a> {
+    fn new(refusals: &'a Refusals) -> Self {
+        refusals.enter();
+        Self(refusals)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.leave();
     }
 }
 

@@ -65,7 +65,10 @@ pub use self::sink::install as install_sink;
 /// Runs on a tokio runtime of the current thread; it spawns mirrors and tunnels there.
 pub async fn handle(connection: Arc<Connection>, mut request: Request<Body>) -> Response<Body> {
     // Before anything is made for it, a request that is too much is shed.
-    if let Some(response) = shed::shed(&connection, &request) {
+    if let Some((response, cause)) = shed::shed(&connection, &request) {
+        drop(request);
+        // Boxed, since those that are let in should not carry the room for it.
+        Box::pin(shed::wait(&connection, cause)).await;
         return response;
     }
     // From here on the request exists for the log, whatever becomes of it. Its configuration is loaded here, once.

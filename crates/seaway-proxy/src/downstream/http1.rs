@@ -53,6 +53,9 @@ use crate::switch::{self, Promise};
 const DISCARDED_BYTES: u64 = 64 * 1024;
 const DISCARD: Duration = Duration::from_secs(1);
 
+/// Requests that were sent ahead and need no waiting are answered so many in a row, then everybody else has a turn.
+const IN_A_ROW: u32 = 16;
+
 /// What is common to all requests of a connection.
 #[derive(Debug)]
 pub(crate) struct Http1<'a, H> {
@@ -133,7 +136,15 @@ impl<H: Handler> Http1<'_, H> {
         IO: AsyncRead + AsyncWrite + Unpin,
         F: Future<Output = ()>,
     {
+        let mut in_a_row = 0;
         loop {
+            in_a_row += 1;
+            if line.socket.early.is_empty() {
+                in_a_row = 0;
+            } else if in_a_row >= IN_A_ROW {
+                in_a_row = 0;
+                tokio::task::yield_now().await;
+            }
             let next = poll_fn(|cx| line.poll_next(cx)).await;
             let turn = match self.begin(next, line) {
                 Begun::Turn(turn) => turn,

@@ -36,7 +36,11 @@ pub(crate) async fn watch(shared: Arc<Shared>, worker: usize) {
             sleep_until(due).await;
             let now = Instant::now();
             let used_now = processor_time();
-            let own = own_lateness(now - due, used.zip(used_now));
+            let both = used.zip(used_now);
+            let own = own_lateness(now - due, both);
+            if let Some((before, now)) = both {
+                load.refusals.look(now.saturating_sub(before));
+            }
             used = used_now;
             let is_busy = look(overload, load, &mut controller, now - began, own);
             quiet = if is_busy { 0 } else { quiet + 1 };

@@ -16,7 +16,9 @@ use super::finish::name_server;
 use super::sink;
 use crate::body::Body;
 use crate::context::Connection;
+use crate::downstream::Presence;
 use crate::error::Failure;
+use crate::overload::Cause;
 
 /// Envoy's word for it, by which other proxies know not to try another endpoint of ours at once.
 const LOCAL_OVERLOADED: HeaderName = HeaderName::from_static("x-envoy-local-overloaded");
@@ -25,9 +27,9 @@ const TEXT: &str = "too much is under way (overloaded)\n";
 /// Seconds after which a client may come again, and the same for gRPC.
 const AGAIN: [(&str, &str); 4] = [("1", "1000"), ("2", "2000"), ("3", "3000"), ("4", "4000")];
 
-/// Sheds a request, if its worker has to, with an answer. `None` lets it in.
-pub(super) fn shed<B>(connection: &Connection, request: &Request<B>) -> Option<Response<Body>> {
-    connection.load()?.sheds(|| fastrand::u32(..))?;
+/// Sheds a request, if its worker has to, with an answer and the reason for it. `None` lets it in.
+pub(super) fn shed<B>(connection: &Connection, request: &Request<B>) -> Option<(Response<Body>, Cause)> {
+    let cause = connection.load()?.sheds(|| fastrand::u32(..))?;
     let content_type = request.headers().get(CONTENT_TYPE);
     let is_grpc = content_type.is_some_and(is_grpc);
     let again = AGAIN
@@ -35,7 +37,25 @@ pub(super) fn shed<B>(connection: &Connection, request: &Request<B>) -> Option<R
         .unwrap_or(&("1", "1000"));
     let response = response(is_grpc, request.method() == Method::HEAD, *again);
     record(connection, request, &response, is_grpc);
-    Some(response)
+    Some((response, cause))
+}
+
+/// Waits until a refusal may leave, if refusals are many. Its connection is one that is being served meanwhile.
+pub(super) async fn wait(connection: &Connection, cause: Cause) {
+    let presence = &connection.made.presence;
+    presence.begin();
+    let _over = Over(presence);
+    if let Some(load) = connection.load() {
+        load.refuse(cause).await;
+    }
+}
+
+struct Over<'a>(&'a Presence);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
 }
 
 fn response(is_grpc: bool, is_head: bool, again: (&'static str, &'static str)) -> Response<Body> {

@@ -7,11 +7,12 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 
-use crate::support::DEADLINE;
+use crate::support::{DEADLINE, strict};
 
 /// What is done.
 #[derive(Clone, Copy)]
@@ -22,6 +23,9 @@ pub struct Attack {
     pub connections: usize,
     /// How often each of them does it at most, in one flood.
     pub times: usize,
+    /// How often all of them together do it in a second, where it is meant strictly; otherwise, as often as they can. A
+    /// flood without a bound on its rate takes the whole core, and shows who gets it, and not what it costs.
+    pub a_second: u32,
     /// Once. An error is what the gateway does to defend itself.
     pub does: fn(Goal) -> Deed,
 }
@@ -61,9 +65,10 @@ impl Target {
             done: Arc::new(done),
         };
         let thread = std::thread::spawn(move || {
+            strict::step_back();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let runtime = runtime.expect("a runtime");
-            let all = (0..attack.connections).map(|_| again_and_again(goal.clone(), attack));
+            let all = (0..attack.connections).map(|number| again_and_again(goal.clone(), attack, number));
             runtime.block_on(async {
                 tokio::select! {
                     _ = futures_util::future::join_all(all) => {}
@@ -98,12 +103,26 @@ impl Target {
     }
 }
 
-async fn again_and_again(goal: Goal, attack: Attack) {
-    for _ in 0..attack.times {
+async fn again_and_again(goal: Goal, attack: Attack, number: usize) {
+    let mut pace = strict::is().then(|| pace(attack, number));
+    let times = if strict::is() { usize::MAX } else { attack.times };
+    for _ in 0..times {
+        if let Some(pace) = &mut pace {
+            pace.tick().await;
+        }
         // What is done to an attacker is not his test's business.
         let _ = (attack.does)(goal.clone()).await;
         // A runtime that has nothing else to do must still hear that it is over.
         tokio::task::yield_now().await;
     }
     std::future::pending::<()>().await;
+}
+
+/// When one of them has its turns.
+fn pace(attack: Attack, number: usize) -> Interval {
+    let a_second = f64::from(attack.a_second) * strict::factor();
+    let between = |count: usize| Duration::from_secs_f64(count as f64 / a_second);
+    let mut pace = interval_at(Instant::now() + between(number), between(attack.connections));
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    pace
 }

@@ -20,6 +20,7 @@ async fn connections_that_are_opened_and_closed_as_fast_as_possible() {
         port: 80,
         connections: 8,
         times: 2_000,
+        a_second: 4_000,
         does: opens_and_closes,
     };
     flood("connections", &[], attack, Allowed::each(32 * 1024)).await;
@@ -40,6 +41,7 @@ async fn more_silent_connections_than_may_be_open() {
         port: 80,
         connections: 1_200,
         times: 8,
+        a_second: 1_000,
         does: is_silent,
     };
     // All of them together are a few more than the gateway may have, so ordinary clients have to wait for a place.
@@ -68,6 +70,7 @@ async fn handshakes_as_fast_as_possible() {
         port: 443,
         connections: 128,
         times: 20,
+        a_second: 300,
         does: shakes_hands,
     };
     // Without turns it would be 128 handshakes. A build for debugging takes a millisecond and more for each.

@@ -26,6 +26,7 @@ async fn is_closed_for_it(name: &str, reason: &str, does: fn(Goal) -> Deed) {
         port: 80,
         connections: CONNECTIONS,
         times: TIMES,
+        a_second: 40,
         does,
     };
     let gateway = flood(name, &[], attack, FULL).await;
@@ -110,6 +111,7 @@ async fn frames_without_content() {
         port: 80,
         connections: CONNECTIONS,
         times: TIMES,
+        a_second: 40,
         does: empty_frames,
     };
     // h2 has a limit of its own, which is reached first.
@@ -128,6 +130,7 @@ async fn heads_that_never_end() {
         port: 80,
         connections: CONNECTIONS,
         times: TIMES,
+        a_second: 40,
         does: continuations,
     };
     // h2 has a limit of its own, which is reached first.
@@ -161,6 +164,7 @@ async fn heads_that_are_small_until_they_are_read() {
         port: 80,
         connections: CONNECTIONS,
         times: TIMES,
+        a_second: 40,
         does: bombs,
     };
     flood("header bombs", &[], attack, FULL).await;
@@ -192,6 +196,7 @@ async fn windows_of_one_byte() {
         port: 80,
         connections: CONNECTIONS,
         times: 3,
+        a_second: 20,
         does: tiny_windows,
     };
     // Each of fifty streams holds what was read ahead of its upstream.

@@ -38,6 +38,7 @@ async fn heads_that_come_byte_by_byte() {
         port: 80,
         connections: 200,
         times: 3,
+        a_second: 400,
         does: slow_head,
     };
     flood("slow heads", &[], attack, Allowed::each(32 * 1024)).await;
@@ -59,6 +60,7 @@ async fn bodies_that_come_byte_by_byte() {
         port: 80,
         connections: 150,
         times: 3,
+        a_second: 300,
         does: slow_body,
     };
     flood("slow bodies", &[], attack, Allowed::each(128 * 1024)).await;
@@ -88,6 +90,7 @@ async fn readers_that_take_byte_by_byte() {
         port: 80,
         connections: 60,
         times: 3,
+        a_second: 100,
         does: slow_reader,
     };
     flood("slow readers", &[], attack, Allowed::each(1024 * 1024)).await;

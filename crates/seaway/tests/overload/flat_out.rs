@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
-const CONNECTIONS: usize = 64;
+/// As many as one test needs.
+pub const CONNECTIONS: usize = 64;
 /// Requests that are written at once, and whose answers are then waited for.
 const AT_ONCE: usize = 32;
 
@@ -17,7 +18,7 @@ const AT_ONCE: usize = 32;
 pub struct FlatOut {
     seen: Arc<Mutex<Seen>>,
     stop: watch::Sender<bool>,
-    tasks: JoinSet<()>,
+    thread: JoinHandle<()>,
 }
 
 #[derive(Default)]
@@ -28,29 +29,20 @@ struct Seen {
 }
 
 impl FlatOut {
-    /// Asks for `/` of a host.
-    pub fn start(address: SocketAddr, host: &str) -> Self {
+    /// Asks for `/` of a host on so many connections.
+    pub fn start(address: SocketAddr, host: &str, connections: usize) -> Self {
         let request = format!("GET / HTTP/1.1\r\nhost: {host}\r\n\r\n").repeat(AT_ONCE);
         let seen = Arc::new(Mutex::new(Seen::default()));
         let (stop, stopping) = watch::channel(false);
-        let mut tasks = JoinSet::new();
-        for _ in 0..CONNECTIONS {
-            let (request, seen, stopping) = (request.clone(), Arc::clone(&seen), stopping.clone());
-            tasks.spawn(async move {
-                let mut stream = TcpStream::connect(address).await.expect("a connection");
-                let mut buffer = Vec::new();
-                while !*stopping.borrow() {
-                    stream.write_all(request.as_bytes()).await.expect("written");
-                    let mut left = AT_ONCE;
-                    while left > 0 {
-                        let count = stream.read_buf(&mut buffer).await.expect("answers");
-                        assert!(count > 0, "the connection ended");
-                        left = left.saturating_sub(note(&mut buffer, &seen));
-                    }
-                }
-            });
-        }
-        Self { seen, stop, tasks }
+        let noted = Arc::clone(&seen);
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let all = (0..connections).map(|_| ask(address, &request, &noted, &stopping));
+            runtime
+                .expect("a runtime")
+                .block_on(futures_util::future::join_all(all));
+        });
+        Self { seen, stop, thread }
     }
 
     /// How many answers had this status.
@@ -63,12 +55,25 @@ impl FlatOut {
     }
 
     /// Ends it when what is under way has been answered; gives back the head of a 503.
-    pub async fn stop(mut self) -> String {
+    pub async fn stop(self) -> String {
         self.stop.send_replace(true);
-        while let Some(ended) = self.tasks.join_next().await {
-            ended.expect("no connection failed");
-        }
+        let ended = tokio::task::spawn_blocking(move || self.thread.join());
+        ended.await.expect("a thread").expect("no connection failed");
         std::mem::take(&mut lock(&self.seen).shed)
+    }
+}
+
+async fn ask(address: SocketAddr, request: &str, seen: &Mutex<Seen>, stopping: &watch::Receiver<bool>) {
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    let mut buffer = Vec::new();
+    while !*stopping.borrow() {
+        stream.write_all(request.as_bytes()).await.expect("written");
+        let mut left = AT_ONCE;
+        while left > 0 {
+            let count = stream.read_buf(&mut buffer).await.expect("answers");
+            assert!(count > 0, "the connection ended");
+            left = left.saturating_sub(note(&mut buffer, seen));
+        }
     }
 }
 

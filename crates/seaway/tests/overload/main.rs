@@ -1,13 +1,21 @@
 //! `seaway run` when more comes than can be served, by the real binary over real sockets.
-#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "helpers of tests")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "helpers of tests"
+)]
 
+mod demand;
 mod flat_out;
+mod polite;
 #[path = "../support/mod.rs"]
 mod support;
 
 use std::time::Duration;
 
-use flat_out::FlatOut;
+use flat_out::{CONNECTIONS, FlatOut};
 use http::Request;
 use rustix::process::Signal;
 use seaway_testkit::client::{Client, Wire};
@@ -18,6 +26,8 @@ use support::gateway::Gateway;
 use support::manifests;
 
 const HOST: &str = "shop.example.com";
+/// Nobody's host: what is served is 404, at the cost of a request and of nothing else.
+const NOBODY: &str = "nobody.example.com";
 const SHED: [&str; 3] = [
     "seaway_overload_shed_total{cause=\"delay\"}",
     "seaway_overload_shed_total{cause=\"requests\"}",
@@ -46,8 +56,7 @@ async fn connect(gateway: &Gateway, wire: Wire) -> Client {
 #[tokio::test]
 async fn a_worker_that_is_late_sheds_some_says_so_serves_the_rest_and_recovers() {
     let (_folder, _backend, gateway) = serving(&["--max-delay", "5ms", "--access-log", "json"]).await;
-    // Nobody's host: what is served is 404, at the cost of a request and of nothing else.
-    let load = FlatOut::start(gateway.bound(80).await, "nobody.example.com");
+    let load = FlatOut::start(gateway.bound(80).await, NOBODY, CONNECTIONS);
     gateway
         .until("some are shed and some are served", async || {
             load.seen(503) > 100 && load.seen(404) > 100

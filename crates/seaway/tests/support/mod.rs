@@ -15,6 +15,7 @@ pub mod files;
 pub mod gateway;
 pub mod manifests;
 pub mod process;
+pub mod strict;
 
 use std::time::Duration;
 

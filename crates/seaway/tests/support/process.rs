@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::{DEADLINE, SEAWAY};
+use super::DEADLINE;
 
 /// What a process has written to one of its streams, and is writing.
 #[derive(Clone)]
@@ -89,7 +89,7 @@ pub struct Process {
 impl Process {
     /// Starts it in a folder.
     pub fn start<S: AsRef<std::ffi::OsStr>>(folder: &Path, args: &[S]) -> Self {
-        let mut command = Command::new(SEAWAY);
+        let mut command = super::strict::gateway();
         command.args(args).current_dir(folder);
         Self::spawn(command)
     }
