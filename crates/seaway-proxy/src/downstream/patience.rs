@@ -139,22 +139,22 @@ mod tests {
         ended.await.is_err()
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_client_that_takes_next_to_nothing_is_given_up() {
         assert!(is_given_up(|| gave(1)).await);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_client_that_takes_enough_is_not() {
         assert!(!is_given_up(|| gave(1000)).await);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_stream_that_waits_for_its_upstream_is_not() {
         assert!(!is_given_up(waits).await);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_stream_without_an_answer_is_not() {
         assert!(!is_given_up(|| ()).await);
     }

@@ -207,17 +207,17 @@ mod tests {
         false
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_client_that_takes_next_to_nothing_is_given_up() {
         assert!(is_given_up(1).await);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_client_that_takes_enough_is_not() {
         assert!(!is_given_up(100).await);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn time_in_which_nothing_waits_does_not_count() {
         let mut stall = Stall::new(LEAST);
         let mut cx = Context::from_waker(Waker::noop());
