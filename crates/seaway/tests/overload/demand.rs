@@ -16,8 +16,17 @@ const MAX_DELAY: Duration = Duration::from_millis(10);
 const FLAG: [&str; 2] = ["--max-delay", "10ms"];
 /// A request waits for its turn about so many times: to be read, to be sent, and to be answered.
 const TURNS: u32 = 3;
-/// Latency of those who are served, at most so many times that at the moment when shedding begins.
-const TIMES: u32 = 3;
+/// Latency of those who are served, at most so many times that at the moment when shedding begins. Without the bound on
+/// refusals they were served no more, or a minute later; so where everybody shares the machine, more says enough.
+fn times() -> u32 {
+    if strict::is() { 3 } else { 8 }
+}
+
+/// Whoever asks now and then is not crowded out by who asks at once again: of so many requests one is served.
+fn one_in() -> usize {
+    if strict::is() { 10 } else { 40 }
+}
+
 /// Connections that come at a time, until shedding begins.
 const STEP: usize = 16;
 const MOST: usize = 2_000;
@@ -28,10 +37,9 @@ async fn those_who_are_served_wait_hardly_longer_however_many_ask_for_more() {
     let [first, .., last] = &begins[..] else {
         panic!("nothing was measured")
     };
-    let kept = TIMES * first.median.max(TURNS * MAX_DELAY);
+    let kept = times() * first.median.max(TURNS * MAX_DELAY);
     assert!(last.median <= kept, "{last:?}, and not {kept:?}");
-    // Whoever asks now and then is not crowded out by who asks at once again.
-    assert!(last.shed <= 9 * answers(), "{last:?}");
+    assert!(last.shed <= (one_in() - 1) * answers(), "{last:?}");
 }
 
 /// Adds connections until some requests are shed, and then many times as many. Gives back what polite clients meet each
