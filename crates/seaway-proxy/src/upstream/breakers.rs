@@ -155,8 +155,10 @@ impl Breakers {
         } else {
             Some(common.pools.take_idle())
         };
+        let gone = common.pools.take_gone();
         drop(common);
-        drop((leftovers, idle));
+        // To drop a connection takes the lock again.
+        drop((leftovers, idle, gone));
         result
     }
 

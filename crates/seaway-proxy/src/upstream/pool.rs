@@ -10,7 +10,9 @@
 //! at what the system has told this thread, which costs nothing, or where the connection was not used just now, at the
 //! socket itself.
 //!
-//! The pools of a cluster with a limit on connections are not a thread's, but in common ([`super::breakers`]).
+//! The pools of a cluster with a limit on connections are not a thread's, but in common ([`super::breakers`]). To drop a
+//! connection of such a cluster takes the lock that its pools are touched under, so nothing is dropped there: what leaves
+//! a pool is put aside, and is dropped when the lock is free.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -114,6 +116,15 @@ impl Pools {
         })
     }
 
+    /// Takes out what left the pools and was not dropped, to be dropped under no lock.
+    pub(super) fn take_gone(&mut self) -> Vec<Idle> {
+        let mut gone = Vec::new();
+        for pool in self.0.values_mut() {
+            gone.append(&mut pool.gone);
+        }
+        gone
+    }
+
     /// Takes everything out that is not in use.
     pub(super) fn take_idle(&mut self) -> Vec<Idle> {
         let mut idle = Vec::new();
@@ -145,6 +156,8 @@ pub(super) struct Pool {
     /// With the time at which it was given back; the newest is last.
     http1: Vec<(Box<Http1Connection>, Instant)>,
     http2: Vec<Shared>,
+    /// What left, and is yet to be dropped.
+    gone: Vec<Idle>,
     idle: Duration,
     /// Held while an HTTP/2 connection is made, so that requests that come meanwhile share it.
     connecting: Arc<tokio::sync::Mutex<()>>,
@@ -165,7 +178,10 @@ fn with_pool<T>(place: &Arc<Place>, touch: impl FnOnce(&mut Pool) -> T) -> Optio
     }
     let with = |pools: &RefCell<Pools>| {
         let mut pools = pools.try_borrow_mut().ok()?;
-        Some(touch(pools.of(place)))
+        let pool = pools.of(place);
+        let result = touch(pool);
+        pool.gone.clear();
+        Some(result)
     };
     POOLS.try_with(with).ok().flatten()
 }
@@ -177,7 +193,10 @@ fn with_known<T>(place: &Place, touch: impl FnOnce(&mut Pool) -> Option<T>) -> O
     }
     let with = |pools: &RefCell<Pools>| {
         let mut pools = pools.try_borrow_mut().ok()?;
-        pools.known(place.id).and_then(touch)
+        let pool = pools.known(place.id)?;
+        let result = touch(pool);
+        pool.gone.clear();
+        result
     };
     POOLS.try_with(with).ok().flatten()
 }
@@ -208,6 +227,7 @@ pub(super) fn seek_http1(pool: &mut Pool, label: &Label) -> Option<Grant> {
         if connection.stream.is_quiet() {
             return Some(Grant::Http1(connection));
         }
+        pool.gone.push(Idle::Http1(connection));
     }
     None
 }
@@ -273,8 +293,9 @@ pub(super) fn add_http2(place: &Arc<Place>, sender: &Http2Sender, label: &Label)
 /// Forgets an HTTP/2 connection that takes no more streams.
 pub(super) fn drop_http2(place: &Arc<Place>, link: &Arc<Link>) {
     with_pool(place, |pool| {
-        pool.http2
-            .retain(|shared| !Arc::ptr_eq(shared.sender.link(), link));
+        let is_it = |shared: &mut Shared| Arc::ptr_eq(shared.sender.link(), link);
+        pool.gone
+            .extend(pool.http2.extract_if(.., is_it).map(Idle::Http2));
     });
 }
 
@@ -308,7 +329,12 @@ async fn keep(place: Arc<Place>) {
         let swept = match &place.common {
             Some(common) => Some(common.with_pools(sweep)),
             None => POOLS
-                .try_with(|pools| pools.try_borrow_mut().ok().map(|mut pools| sweep(&mut pools)))
+                .try_with(|pools| {
+                    let mut pools = pools.try_borrow_mut().ok()?;
+                    let swept = sweep(&mut pools);
+                    drop(pools.known(place.id).map(|pool| std::mem::take(&mut pool.gone)));
+                    Some(swept)
+                })
                 .unwrap_or(Some((true, None))),
         };
         if swept.is_some_and(|(done, _)| done) {
@@ -322,6 +348,7 @@ impl Pool {
         Self {
             http1: Vec::new(),
             http2: Vec::new(),
+            gone: Vec::new(),
             idle: place.transport.idle(),
             connecting: Arc::default(),
         }
@@ -334,10 +361,13 @@ impl Pool {
         }
         let now = Instant::now();
         let idle = self.idle;
-        self.http1.retain(|(connection, since)| {
+        let is_over = |(connection, since): &mut (Box<Http1Connection>, Instant)| {
             let usable = connection.about.as_ref().is_none_or(|about| about.is_usable(now));
-            usable && now.saturating_duration_since(*since) < idle
-        });
+            !usable || now.saturating_duration_since(*since) >= idle
+        };
+        let over = self.http1.extract_if(.., is_over);
+        self.gone
+            .extend(over.map(|(connection, _)| Idle::Http1(connection)));
         let fits =
             |(connection, _): &(Box<Http1Connection>, Instant)| is_for(connection.about.as_deref(), label);
         let index = self.http1.iter().rposition(fits)?;
@@ -346,10 +376,12 @@ impl Pool {
 
     fn find_http2(&mut self, label: &Label) -> Option<(Http2Sender, StreamGuard, Instant)> {
         let now = Instant::now();
-        self.http2.retain(|shared| {
+        let is_over = |shared: &mut Shared| {
             let usable = shared.about.as_ref().is_none_or(|about| about.is_usable(now));
-            usable && !shared.sender.is_closed()
-        });
+            !usable || shared.sender.is_closed()
+        };
+        self.gone
+            .extend(self.http2.extract_if(.., is_over).map(Idle::Http2));
         let mut fitting = self
             .http2
             .iter_mut()
@@ -364,20 +396,23 @@ impl Pool {
         })
     }
 
-    /// Closes what idled too long; whether nothing is left.
+    /// Puts aside what idled too long; whether nothing is left.
     fn sweep(&mut self, now: Instant) -> bool {
         let idle = self.idle;
         let is_fresh = |since: Instant| now.saturating_duration_since(since) < idle;
         let is_usable = |about: &Option<Box<About>>| about.as_ref().is_none_or(|about| about.is_usable(now));
-        self.http1.retain_mut(|(connection, since)| {
-            is_fresh(*since) && is_usable(&connection.about) && connection.stream.is_quiet()
+        let over = self.http1.extract_if(.., |(connection, since)| {
+            !(is_fresh(*since) && is_usable(&connection.about) && connection.stream.is_quiet())
         });
-        self.http2.retain_mut(|shared| {
+        self.gone
+            .extend(over.map(|(connection, _)| Idle::Http1(connection)));
+        let over = self.http2.extract_if(.., |shared| {
             if shared.sender.link().streams() > 0 {
                 shared.used = now;
             }
-            !shared.sender.is_closed() && is_fresh(shared.used) && is_usable(&shared.about)
+            shared.sender.is_closed() || !is_fresh(shared.used) || !is_usable(&shared.about)
         });
+        self.gone.extend(over.map(Idle::Http2));
         // While somebody holds `connecting`, the pool is about to be used.
         self.http1.is_empty() && self.http2.is_empty() && Arc::strong_count(&self.connecting) == 1
     }

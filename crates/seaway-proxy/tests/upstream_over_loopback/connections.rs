@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use seaway_model::{
-    Cluster, ConnectionPool, Http2Keepalive, Millis, ProxyProtocolVersion, TcpKeepalive, UpstreamProtocol,
+    CircuitBreakers, Cluster, ConnectionPool, Http2Keepalive, Millis, ProxyProtocolVersion, TcpKeepalive,
+    UpstreamProtocol,
 };
 use seaway_proxy::upstream::{Attempt, Client, ClientAddress, ClusterState, Registry, dial, send};
 use socket2::SockRef;
@@ -54,6 +55,30 @@ async fn an_idle_connection_is_closed_when_the_cluster_says_so() {
         let cluster = pooled(protocol, server.address, pool);
         fetch(&cluster).await;
         until(&mut server.closed, 1).await;
+    }
+}
+
+/// Its pool has a lock, and so has what counts its connections: the same.
+#[tokio::test]
+async fn an_idle_connection_of_a_cluster_that_limits_them_is_closed_too_and_makes_room() {
+    for (protocol, kind) in [(HTTP1, Kind::http1("a")), (HTTP2, Kind::http2("a"))] {
+        let mut server = serve(kind).await;
+        let config = Cluster {
+            connection_pool: ConnectionPool {
+                idle_timeout: Some(Millis(20)),
+                ..ConnectionPool::default()
+            },
+            circuit_breakers: CircuitBreakers {
+                max_connections: Some(1),
+                ..CircuitBreakers::default()
+            },
+            ..static_cluster(protocol, &[server.address])
+        };
+        let cluster = apply(&Registry::new(), config);
+        for closed in 1..=2 {
+            assert!(!fetch(&cluster).await.1);
+            until(&mut server.closed, closed).await;
+        }
     }
 }
 

@@ -8,6 +8,7 @@ fn pool() -> Pool {
     Pool {
         http1: Vec::new(),
         http2: Vec::new(),
+        gone: Vec::new(),
         idle: IDLE,
         connecting: Arc::default(),
     }
