@@ -93,6 +93,8 @@ async fn accept<H: Handler>(
     leaves_queue: Arc<AtomicBool>,
 ) {
     let mut stop = closing.clone();
+    // Heard once each: who stops waiting for room must still hear that accepting is over.
+    let mut stop_waiting = closing.clone();
     let mut in_a_row = 0;
     loop {
         let accepted = tokio::select! {
@@ -104,7 +106,7 @@ async fn accept<H: Handler>(
             Ok((stream, peer)) => {
                 tokio::select! {
                     biased;
-                    () = stop.begun() => {}
+                    () = stop_waiting.begun() => {}
                     () = wait_for_room(&site) => {}
                 }
                 admit(stream, peer, &slot, &site, &closing);
