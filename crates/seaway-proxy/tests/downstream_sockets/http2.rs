@@ -8,6 +8,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 use super::support::*;
+use super::tls::{TlsClient, made, serve, trusting};
 
 type Sender = h2::client::SendRequest<Bytes>;
 
@@ -109,6 +110,55 @@ async fn a_drain_says_goodbye_and_lets_streams_finish() {
     assert_eq!(within(held).await.unwrap(), "http-80 GET /hold 0");
     assert_eq!(within(drain).await.unwrap().cut_off, 0);
     within(task).await.unwrap().unwrap();
+}
+
+/// Returns when nobody listens any more, so that all connections have heard of it.
+async fn until_refused(address: std::net::SocketAddr) {
+    within(async { while TcpStream::connect(address).await.is_ok() {} }).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_says_only_during_a_drain_what_it_speaks_hears_the_goodbye() {
+    let mut options = options();
+    options.limits.drain_grace = PATIENCE;
+    let gate = Gate::with(options);
+    let address = gate.address("http-80");
+    let stream = TcpStream::connect(address).await.unwrap();
+    let proxy = std::sync::Arc::clone(&gate.proxy);
+    let drain = tokio::task::spawn_blocking(move || proxy.drain(PATIENCE));
+    until_refused(address).await;
+    let (_sender, connection) = h2::client::handshake(stream).await.unwrap();
+    within(connection).await.unwrap();
+    assert_eq!(within(drain).await.unwrap().cut_off, 0);
+}
+
+#[tokio::test]
+async fn a_first_request_over_tls_that_comes_during_a_drain_is_answered() {
+    let mut options = options();
+    options.limits.drain_grace = PATIENCE;
+    let gate = Gate::empty(options);
+    let a = made("a.example");
+    serve(&gate, &[&a]);
+    let address = gate.address("https-443");
+    let stream = TcpStream::connect(address).await.unwrap();
+    let connector = tokio_rustls::TlsConnector::from(trusting(&[&a], &["h2"]));
+    let name = "a.example".try_into().unwrap();
+    let stream = within(connector.connect(name, stream)).await.unwrap();
+    // The server may have yet to hear the end of the handshake; it has when there is another whole one.
+    drop(
+        TlsClient::connect(&gate, &trusting(&[&a], &[]), "a.example")
+            .unwrap()
+            .ask("/x"),
+    );
+    let proxy = std::sync::Arc::clone(&gate.proxy);
+    let drain = tokio::task::spawn_blocking(move || proxy.drain(PATIENCE));
+    until_refused(address).await;
+    let (mut sender, connection) = h2::client::handshake(stream).await.unwrap();
+    let task = tokio::spawn(connection);
+    assert_eq!(within(ask(&mut sender, "/x")).await, "https-443 GET /x 0");
+    drop(sender);
+    within(task).await.unwrap().unwrap();
+    assert_eq!(within(drain).await.unwrap().cut_off, 0);
 }
 
 #[tokio::test]
