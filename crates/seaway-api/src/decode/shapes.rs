@@ -45,6 +45,37 @@ impl Invalid {
     }
 }
 
+/// What a shape says of itself whose values are written as those of the shape within: a place or a box is made by reading,
+/// and nobody writes it.
+macro_rules! described_by_inner {
+    () => {
+        fn words(&self) -> String {
+            self.0.words()
+        }
+        fn nested(&self) -> Option<Nested> {
+            self.0.nested()
+        }
+        fn refused(&self) -> Vec<String> {
+            self.0.refused()
+        }
+    };
+}
+
+/// What a list says of itself, whatever becomes of its items when one is wrong.
+macro_rules! described_as_list {
+    () => {
+        fn words(&self) -> String {
+            format!("list of: {}", self.0.words())
+        }
+        fn nested(&self) -> Option<Nested> {
+            self.0.nested().map(|(_, object)| ("[]", object))
+        }
+        fn refused(&self) -> Vec<String> {
+            self.0.refused()
+        }
+    };
+}
+
 /// A value together with its place.
 pub(crate) struct At<S>(pub S);
 
@@ -58,15 +89,7 @@ impl<S: Shape> Shape for At<S> {
     fn decode(&self, cx: &mut Cx, node: &Node<'_>) -> Option<Self::Out> {
         Some(Spanned::new(self.0.decode(cx, node)?, node.pos))
     }
-    fn words(&self) -> String {
-        self.0.words()
-    }
-    fn nested(&self) -> Option<Nested> {
-        self.0.nested()
-    }
-    fn refused(&self) -> Vec<String> {
-        self.0.refused()
-    }
+    described_by_inner!();
 }
 
 /// A value on the heap, for a field that few objects have: the others then do not carry its size.
@@ -82,15 +105,7 @@ impl<S: Shape> Shape for Boxed<S> {
     fn decode(&self, cx: &mut Cx, node: &Node<'_>) -> Option<Self::Out> {
         self.0.decode(cx, node).map(Box::new)
     }
-    fn words(&self) -> String {
-        self.0.words()
-    }
-    fn nested(&self) -> Option<Nested> {
-        self.0.nested()
-    }
-    fn refused(&self) -> Vec<String> {
-        self.0.refused()
-    }
+    described_by_inner!();
 }
 
 /// Any text.
@@ -264,15 +279,7 @@ impl<S: Shape> Shape for List<S> {
         }
         Some(read)
     }
-    fn words(&self) -> String {
-        format!("list of: {}", self.0.words())
-    }
-    fn nested(&self) -> Option<Nested> {
-        self.0.nested().map(|(_, object)| ("[]", object))
-    }
-    fn refused(&self) -> Vec<String> {
-        self.0.refused()
-    }
+    described_as_list!();
 }
 
 /// A list of parts that stand for themselves: one that is wrong is reported and left out, and the object is used.
@@ -294,15 +301,7 @@ impl<S: Shape> Shape for SoundOnes<S> {
         }
         Some(read)
     }
-    fn words(&self) -> String {
-        format!("list of: {}", self.0.words())
-    }
-    fn nested(&self) -> Option<Nested> {
-        self.0.nested().map(|(_, object)| ("[]", object))
-    }
-    fn refused(&self) -> Vec<String> {
-        self.0.refused()
-    }
+    described_as_list!();
 }
 
 /// An object declared with `object!`.
