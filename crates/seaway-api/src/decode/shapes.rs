@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::object::{Decode, Nested};
 use super::{Cx, suggest};
 use crate::node::{Node, Value};
-use crate::{ProblemKind, Spanned};
+use crate::{Fate, ProblemKind, Spanned};
 
 /// How a value is written.
 pub(crate) trait Shape {
@@ -296,7 +296,9 @@ impl<S: Shape> Shape for SoundOnes<S> {
         };
         let mut read = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
-            let part = cx.within_item(index, |cx| cx.contained(|cx| self.0.decode(cx, item)));
+            let part = cx.within_item(index, |cx| {
+                cx.contained(Fate::LeftOut, |cx| self.0.decode(cx, item))
+            });
             read.extend(part.map(|part| (index, part)));
         }
         Some(read)
