@@ -23,7 +23,7 @@ mod spanned;
 
 pub use object::{Meta, Object};
 pub use parse::parse;
-pub use problem::{Problem, ProblemKind};
+pub use problem::{Fate, Problem, ProblemKind};
 pub use reference::{
     FieldReference, KindReference, ObjectReference, istio_markdown, istio_reference, reference,
     reference_markdown,

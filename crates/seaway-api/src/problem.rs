@@ -27,15 +27,37 @@ pub struct Problem {
     pub message: String,
     /// What to do about it.
     pub help: String,
-    /// Whether only a part of the object is left out for it, such as one rule of several: the object itself is there.
-    pub is_contained: bool,
+    /// What becomes of the part of the object that it is in.
+    pub fate: Fate,
+}
+
+/// What becomes of the part of an object that a problem is in, until it is mended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Fate {
+    /// The same as of the object: it has no part that stands for itself, or the problem is only worth a warning.
+    #[default]
+    OfTheObject,
+    /// It is left out, such as one server of several.
+    LeftOut,
+    /// A rule that takes what it was meant to take, and fails it.
+    Fails,
+    /// A match of a rule that takes nothing; what the rule's other matches take fails.
+    MatchTakesNothing,
+    /// A rule that takes nothing: which traffic it was meant for is not known.
+    RuleTakesNothing,
 }
 
 impl Problem {
     /// Whether the whole object is left out for it.
     #[must_use]
     pub fn is_fatal(&self) -> bool {
-        self.kind.is_fatal() && !self.is_contained
+        self.kind.is_fatal() && !self.is_contained()
+    }
+
+    /// Whether only a part of the object is left out for it, such as one rule of several: the object itself is there.
+    #[must_use]
+    pub fn is_contained(&self) -> bool {
+        self.fate != Fate::OfTheObject
     }
 }
 

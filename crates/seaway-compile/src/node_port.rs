@@ -170,8 +170,7 @@ fn is_udp(protocol: Protocol) -> bool {
 
 /// The default gateway's, with no host to serve.
 fn is_idle(listener: &Listener) -> bool {
-    let origin = &listener.origin;
-    (&*origin.kind, &*origin.name) == ("DefaultGateway", "default") && listener.virtual_hosts.is_empty()
+    listener.origin.is_default_gateway() && listener.virtual_hosts.is_empty()
 }
 
 fn report_taken(wish: &Wish<'_>, other: &Origin, findings: &mut Findings) {

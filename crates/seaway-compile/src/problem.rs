@@ -2,7 +2,7 @@
 //!
 //! `seaway-api` depends on no other crate of ours and so knows no codes; this table gives it them.
 
-use seaway_api::{Pos, Problem, ProblemKind};
+use seaway_api::{Fate, Pos, Problem, ProblemKind};
 use seaway_model::{Code, Origin, Position};
 
 use crate::findings::Findings;
@@ -19,20 +19,38 @@ pub(crate) fn report(problems: &[Problem], findings: &mut Findings) {
     }
 }
 
-/// What to do, and for a part of an object what becomes of it until then.
+/// What to do, and for a part of an object what becomes of it until then: what is said here is what happens.
 fn help(problem: &Problem) -> String {
-    if !problem.is_contained {
-        return problem.help.clone();
+    match until_then(problem.fate, &problem.field) {
+        Some(until_then) => format!("{}; until then {until_then}", problem.help),
+        None => problem.help.clone(),
     }
-    let begins = |field: &str| problem.field.starts_with(field);
-    let until_then = if begins("spec.servers") {
-        "this server is left out, and the others serve"
-    } else if begins("spec.tls") || begins("spec.tcp") {
-        "connections that this rule takes are closed, and the others serve"
-    } else {
-        "this rule answers 500, and the others serve"
-    };
-    format!("{}; until then {until_then}", problem.help)
+}
+
+/// What becomes of a part of an object, in words.
+fn until_then(fate: Fate, field: &str) -> Option<&'static str> {
+    let connections = field.starts_with("spec.tls") || field.starts_with("spec.tcp");
+    Some(match (fate, connections) {
+        (Fate::OfTheObject, _) => return None,
+        (Fate::LeftOut, _) if field.starts_with("spec.servers") => {
+            "this server is left out, and the others serve"
+        }
+        (Fate::LeftOut, _) => "the first of the two holds, and so does the rest of the object",
+        (Fate::Fails, false) => "this rule answers 500, and the others serve",
+        (Fate::Fails, true) => "connections that this rule takes are closed, and the others serve",
+        (Fate::MatchTakesNothing, false) => {
+            "this match takes no requests; those of the rule's other matches are answered 500, and the other rules serve"
+        }
+        (Fate::MatchTakesNothing, true) => {
+            "this match takes no connections; those of the rule's other matches are closed, and the other rules serve"
+        }
+        (Fate::RuleTakesNothing, false) => {
+            "this rule takes no requests, since nothing tells which it is for, and the others serve"
+        }
+        (Fate::RuleTakesNothing, true) => {
+            "this rule takes no connections, since nothing tells which it is for, and the others serve"
+        }
+    })
 }
 
 /// The code of a kind of problem.

@@ -21,6 +21,7 @@ mod pods;
 pub(crate) mod policy;
 mod ports;
 mod protocol;
+mod rule_ports;
 mod rules;
 mod services;
 #[cfg(test)]
@@ -138,11 +139,20 @@ impl<'a> Resolver<'a> {
     /// Over these objects. What is wrong with DestinationRules and ServiceEntries by themselves is said here.
     pub(crate) fn new(objects: &'a Objects<'a>, options: &'a Options, findings: &mut Findings) -> Self {
         let names = Names::new(objects, &options.cluster_domain);
+        let services = Services::new(objects);
+        let entries = Entries::new(objects);
+        entries.report_twins(
+            |host| {
+                let (name, namespace) = names.parts(host)?;
+                services.get(namespace, name)
+            },
+            findings,
+        );
         Self {
             objects,
             options,
-            services: Services::new(objects),
-            entries: Entries::new(objects),
+            services,
+            entries,
             rules: Rules::new(objects, &names, options, findings),
             ports: Ports::new(objects),
             clusters: Clusters::new(Here::new(options)),
@@ -152,6 +162,7 @@ impl<'a> Resolver<'a> {
 
     /// Everything that was asked for; what nobody asked for is said.
     pub(crate) fn finish(self, findings: &mut Findings) -> Resolved {
+        self.report_ports_of_rules(findings);
         self.rules
             .report_unused(|host, client| self.knows(host, client), findings);
         let (clusters, secrets) = self.clusters.finish();

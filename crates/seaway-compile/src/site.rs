@@ -154,7 +154,7 @@ impl Sites {
                     socket,
                     name: name(protocol, socket),
                     protocol,
-                    origin: default_gateway(),
+                    origin: Origin::default_gateway(),
                     default: Some(which),
                     proxy_protocol: false,
                 };
@@ -181,23 +181,13 @@ impl Sites {
             protocol: Protocol::Http,
             origin: Origin {
                 name: "mesh".into(),
-                ..default_gateway()
+                ..Origin::default_gateway()
             },
             default: None,
             proxy_protocol: false,
         };
         self.0.insert(socket, site);
         Some(socket)
-    }
-}
-
-/// Nobody wrote the default gateway.
-fn default_gateway() -> Origin {
-    Origin {
-        api_version: "seaway.dev/v1alpha1".into(),
-        kind: "DefaultGateway".into(),
-        name: "default".into(),
-        ..Origin::default()
     }
 }
 

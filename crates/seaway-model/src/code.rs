@@ -104,13 +104,13 @@ codes! {
         "Which of the two is meant cannot be known, so the object is left out. Remove one.";
     /// A field has a value of the wrong type.
     WrongType = "SW0101", Error, NOT_ACCEPTED,
-        "The object is left out, or only the rule or server of it that has the mistake. The message says what was expected.";
+        "The object is left out, or only the rule, match, server or subset of it that has the mistake. The message says what was expected.";
     /// A required field is missing.
     MissingField = "SW0102", Error, NOT_ACCEPTED,
-        "The object is left out, or only the rule or server of it that has the mistake. Add the field.";
+        "The object is left out, or only the rule, match, server or subset of it that has the mistake. Add the field.";
     /// A field has a value that is not allowed.
     InvalidValue = "SW0103", Error, NOT_ACCEPTED,
-        "The object is left out, or only the rule or server of it that has the mistake. The message says which values are allowed.";
+        "The object is left out, or only the rule, match, server or subset of it that has the mistake. The message says which values are allowed.";
     /// A regular expression is not valid.
     InvalidRegex = "SW0104", Error, NOT_ACCEPTED,
         "Patterns match the whole value, in linear time: no look-around, no back-references, and a bounded size.";
@@ -119,7 +119,7 @@ codes! {
         "No destination would get any request. Give at least one a weight above zero.";
     /// Fields that exclude each other.
     ConflictingFields = "SW0106", Error, NOT_ACCEPTED,
-        "The object is left out, or only the rule or server of it that has the mistake. Keep one of the fields that are named.";
+        "The object is left out, or only the rule, match, server or subset of it that has the mistake. Keep one of the fields that are named.";
     /// A field that does nothing here.
     IgnoredField = "SW0107", Warning, None,
         "The field is valid but has no effect in this place; the message says why.";
@@ -255,6 +255,9 @@ codes! {
     /// A port of a Service is taken.
     PortTaken = "SW0711", Warning, None,
         "Something else is listened to there already, which stays. Give the Service another port, or the listener.";
+    /// A ServiceEntry for a host and port that another object has.
+    ServiceEntryConflict = "SW0712", Warning, None,
+        "One of them gets everything, and the endpoints are not put together: a Service before a ServiceEntry, that of the route's own namespace before others, then the older object, then the first by namespace and name. The message says which. Write all endpoints into one ServiceEntry.";
 }
 
 impl fmt::Display for Code {

@@ -59,6 +59,15 @@ pub struct Listener {
     pub l4: Option<Arc<L4Route>>,
 }
 
+impl Listener {
+    /// Whether nothing is routed here, whatever comes: no rule that can be used leads to it.
+    #[must_use]
+    pub fn routes_nothing(&self) -> bool {
+        let relays = self.tls.as_ref().is_some_and(|tls| !tls.routes.is_empty());
+        self.virtual_hosts.is_empty() && self.l4.is_none() && !relays
+    }
+}
+
 /// What is spoken on a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]

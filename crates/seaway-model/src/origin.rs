@@ -44,7 +44,28 @@ fn str_is_empty(text: &Arc<str>) -> bool {
     text.is_empty()
 }
 
+/// The kind of what nobody wrote.
+const DEFAULT_GATEWAY: &str = "DefaultGateway";
+const DEFAULT_NAME: &str = "default";
+
 impl Origin {
+    /// Of the gateway that nobody wrote, and that serves what names no other.
+    #[must_use]
+    pub fn default_gateway() -> Self {
+        Self {
+            api_version: "seaway.dev/v1alpha1".into(),
+            kind: DEFAULT_GATEWAY.into(),
+            name: DEFAULT_NAME.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether it is that gateway's. The port for the mesh, of the same kind, somebody has asked for.
+    #[must_use]
+    pub fn is_default_gateway(&self) -> bool {
+        (&*self.kind, &*self.name) == (DEFAULT_GATEWAY, DEFAULT_NAME)
+    }
+
     /// The same object, at another field and place.
     #[must_use]
     pub fn at(&self, field: impl Into<Arc<str>>, position: Option<Position>) -> Self {

@@ -8,6 +8,7 @@ mod answer;
 mod because;
 mod connection;
 mod line;
+mod nowhere;
 mod policies;
 mod request;
 mod shares;
@@ -38,7 +39,7 @@ const MOST_CONSIDERED: usize = 50;
 #[must_use]
 pub fn explain<'a>(table: &'a RouteTable, request: &'a ExplainRequest<'a>) -> Explanation<'a> {
     let Some(listener) = find_listener(table, request) else {
-        return Explanation::none(format!("no listener on port {}", request.port).into());
+        return Explanation::none(nowhere::no_listener(table, request).into());
     };
     let mut explanation = match connection::explain_connection(table, listener, request) {
         Some(explanation) => explanation,
@@ -102,7 +103,7 @@ fn explain_request<'a>(listener: &'a ListenerTable, request: &'a ExplainRequest<
         Decision::NoRoute { virtual_host } => {
             let because = match virtual_host {
                 Some(host) => format!("no route of {} takes this request", host.host),
-                None => format!("no route is for the host {:?}", head.host),
+                None => nowhere::no_route_for(head.host, listener.listener()),
             };
             let mut explanation = Explanation::respond(404, "no_route", because.into());
             explanation.virtual_host = virtual_host.map(|v| &v.host);

@@ -21,7 +21,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use seaway_api::{Pos, Problem, ProblemKind, Resource};
+use seaway_api::{Fate, Pos, Problem, ProblemKind, Resource};
 
 /// How long a reading that may be half of something is not believed, and other patience.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -288,7 +288,7 @@ pub(crate) fn file_problem(kind: ProblemKind, file: &str, pos: Pos, message: Str
         pos,
         message,
         help: help.to_owned(),
-        is_contained: false,
+        fate: Fate::default(),
     }
 }
 

@@ -1,15 +1,19 @@
 //! The command line: its words, its help, its exit codes. The contract is `docs/cli.md`; scripts rely on it.
 
 mod compile;
+mod limits;
+mod values;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use compile::CompileArgs;
+pub use limits::LimitArgs;
+pub use values::{Admin, Network, PortMapping};
+use values::{parse_duration, parse_log_format};
 
 /// Traffic management for clusters: says which request goes where, and makes it so.
 #[derive(Debug, Parser)]
@@ -183,32 +187,6 @@ pub struct BindArgs {
     pub address: Option<IpAddr>,
 }
 
-/// `80:8080`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PortMapping {
-    /// In the manifests.
-    pub configured: u16,
-    /// On the machine.
-    pub bound: u16,
-}
-
-impl FromStr for PortMapping {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parse = |part: &str| {
-            part.parse()
-                .map_err(|_| format!("\"{part}\" is not a port number"))
-        };
-        let (configured, bound) = text
-            .split_once(':')
-            .ok_or("write it as CONFIGURED:BOUND, for example 80:8080")?;
-        Ok(Self {
-            configured: parse(configured)?,
-            bound: parse(bound)?,
-        })
-    }
-}
-
 /// `run`
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
@@ -304,99 +282,6 @@ pub const DEFAULT_DATA: &str = "seaway-data";
 /// The default of `--admin`.
 pub const DEFAULT_ADMIN: &str = "127.0.0.1:9901";
 
-/// `--admin`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Admin {
-    /// Nowhere.
-    Off,
-    /// Here.
-    On(SocketAddr),
-}
-
-impl FromStr for Admin {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "off" {
-            return Ok(Self::Off);
-        }
-        text.parse()
-            .map(Self::On)
-            .map_err(|_| "write ADDR:PORT, for example 127.0.0.1:9901, or off".to_owned())
-    }
-}
-
-/// `10.0.0.0/8`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network(pub IpAddr, pub u8);
-
-impl FromStr for Network {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (address, bits) = text.split_once('/').map_or((text, None), |(a, b)| (a, Some(b)));
-        let address: IpAddr = address
-            .parse()
-            .map_err(|_| format!("\"{address}\" is not an IP address"))?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let bits = match bits {
-            None => most,
-            Some(bits) => bits
-                .parse()
-                .ok()
-                .filter(|b| *b <= most)
-                .ok_or_else(|| format!("\"/{bits}\" is not between /0 and /{most}"))?,
-        };
-        Ok(Self(address, bits))
-    }
-}
-
-/// Limits. Their defaults suit a gateway that faces the Internet.
-#[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Limits")]
-pub struct LimitArgs {
-    /// Bytes of a request head; 431 above, or 414 for the target alone.
-    #[arg(long, value_name = "BYTES", default_value = "65536")]
-    pub max_head_bytes: usize,
-    /// Fields of a request head; 431 above.
-    #[arg(long, value_name = "N", default_value = "100")]
-    pub max_head_fields: usize,
-    /// Time for a request head to arrive.
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "10s")]
-    pub head_timeout: Duration,
-    /// Time a connection may wait for its next request.
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "75s")]
-    pub idle_timeout: Duration,
-    /// Time a stream may stand still.
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "300s")]
-    pub stream_idle_timeout: Duration,
-    /// Bytes a second a client must take or give while only it is waited for, over the time a stream may stand still.
-    #[arg(long, value_name = "BYTES", default_value = "240")]
-    pub min_rate: u64,
-    /// Connections from clients, all together.
-    #[arg(long, value_name = "N", default_value = "50000")]
-    pub max_connections: usize,
-    /// Requests under way, all together; 503 above.
-    #[arg(long, value_name = "N", default_value = "100000")]
-    pub max_requests: usize,
-    /// How late a worker may be for long before it sheds new requests with 503; 0 for as late as it is.
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "50ms")]
-    pub max_delay: Duration,
-    /// Memory the process may hold before it sheds new requests with 503 [default: 9/10 of what there is].
-    #[arg(long, value_name = "BYTES")]
-    pub max_memory: Option<u64>,
-    /// Sessions of datagrams, all together.
-    #[arg(long, value_name = "N", default_value = "10000")]
-    pub max_sessions: usize,
-    /// HTTP/2 streams a connection may have open.
-    #[arg(long, value_name = "N", default_value = "128")]
-    pub max_concurrent_streams: u32,
-    /// HTTP/2 streams a client may reset unanswered before its connection is closed.
-    #[arg(long, value_name = "N", default_value = "50")]
-    pub max_reset_streams: usize,
-    /// Bytes of a request body that are kept for a retry.
-    #[arg(long, value_name = "BYTES", default_value = "65536")]
-    pub max_replay_bytes: usize,
-}
-
 /// `demo`
 #[derive(Args, Clone, Debug)]
 pub struct DemoArgs {
@@ -406,45 +291,6 @@ pub struct DemoArgs {
     /// How to serve.
     #[command(flatten)]
     pub serve: ServeArgs,
-}
-
-/// Any format of the access log, as it was written; whether it can be used is known before anything is started.
-fn parse_log_format(text: &str) -> Result<String, String> {
-    seaway_telemetry::LogFormat::parse_option(text)
-        .map(|_| text.to_owned())
-        .map_err(|error| error.to_string())
-}
-
-/// `15s`, `200ms`, `1m30s`, `2h`; a bare number is seconds.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    const HELP: &str = "write a time as 15s, 200ms, 1m30s or 2h";
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Ok(Duration::from_secs(seconds));
-    }
-    if text.is_empty() {
-        return Err(HELP.to_owned());
-    }
-    let mut rest = text;
-    let mut total = Duration::ZERO;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or(HELP)?;
-        let (number, tail) = rest.split_at(digits);
-        let letters = tail
-            .find(|c: char| !c.is_ascii_alphabetic())
-            .unwrap_or(tail.len());
-        let (unit, tail) = tail.split_at(letters);
-        let number: f64 = number.parse().map_err(|_| HELP)?;
-        let seconds = match unit {
-            "ms" => number / 1000.0,
-            "s" => number,
-            "m" => number * 60.0,
-            "h" => number * 3600.0,
-            _ => return Err(HELP.to_owned()),
-        };
-        total += Duration::try_from_secs_f64(seconds).map_err(|_| HELP)?;
-        rest = tail;
-    }
-    Ok(total)
 }
 
 #[cfg(test)]
@@ -470,33 +316,5 @@ mod tests {
                 command.get_name()
             );
         }
-    }
-
-    #[test]
-    fn times_are_read_with_their_units() {
-        assert_eq!(parse_duration("1m30s"), Ok(Duration::from_secs(90)));
-        assert_eq!(parse_duration("200ms"), Ok(Duration::from_millis(200)));
-        assert_eq!(parse_duration("15"), Ok(Duration::from_secs(15)));
-        assert!(parse_duration("15 parsecs").is_err());
-        assert!(parse_duration("").is_err());
-    }
-
-    #[test]
-    fn a_port_mapping_needs_both_ports() {
-        assert_eq!(
-            "80:0".parse(),
-            Ok(PortMapping {
-                configured: 80,
-                bound: 0
-            })
-        );
-        assert!("80".parse::<PortMapping>().is_err());
-        assert!("80:70000".parse::<PortMapping>().is_err());
-    }
-
-    #[test]
-    fn a_network_has_no_more_bits_than_its_address() {
-        assert_eq!("10.0.0.0/8".parse(), Ok(Network(IpAddr::from([10, 0, 0, 0]), 8)));
-        assert!("10.0.0.0/33".parse::<Network>().is_err());
     }
 }

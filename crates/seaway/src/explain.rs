@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::sync::Arc;
 
-use seaway_model::{Model, Report};
+use seaway_model::{Listener, Report, Severity};
 use seaway_route::RouteTable;
 use seaway_route::explain::{ExplainRequest, explain as explain_one, explain_json_line};
 
@@ -15,32 +15,41 @@ use crate::{load, render};
 /// Runs the command.
 pub fn explain(args: &ExplainArgs, output: Output) -> anyhow::Result<Exit> {
     let (model, report) = load::load(&args.manifests);
-    let errors: Vec<_> = report
-        .diagnostics
-        .iter()
-        .filter(|d| d.severity() == seaway_model::Severity::Error)
-        .cloned()
-        .collect();
-    render::text(&mut anstream::AutoStream::auto(io::stderr().lock()), &errors)?;
-    if is_unusable(&model, &report) {
-        writeln!(io::stderr(), "seaway: nothing in these manifests can be used")?;
+    let is_idle = model.listeners.iter().all(|listener| listener.routes_nothing());
+    tell(&report, is_idle)?;
+    let is_unusable = is_idle && report.has_errors();
+    let is_written = |listener: &Arc<Listener>| !listener.origin.is_default_gateway();
+    if is_unusable && !model.listeners.iter().any(is_written) {
+        let what = "nothing in these manifests can be used: mend what is named above";
+        writeln!(io::stderr(), "seaway: {what}")?;
         return Ok(Exit::BadConfiguration);
     }
     let table = RouteTable::build(&Arc::new(model));
-    match (&args.request, &args.requests) {
-        (Some(request), _) => single(&table, request, args, output),
-        (None, Some(file)) => many(&table, file),
-        (None, None) => Ok(Exit::WrongUsage),
+    let exit = match (&args.request, &args.requests) {
+        (Some(request), _) => single(&table, request, args, output)?,
+        (None, Some(file)) => many(&table, file)?,
+        (None, None) => Exit::WrongUsage,
+    };
+    if is_unusable && exit == Exit::Fine {
+        let what = "no rule in these manifests can be used, so nothing is served: mend what is named above";
+        writeln!(io::stderr(), "seaway: {what}")?;
+        return Ok(Exit::BadConfiguration);
     }
+    Ok(exit)
 }
 
-/// Whether errors left nothing that could take a request.
-fn is_unusable(model: &Model, report: &Report) -> bool {
-    let routes_nothing = |listener: &seaway_model::Listener| {
-        let relays = listener.tls.as_ref().is_some_and(|tls| !tls.routes.is_empty());
-        listener.virtual_hosts.is_empty() && listener.l4.is_none() && !relays
-    };
-    report.has_errors() && model.listeners.iter().all(|l| routes_nothing(l))
+/// Writes what is wrong to standard error: errors, and where nothing is served warnings too, since they may be why.
+fn tell(report: &Report, is_idle: bool) -> io::Result<()> {
+    let found = report.diagnostics.iter();
+    let told: Vec<_> = found
+        .filter(|found| match found.severity() {
+            Severity::Error => true,
+            Severity::Warning => is_idle,
+            Severity::Info => false,
+        })
+        .cloned()
+        .collect();
+    render::text(&mut anstream::AutoStream::auto(io::stderr().lock()), &told)
 }
 
 fn single(table: &RouteTable, request: &str, args: &ExplainArgs, output: Output) -> anyhow::Result<Exit> {

@@ -7,7 +7,7 @@ use rustc_hash::FxHashSet;
 
 use super::{Group, Shape, suggest, syntax};
 use crate::node::{Entry, Node, Value};
-use crate::{Pos, Problem, ProblemKind};
+use crate::{Fate, Pos, Problem, ProblemKind};
 
 /// What decoding carries along.
 pub(crate) struct Cx {
@@ -107,20 +107,24 @@ impl Cx {
             pos,
             message: message.into(),
             help: help.into(),
-            is_contained: false,
+            fate: Fate::default(),
         });
     }
 
     /// Reads a part of an object that stands for itself: a mistake in it does not leave the object out. Gives the part,
-    /// or why it cannot be used.
-    pub fn contained<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Result<T, Arc<str>> {
+    /// or why it cannot be used; `fate` is what becomes of it then.
+    pub fn contained<T>(
+        &mut self,
+        fate: Fate,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Result<T, Arc<str>> {
         let (fatal, known) = (self.fatal, self.problems.len());
         let part = read(self);
         self.fatal = fatal;
         let mut reason = None;
         for problem in self.problems.iter_mut().skip(known) {
             if problem.kind.is_fatal() {
-                problem.is_contained = true;
+                problem.fate = fate;
                 reason.get_or_insert_with(|| format!("{}: {}", problem.field, problem.message).into());
             }
         }
@@ -149,6 +153,20 @@ impl Cx {
         help: impl Into<String>,
     ) {
         self.within(field, |cx| cx.report(kind, pos, message, help));
+    }
+
+    /// Says what becomes of the parts that the contained problems from the `first` one on are in, by their fields.
+    pub fn decide(&mut self, first: usize, fate: impl Fn(&str) -> Fate) {
+        for problem in self.problems.iter_mut().skip(first) {
+            if problem.is_contained() {
+                problem.fate = fate(&problem.field);
+            }
+        }
+    }
+
+    /// Where we are: `spec.destinations[0]`.
+    pub fn path(&self) -> &str {
+        &self.path
     }
 
     /// Does something one step deeper in the path.

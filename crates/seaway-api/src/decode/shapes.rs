@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::object::{Decode, Nested};
 use super::{Cx, suggest};
 use crate::node::{Node, Value};
-use crate::{ProblemKind, Spanned};
+use crate::{Fate, ProblemKind, Spanned};
 
 /// How a value is written.
 pub(crate) trait Shape {
@@ -45,6 +45,37 @@ impl Invalid {
     }
 }
 
+/// What a shape says of itself whose values are written as those of the shape within: a place or a box is made by reading,
+/// and nobody writes it.
+macro_rules! described_by_inner {
+    () => {
+        fn words(&self) -> String {
+            self.0.words()
+        }
+        fn nested(&self) -> Option<Nested> {
+            self.0.nested()
+        }
+        fn refused(&self) -> Vec<String> {
+            self.0.refused()
+        }
+    };
+}
+
+/// What a list says of itself, whatever becomes of its items when one is wrong.
+macro_rules! described_as_list {
+    () => {
+        fn words(&self) -> String {
+            format!("list of: {}", self.0.words())
+        }
+        fn nested(&self) -> Option<Nested> {
+            self.0.nested().map(|(_, object)| ("[]", object))
+        }
+        fn refused(&self) -> Vec<String> {
+            self.0.refused()
+        }
+    };
+}
+
 /// A value together with its place.
 pub(crate) struct At<S>(pub S);
 
@@ -58,15 +89,7 @@ impl<S: Shape> Shape for At<S> {
     fn decode(&self, cx: &mut Cx, node: &Node<'_>) -> Option<Self::Out> {
         Some(Spanned::new(self.0.decode(cx, node)?, node.pos))
     }
-    fn words(&self) -> String {
-        self.0.words()
-    }
-    fn nested(&self) -> Option<Nested> {
-        self.0.nested()
-    }
-    fn refused(&self) -> Vec<String> {
-        self.0.refused()
-    }
+    described_by_inner!();
 }
 
 /// A value on the heap, for a field that few objects have: the others then do not carry its size.
@@ -82,15 +105,7 @@ impl<S: Shape> Shape for Boxed<S> {
     fn decode(&self, cx: &mut Cx, node: &Node<'_>) -> Option<Self::Out> {
         self.0.decode(cx, node).map(Box::new)
     }
-    fn words(&self) -> String {
-        self.0.words()
-    }
-    fn nested(&self) -> Option<Nested> {
-        self.0.nested()
-    }
-    fn refused(&self) -> Vec<String> {
-        self.0.refused()
-    }
+    described_by_inner!();
 }
 
 /// Any text.
@@ -264,15 +279,7 @@ impl<S: Shape> Shape for List<S> {
         }
         Some(read)
     }
-    fn words(&self) -> String {
-        format!("list of: {}", self.0.words())
-    }
-    fn nested(&self) -> Option<Nested> {
-        self.0.nested().map(|(_, object)| ("[]", object))
-    }
-    fn refused(&self) -> Vec<String> {
-        self.0.refused()
-    }
+    described_as_list!();
 }
 
 /// A list of parts that stand for themselves: one that is wrong is reported and left out, and the object is used.
@@ -289,20 +296,14 @@ impl<S: Shape> Shape for SoundOnes<S> {
         };
         let mut read = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
-            let part = cx.within_item(index, |cx| cx.contained(|cx| self.0.decode(cx, item)));
+            let part = cx.within_item(index, |cx| {
+                cx.contained(Fate::LeftOut, |cx| self.0.decode(cx, item))
+            });
             read.extend(part.map(|part| (index, part)));
         }
         Some(read)
     }
-    fn words(&self) -> String {
-        format!("list of: {}", self.0.words())
-    }
-    fn nested(&self) -> Option<Nested> {
-        self.0.nested().map(|(_, object)| ("[]", object))
-    }
-    fn refused(&self) -> Vec<String> {
-        self.0.refused()
-    }
+    described_as_list!();
 }
 
 /// An object declared with `object!`.

@@ -13,9 +13,9 @@ use std::sync::Arc;
 use super::reach::VISIBILITY;
 use super::shapes::{COUNT, LABEL, PORT_SELECTOR, SERVICE_HOST};
 use super::{Percentage, Text, Visibility, WorkloadSelector};
-use crate::decode::{Cx, LabelMap, List, OneOf, Percent, at, obj, object};
+use crate::decode::{Cx, Invalid, LabelMap, List, OneOf, Percent, at, obj, object};
 use crate::node::Node;
-use crate::{ProblemKind, Spanned};
+use crate::{Fate, Pos, ProblemKind, Spanned};
 
 pub use balancing::{LoadBalancer, SimpleBalancing, Warmup};
 pub use hashing::{ConsistentHash, CookieAttribute, HashAlgorithm, HashKey, HttpCookie};
@@ -43,23 +43,62 @@ object! {
 }
 
 fn check_subsets(rule: DestinationRule, cx: &mut Cx, _: &Node<'_>) -> Option<DestinationRule> {
+    let names = rule.subsets.iter().map(|subset| &subset.name);
     cx.within("subsets", |cx| {
-        for (index, subset) in rule.subsets.iter().enumerate() {
-            let twin = rule
-                .subsets
-                .iter()
-                .take(index)
-                .any(|known| known.name.value == subset.name.value);
-            if twin {
-                cx.within_item(index, |cx| {
-                    let message = format!("the subset {:?} is there twice", &*subset.name.value);
-                    let help = "give each subset a name of its own";
-                    cx.report_in("name", ProblemKind::InvalidValue, subset.name.pos, message, help);
-                });
-            }
-        }
+        twins(cx, "name", names, |name, first| Invalid {
+            message: format!("the subset {name:?} is there already, in line {}", first.line),
+            help: "give each subset a name of its own, or remove one of the two".to_owned(),
+        });
     });
     Some(rule)
+}
+
+/// Reports each that has been there before. Whoever looks for one finds the first, so the rest of the object holds:
+/// leaving all of it out would take policies, and TLS, from traffic that the mistake has nothing to do with.
+fn twins<'r, T: PartialEq + std::fmt::Debug + 'r>(
+    cx: &mut Cx,
+    field: &str,
+    all: impl Iterator<Item = &'r Spanned<T>>,
+    invalid: impl Fn(&T, Pos) -> Invalid,
+) {
+    let mut known: Vec<&Spanned<T>> = Vec::new();
+    for (index, one) in all.enumerate() {
+        let Some(first) = known.iter().find(|known| known.value == one.value) else {
+            known.push(one);
+            continue;
+        };
+        let Invalid { message, help } = invalid(&one.value, first.pos);
+        let _: Result<(), _> = cx.contained(Fate::LeftOut, |cx| {
+            cx.within_item(index, |cx| {
+                cx.report_in(field, ProblemKind::InvalidValue, one.pos, message, help);
+            });
+            None
+        });
+    }
+}
+
+impl DestinationRule {
+    /// The subsets that hold, with their indices in the list as it is written: the first of each name.
+    pub fn sound_subsets(&self) -> impl Iterator<Item = (usize, &Spanned<Subset>)> {
+        let all = &self.subsets;
+        all.iter().enumerate().filter(move |(index, subset)| {
+            !all.iter()
+                .take(*index)
+                .any(|known| known.name.value == subset.name.value)
+        })
+    }
+}
+
+impl TrafficPolicy {
+    /// The settings of ports that hold, with their indices in the list as it is written: the first of each port.
+    pub fn sound_port_settings(&self) -> impl Iterator<Item = (usize, &Spanned<PortTrafficPolicy>)> {
+        let all = &self.port_level_settings;
+        all.iter().enumerate().filter(move |(index, settings)| {
+            !all.iter()
+                .take(*index)
+                .any(|known| known.port.value == settings.port.value)
+        })
+    }
 }
 
 object! {
@@ -104,27 +143,12 @@ fn check_policy(policy: TrafficPolicy, cx: &mut Cx, node: &Node<'_>) -> Option<T
         let help = "add loadBalancer, connectionPool, outlierDetection or tls, or remove it";
         cx.report(ProblemKind::MissingField, node.pos, message, help);
     }
+    let ports = policy.port_level_settings.iter().map(|settings| &settings.port);
     cx.within("portLevelSettings", |cx| {
-        let all = &policy.port_level_settings;
-        for (index, settings) in all.iter().enumerate() {
-            if all
-                .iter()
-                .take(index)
-                .any(|known| known.port.value == settings.port.value)
-            {
-                cx.within_item(index, |cx| {
-                    let message = format!("the port {} has settings already", settings.port.value);
-                    let help = "write all settings of a port into one item";
-                    cx.report_in(
-                        "port",
-                        ProblemKind::InvalidValue,
-                        settings.port.pos,
-                        message,
-                        help,
-                    );
-                });
-            }
-        }
+        twins(cx, "port", ports, |port, first| Invalid {
+            message: format!("the port {port} has settings already, in line {}", first.line),
+            help: "write all settings of a port into one item".to_owned(),
+        });
     });
     Some(policy)
 }

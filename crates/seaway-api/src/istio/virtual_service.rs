@@ -24,7 +24,7 @@ pub use matching::{HttpMatch, StringMatch};
 pub use rule::{HttpRule, InvalidRule, Rule};
 pub use traffic::{Abort, Cors, Delay, Fault, Mirror, Retries, UnmatchedPreflights};
 
-use self::rule::rules;
+use self::rule::{matching_rules, rules};
 
 object! {
     /// Which requests and connections of some hosts go where. Without hosts it is a delegate, which another
@@ -35,11 +35,11 @@ object! {
         hosts: Vec<Text> = "hosts", default(Vec::new(), "none: a delegate"), List(HOST);
         /// The Gateways at which the rules hold, and `mesh` for the traffic between workloads.
         gateways: Vec<Spanned<GatewayName>> = "gateways", default(Vec::new(), "`[mesh]`"), List(GATEWAY_NAME);
-        /// Rules for requests. The first that matches takes the request. A rule that is wrong answers 500, and the
-        /// others serve.
+        /// Rules for requests. The first that matches takes the request. A rule that is wrong answers 500 for what it
+        /// takes, and the others serve; a match that is wrong takes nothing.
         http: Vec<Spanned<Rule<HttpRule, HttpMatch>>> = "http", default(Vec::new(), "none"), rules();
         /// Rules for TLS that does not end here, by server name.
-        tls: Vec<Spanned<Rule<TlsRule, TlsMatch>>> = "tls", default(Vec::new(), "none"), rules();
+        tls: Vec<Spanned<Rule<TlsRule, TlsMatch>>> = "tls", default(Vec::new(), "none"), matching_rules();
         /// Rules for connections that are neither HTTP nor TLS.
         tcp: Vec<Spanned<Rule<TcpRule, L4Match>>> = "tcp", default(Vec::new(), "none"), rules();
         /// The namespaces that it holds for.

@@ -50,9 +50,7 @@ pub(crate) fn compile(
     let origin = translator.reporter.origin.clone();
     let policy = translator.policy(spec.traffic_policy.as_ref(), "spec.trafficPolicy");
     let subsets: Vec<Subset> = spec
-        .subsets
-        .iter()
-        .enumerate()
+        .sound_subsets()
         .map(|(index, subset)| {
             let field = format!("spec.subsets[{index}]");
             Subset {
@@ -92,7 +90,7 @@ impl Translator<'_, '_> {
             outlier_detection: policy.outlier_detection.as_ref(),
             tls: policy.tls.as_ref(),
         };
-        let ports = policy.port_level_settings.iter().enumerate();
+        let ports = policy.sound_port_settings();
         PortedPolicy {
             all: Policy {
                 proxy_protocol: policy.proxy_protocol.as_ref().map(|version| match version.value {

@@ -4,6 +4,7 @@
 //! is asked for, the next one is asked.
 
 mod serving;
+mod twins;
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -50,7 +51,7 @@ impl<'a> Entries<'a> {
         let mut wild: HashMap<Arc<str>, Vec<Entry<'a>>> = HashMap::new();
         for object in by_age {
             for host in &object.spec.hosts {
-                let host = host.trim_end_matches('.').to_ascii_lowercase();
+                let host = plain(host);
                 let entries = match host.strip_prefix('*') {
                     Some(suffix) => wild.entry(suffix.into()).or_default(),
                     None => exact.entry(host.into()).or_default(),
@@ -72,6 +73,29 @@ impl<'a> Entries<'a> {
     /// The oldest entry that names this host, wherever it can be seen.
     pub(super) fn oldest(&self, host: &str) -> Option<&'a Object<ServiceEntry>> {
         self.exact.get(host)?.first().map(|entry| entry.object)
+    }
+
+    /// The ports of all entries for a host, or for one below a wildcard, whoever can see them.
+    pub(super) fn ports_below(&self, host: &str) -> impl Iterator<Item = u16> {
+        let pattern = host.strip_prefix('*');
+        let one = self.exact.get(host).filter(|_| pattern.is_none());
+        let below = pattern.map(|pattern| {
+            let all = self
+                .exact
+                .iter()
+                .filter(move |(known, _)| known.ends_with(pattern));
+            all.map(|(_, entries)| entries)
+        });
+        // One wildcard may lie in the other, either way.
+        let wild = self.wild.iter().filter(move |(suffix, _)| match pattern {
+            Some(pattern) => suffix.ends_with(pattern) || pattern.ends_with(&**suffix),
+            None => host.ends_with(&**suffix),
+        });
+        let exact = one.into_iter().chain(below.into_iter().flatten());
+        let entries = exact.chain(wild.map(|(_, entries)| entries)).flatten();
+        entries
+            .flat_map(|entry| &entry.object.spec.ports)
+            .map(|port| port.number.value)
     }
 
     /// What a namespace sees under a host: an entry for it, else for the longest wildcard that covers it.
@@ -117,6 +141,11 @@ impl Entry<'_> {
     }
 }
 
+/// A host as it is asked for: in lower case, without a dot at the end.
+fn plain(host: &str) -> String {
+    host.trim_end_matches('.').to_ascii_lowercase()
+}
+
 /// Whether connections or datagrams of this kind can go to a port.
 fn takes(port: &EntryPort, over: Over) -> bool {
     (port.protocol.value == PortProtocol::Udp) == (over == Over::Udp)
@@ -144,6 +173,7 @@ impl<'a> Resolver<'a> {
                 reporter,
             ));
         };
+        twins::report_passed_over(host, entry, port, reporter);
         if !serving::can_be_found(entry.object, &host.asked) {
             return Err(report_not_found(host, entry.object, (field, pos), reporter));
         }

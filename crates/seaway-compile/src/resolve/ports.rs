@@ -59,6 +59,12 @@ impl<'a> Ports<'a> {
         }
     }
 
+    /// Whether this port was asked for of one of the hosts that are meant.
+    pub(super) fn is_asked_for(&self, number: u16, is_meant: impl Fn(&str) -> bool) -> bool {
+        let mut with_number = self.known.values().filter(|port| port.number == number);
+        with_number.any(|port| port.host.as_deref().is_some_and(&is_meant))
+    }
+
     /// The one of this name, or what it is then.
     pub(super) fn get_or(
         &mut self,

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use seaway_model::{HashOn, L4Destination, L4Route, Protocol, ServerNameRoute, TlsMode};
 
 use super::answer::{ActionKind, DestinationShare, Explanation, Mode, RouteRef};
+use super::nowhere;
 use super::request::{ExplainRequest, Scheme};
 use super::shares::{all_fail, destination_share, hashes};
 use crate::{Arrival, ListenerTable, RouteTable};
@@ -70,7 +71,7 @@ fn by_server_name<'a>(table: &'a RouteTable, route: &'a ServerNameRoute) -> Expl
 fn by_port<'a>(table: &'a RouteTable, listener: &'a ListenerTable, mode: Mode) -> Explanation<'a> {
     match &listener.listener().l4 {
         Some(route) => relayed(table, route, mode),
-        None => Explanation::none(Cow::Borrowed("no route takes what comes to this listener")),
+        None => Explanation::none(nowhere::no_rule(listener.listener()).into()),
     }
 }
 

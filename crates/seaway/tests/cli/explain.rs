@@ -258,21 +258,6 @@ fn errors_of_the_configuration_go_to_standard_error_and_the_answer_is_given() {
     assert_eq!(done.json()["action"], "forward");
 }
 
-#[test]
-fn manifests_in_which_nothing_can_be_used_end_with_1() {
-    let folder = Folder::with(&[("broken.yaml", "kind: [\n")]);
-    let done = seaway_in(
-        folder.path(),
-        &["explain", "broken.yaml", "--request", "GET http://a/"],
-    );
-    assert_eq!((done.code, done.out.as_str()), (Some(1), ""));
-    assert!(
-        done.err.contains("SW0001") && done.err.contains("nothing in these manifests"),
-        "{}",
-        done.err
-    );
-}
-
 /// A line each, the blank one left out.
 const MANY: &str = r#"{"method": "GET", "url": "http://shop.example.com/1"}
 {"url": "http://old.example.com/2"}

@@ -3,6 +3,7 @@
 
 mod check;
 mod explain;
+mod explain_nothing;
 #[path = "../support/mod.rs"]
 mod support;
 mod translate;

@@ -264,8 +264,8 @@ impl Mistake {
         let in_part = ["spec.http[", "spec.tls[", "spec.tcp[", "spec.servers["]
             .iter()
             .any(|part| field.starts_with(part) && field.contains("]."));
-        if self.kind.is_fatal() && found.is_contained != in_part {
-            amiss.push(format!("{kind} {field}: contained {}", found.is_contained));
+        if self.kind.is_fatal() && found.is_contained() != in_part {
+            amiss.push(format!("{kind} {field}: contained {}", found.is_contained()));
         }
         if resources.is_empty() != problems.iter().any(crate::Problem::is_fatal) {
             amiss.push(format!(

@@ -8,7 +8,7 @@ use crate::istio::{
     VirtualService,
 };
 use crate::parse::parse;
-use crate::{Problem, ProblemKind, Resource};
+use crate::{Fate, Problem, ProblemKind, Resource};
 
 fn virtual_service(spec: &str) -> (VirtualService, Vec<Problem>) {
     match read("VirtualService", spec) {
@@ -65,7 +65,7 @@ fn a_bad_rule_keeps_its_match_and_the_others_are_as_they_are() {
     );
     assert!(matches!(&service.http[1].value, Rule::Valid(_)));
     assert_eq!(problems.len(), 1);
-    assert!(problems[0].kind.is_fatal() && problems[0].is_contained && !problems[0].is_fatal());
+    assert!(problems[0].kind.is_fatal() && problems[0].is_contained() && !problems[0].is_fatal());
 }
 
 /// The matches that are left of a rule that is wrong.
@@ -85,6 +85,67 @@ fn a_bad_rule_takes_only_what_it_certainly_meant() {
     assert_eq!(left("match: [{uri: {prefix: /a}, method: {regex: '('}}]"), None);
     assert_eq!(left("match: /a"), None);
     assert_eq!(left("just text"), None);
+}
+
+/// What is said to become of the first mistake in a rule.
+fn fate(kind: &str, rule: &str) -> Fate {
+    let (_, problems) = virtual_service(&format!("hosts: [a.com]\n{kind}:\n- {rule}"));
+    problems[0].fate
+}
+
+#[test]
+fn what_is_said_of_a_bad_rule_is_what_it_does() {
+    let one_match = "{match: [{uri: {prefix: /a}, method: {regex: '('}}], redirect: {uri: /x}}";
+    assert_eq!(fate("http", one_match), Fate::RuleTakesNothing);
+    let two_matches = "{match: [{uri: {prefix: /a}}, {uri: {regex: '('}}], redirect: {uri: /x}}";
+    assert_eq!(fate("http", two_matches), Fate::MatchTakesNothing);
+    let no_action = "{match: [{uri: {prefix: /a}}]}";
+    assert_eq!(fate("http", no_action), Fate::Fails);
+    assert_eq!(fate("http", "{timeout: 5x, redirect: {uri: /x}}"), Fate::Fails);
+    assert_eq!(
+        fate("tcp", "{match: [{port: http}], route: []}"),
+        Fate::RuleTakesNothing
+    );
+    assert_eq!(fate("tcp", "{route: []}"), Fate::Fails);
+    // A rule for server names has to have some.
+    assert_eq!(
+        fate("tls", "{route: [{destination: {host: a}}]}"),
+        Fate::RuleTakesNothing
+    );
+    assert_eq!(
+        fate("tls", "{match: [{sniHosts: [a.com]}], route: []}"),
+        Fate::Fails
+    );
+}
+
+#[test]
+fn a_subset_that_is_there_twice_costs_nothing_but_itself() {
+    let (resource, problems) = read(
+        "DestinationRule",
+        "host: a\nsubsets:\n- {name: v1, labels: {v: '1'}}\n- {name: v1, labels: {v: '9'}}\n- {name: v2}",
+    );
+    let Some(Resource::DestinationRule(rule)) = resource else {
+        panic!("{problems:?}");
+    };
+    let kept: Vec<_> = (rule.spec.sound_subsets())
+        .map(|(index, subset)| (index, &*subset.name.value, subset.labels.len()))
+        .collect();
+    assert_eq!(kept, [(0, "v1", 1), (2, "v2", 0)]);
+    assert_eq!(problems[0].fate, Fate::LeftOut);
+    assert_eq!(problems[0].field, "spec.subsets[1].name");
+}
+
+#[test]
+fn the_settings_of_a_port_that_are_there_twice_cost_nothing_but_themselves() {
+    let settings = "{port: {number: 80}, loadBalancer: {simple: RANDOM}}";
+    let policy = format!("host: a\ntrafficPolicy: {{portLevelSettings: [{settings}, {settings}]}}");
+    let (resource, problems) = read("DestinationRule", &policy);
+    let Some(Resource::DestinationRule(rule)) = resource else {
+        panic!("{problems:?}");
+    };
+    let policy = rule.spec.traffic_policy.as_ref().unwrap();
+    assert_eq!(policy.sound_port_settings().count(), 1);
+    assert_eq!(problems.len(), 1);
 }
 
 #[test]
@@ -111,7 +172,7 @@ fn a_bad_server_is_left_out_and_the_others_serve() {
 ",
     );
     assert_eq!(problems.len(), 1);
-    assert!(problems[0].is_contained);
+    assert!(problems[0].is_contained());
     let (_, server) = &gateway.servers[0];
     assert_eq!((gateway.servers.len(), server.port.number.value), (1, 80));
     assert_eq!(server.port.protocol.value, PortProtocol::Http);

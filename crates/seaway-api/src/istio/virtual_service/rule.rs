@@ -11,9 +11,9 @@ use super::{
     Cors, Delegate, DirectResponse, Fault, Headers, HttpMatch, Mirror, Redirect, Retries, Rewrite,
     WeightedDestination,
 };
-use crate::Spanned;
 use crate::decode::{Cx, Decode, List, Nested, Percent, Shape, TEXT, at, obj, object};
 use crate::node::{Node, Value};
+use crate::{Fate, Spanned};
 
 /// A rule `T`, or what is left of one that is wrong. `M` is one of its matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,17 +31,32 @@ pub struct InvalidRule<M> {
     pub name: Option<Text>,
     /// What is wrong with it first: field and message, without a full stop.
     pub reason: Arc<str>,
-    /// Which requests it takes, any of these; empty for all. `None` when it says which, and none of it could be read:
-    /// then it takes nothing, so that the others serve.
+    /// Which requests it takes, any of these; empty for all. `None` when it says which, and none of it could be read, or
+    /// when it would have to say: then it takes nothing, so that the others serve.
     pub matches: Option<Vec<Spanned<M>>>,
 }
 
 /// A list of rules, each of which stands for itself.
-pub(super) struct Rules<T, M>(PhantomData<fn() -> (T, M)>);
+pub(super) struct Rules<T, M> {
+    /// Whether a rule without matches takes nothing, and not everything.
+    needs_matches: bool,
+    out: PhantomData<fn() -> (T, M)>,
+}
 
-/// A list of rules, each of which stands for itself.
+/// A list of rules, each of which stands for itself. One that has no match takes everything.
 pub(super) const fn rules<T, M>() -> Rules<T, M> {
-    Rules(PhantomData)
+    Rules {
+        needs_matches: false,
+        out: PhantomData,
+    }
+}
+
+/// A list of rules, each of which stands for itself and must say what it takes.
+pub(super) const fn matching_rules<T, M>() -> Rules<T, M> {
+    Rules {
+        needs_matches: true,
+        out: PhantomData,
+    }
 }
 
 impl<T: Decode, M: Decode> Shape for Rules<T, M> {
@@ -52,7 +67,7 @@ impl<T: Decode, M: Decode> Shape for Rules<T, M> {
             return None;
         };
         let read = |(index, item)| {
-            let rule = cx.within_item(index, |cx| rule(cx, item));
+            let rule = cx.within_item(index, |cx| rule(cx, item, self.needs_matches));
             Spanned::new(rule, item.pos)
         };
         Some(items.iter().enumerate().map(read).collect())
@@ -65,15 +80,26 @@ impl<T: Decode, M: Decode> Shape for Rules<T, M> {
     }
 }
 
-fn rule<T: Decode, M: Decode>(cx: &mut Cx, node: &Node<'_>) -> Rule<T, M> {
-    match cx.contained(|cx| T::decode(cx, node)) {
-        Ok(rule) => Rule::Valid(Box::new(rule)),
-        Err(reason) => Rule::Invalid(InvalidRule {
-            name: cx.silently(|cx| cx.optional(node, &["name"], &TEXT)).flatten(),
-            reason,
-            matches: cx.silently(|cx| matches(cx, node)),
-        }),
-    }
+fn rule<T: Decode, M: Decode>(cx: &mut Cx, node: &Node<'_>, needs_matches: bool) -> Rule<T, M> {
+    let first = cx.problems.len();
+    let reason = match cx.contained(Fate::Fails, |cx| T::decode(cx, node)) {
+        Ok(rule) => return Rule::Valid(Box::new(rule)),
+        Err(reason) => reason,
+    };
+    let matches = cx
+        .silently(|cx| matches(cx, node))
+        .filter(|matches| !(needs_matches && matches.is_empty()));
+    let match_path = format!("{}.match[", cx.path());
+    cx.decide(first, |field| match &matches {
+        None => Fate::RuleTakesNothing,
+        Some(_) if field.starts_with(&match_path) => Fate::MatchTakesNothing,
+        Some(_) => Fate::Fails,
+    });
+    Rule::Invalid(InvalidRule {
+        name: cx.silently(|cx| cx.optional(node, &["name"], &TEXT)).flatten(),
+        reason,
+        matches,
+    })
 }
 
 /// The matches of a rule, without those that are wrong themselves: a match of which a condition could not be read would
@@ -89,7 +115,9 @@ fn matches<M: Decode>(cx: &mut Cx, node: &Node<'_>) -> Option<Vec<Spanned<M>>> {
     let read: Vec<Spanned<M>> = items
         .iter()
         .filter_map(|item| {
-            let sound = cx.contained(|cx| M::decode(cx, item)).ok()?;
+            let sound = cx
+                .contained(Fate::MatchTakesNothing, |cx| M::decode(cx, item))
+                .ok()?;
             Some(Spanned::new(sound, item.pos))
         })
         .collect();

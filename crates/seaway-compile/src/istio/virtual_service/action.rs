@@ -237,7 +237,8 @@ fn rewrite(rule: &HttpRule, field: &str, reporter: &mut Reporter<'_>) -> Result<
         Some((Some(uri), _)) => Some(PathRewrite::Prefix(uri.value.clone())),
         Some((None, Some(regex))) => {
             let field = format!("{field}.rewrite.uriRegexRewrite.match");
-            let pattern = matching::pattern(&regex.pattern, &field, reporter).ok_or(())?;
+            let pattern =
+                matching::pattern(&regex.pattern, &field, matching::RULE_FAILS, reporter).ok_or(())?;
             Some(PathRewrite::Regex {
                 pattern,
                 substitution: regex.rewrite.value.clone(),

@@ -223,15 +223,23 @@ fn text(condition: &Spanned<ApiMatch>, field: &str, reporter: &mut Reporter<'_>)
         ApiMatch::Prefix(text) => ValueMatch::Is(StringMatch::Prefix(text.clone())),
         ApiMatch::Regex(source) => {
             let source = Spanned::new(source.clone(), condition.pos);
-            ValueMatch::Is(StringMatch::Regex(pattern(&source, field, reporter)?))
+            let pattern = pattern(&source, field, MATCH_TAKES_NOTHING, reporter)?;
+            ValueMatch::Is(StringMatch::Regex(pattern))
         }
     })
 }
 
-/// A regular expression, or a finding.
+/// What becomes of a rule of which an action cannot be read.
+pub(super) const RULE_FAILS: &str = "this rule answers 500 until it is mended";
+/// What becomes of a match that cannot be read.
+const MATCH_TAKES_NOTHING: &str =
+    "until it is mended this match takes no requests, and those of the rule's other matches are answered 500";
+
+/// A regular expression, or a finding that says what happens `until_then`.
 pub(super) fn pattern(
     source: &Spanned<Arc<str>>,
     field: &str,
+    until_then: &str,
     reporter: &mut Reporter<'_>,
 ) -> Option<Pattern> {
     match Pattern::new(source.value.clone()) {
@@ -242,8 +250,10 @@ pub(super) fn pattern(
                 field,
                 source.pos,
                 format!("\"{}\" is not a usable regular expression: {error}", source.value),
-                "patterns match the whole value, without look-around and back-references; this rule answers 500 until \
-                 it is mended",
+                format!(
+                    "patterns match the whole value, without look-around and back-references, and have a bounded size; \
+                     {until_then}"
+                ),
             );
             None
         }
@@ -268,7 +278,7 @@ fn path(
         ApiMatch::Exact(text) => PathMatch::Exact(text.clone()),
         ApiMatch::Regex(source) => {
             let source = Spanned::new(source.clone(), uri.pos);
-            PathMatch::Regex(pattern(&source, field, reporter)?)
+            PathMatch::Regex(pattern(&source, field, MATCH_TAKES_NOTHING, reporter)?)
         }
     })
 }

@@ -156,7 +156,12 @@ pub(super) fn cors(spec: &ApiCors, field: &str, reporter: &mut Reporter<'_>) -> 
             StringMatch::Regex(source) => {
                 let source = Spanned::new(source.clone(), origin.pos);
                 let field = format!("{field}.allowOrigins[{index}].regex");
-                OriginMatch::Regex(matching::pattern(&source, &field, reporter)?)
+                OriginMatch::Regex(matching::pattern(
+                    &source,
+                    &field,
+                    matching::RULE_FAILS,
+                    reporter,
+                )?)
             }
             StringMatch::Present => OriginMatch::Any,
         });

@@ -1,6 +1,6 @@
 use std::cell::Cell;
 
-use seaway_model::{Cluster, ClusterName, EndpointSource, Millis, Model, Origin, OutlierDetection};
+use seaway_model::{Cluster, ClusterName, EndpointSource, Fraction, Millis, Model, Origin, OutlierDetection};
 
 use super::super::balance::tests::Seeded;
 use super::super::outlier::Event;

@@ -62,7 +62,23 @@ fn a_port_that_nobody_listens_on_is_told() {
         (&told["action"], &told["listener"]),
         (&json!("none"), &Value::Null)
     );
-    assert_eq!(told["because"], "no listener on port 8080");
+    assert_eq!(told["because"], "no listener on port 8080; there is on 80, 443");
+}
+
+#[test]
+fn a_configuration_without_listeners_and_a_listener_without_rules_are_told_apart() {
+    let nothing = RouteTable::build(&Arc::new(Model::default()));
+    let told = get(&nothing, "http://shop.example.com/");
+    let because = "no listener on port 80, nor on any other: nothing in the configuration that can be used asks for one";
+    assert_eq!(told["because"], because);
+    let idle = Model {
+        listeners: vec![listener("http-80", 80, None, vec![])],
+        ..Model::default()
+    };
+    let told = get(&RouteTable::build(&Arc::new(idle)), "http://shop.example.com/");
+    let because = "no route is for the host \"shop.example.com\": no rule that can be used is served by the listener \
+                   http-80; add one that names it, or mend what `seaway check` finds";
+    assert_eq!(told["because"], because);
 }
 
 #[test]
