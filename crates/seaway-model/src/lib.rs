@@ -40,8 +40,8 @@ pub use code::{Code, CodeInfo, Severity};
 pub use diagnostic::{Condition, ConditionStatus, Diagnostic, ObjectRef, ObjectStatus, Report};
 pub use host::{HostMatch, HostMatchError};
 pub use listener::{
-    ClientValidation, L4Destination, L4Route, Listener, ListenerTls, Model, Protocol, Route,
-    ServerCertificate, ServerNameRoute, TlsMode, TlsParameters, TlsVersion, VirtualHost,
+    ClientValidation, L4Destination, L4Route, Listener, ListenerTls, Model, Pins, Protocol, Route,
+    ServerCertificate, ServerNameRoute, Sha256, TlsMode, TlsParameters, TlsVersion, VirtualHost,
 };
 pub use matching::{
     Conditions, CookieMatch, HeaderMatch, Match, PathMatch, QueryMatch, StringMatch, ValueMatch,

@@ -1,6 +1,7 @@
 //! Where traffic comes in, and the virtual hosts and routes that take it.
 
 mod l4;
+mod pins;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use crate::{
 };
 
 pub use l4::{L4Destination, L4Route};
+pub use pins::{Pins, Sha256};
 pub use tls::{
     ClientValidation, ListenerTls, ServerCertificate, ServerNameRoute, TlsMode, TlsParameters, TlsVersion,
 };

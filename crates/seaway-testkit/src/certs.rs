@@ -8,10 +8,13 @@ use std::io;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
+    KeyUsagePurpose, PublicKeyData as _, date_time_ymd,
 };
+use rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use seaway_model::Sha256;
 
 use crate::client::PeerCertificate;
 
@@ -88,6 +91,20 @@ impl Leaf {
         Ok((chain, key))
     }
 
+    /// SHA-256 of its key as certificates hold it, by which it can be pinned.
+    #[must_use]
+    pub fn key_hash(&self) -> Sha256 {
+        let key = KeyPair::from_pem(&self.key).expect("the key");
+        sha256(&key.subject_public_key_info())
+    }
+
+    /// SHA-256 of the certificate, by which it can be pinned.
+    #[must_use]
+    pub fn hash(&self) -> Sha256 {
+        let der = CertificateDer::from_pem_slice(self.certificate.as_bytes()).expect("the certificate");
+        sha256(&der)
+    }
+
     /// Whether this is what a server presented.
     #[must_use]
     pub fn is(&self, presented: &PeerCertificate) -> bool {
@@ -109,6 +126,12 @@ impl Leaf {
             indented(&self.key)
         )
     }
+}
+
+fn sha256(bytes: &[u8]) -> Sha256 {
+    let suite = TLS13_AES_128_GCM_SHA256.tls13().expect("a suite of TLS 1.3");
+    let hash = suite.common.hash_provider.hash(bytes);
+    Sha256(hash.as_ref().try_into().expect("32 bytes"))
 }
 
 fn leaf_params(names: &[&str]) -> CertificateParams {

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use super::reach::{ProtocolShape, SERVER_HOST};
 use super::shapes::{FILE, FILLED};
-use super::{PortProtocol, ServerHost, Text};
-use crate::decode::{Cx, Int, LabelMap, List, OneOf, SoundOnes, TEXT, TRUE_FALSE, at, obj, object};
+use super::{PortProtocol, ServerHost, Text, syntax};
+use crate::decode::{
+    At, Cx, Int, LabelMap, List, OneOf, Parsed, SoundOnes, TEXT, TRUE_FALSE, at, obj, object,
+};
 use crate::node::Node;
 use crate::{ProblemKind, Spanned};
 
@@ -155,6 +157,9 @@ const VERSION: OneOf<TlsVersion> = OneOf(&[
     ("TLSV1_3", TlsVersion::V1_3),
 ]);
 
+const SPKI_HASH: At<Parsed<[u8; 32]>> = at(Parsed("SHA-256 in base64", syntax::sha256_in_base64));
+const CERTIFICATE_HASH: At<Parsed<[u8; 32]>> = at(Parsed("SHA-256 in hexadecimal", syntax::sha256_in_hex));
+
 object! {
     /// What becomes of the TLS of a server.
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -181,6 +186,11 @@ object! {
         tls_certificates: Vec<Spanned<CertificateFiles>> = "tlsCertificates", default(Vec::new(), "none"), List(at(obj()));
         /// One of the names of a client's certificate must be one of these.
         subject_alt_names: Vec<Text> = "subjectAltNames", default(Vec::new(), "any"), List(FILLED);
+        /// The key of a client's certificate must be one of these: the SHA-256 of its SubjectPublicKeyInfo, in base64. With
+        /// `verifyCertificateHash` too, one of either list is enough.
+        verify_certificate_spki: Vec<Spanned<[u8; 32]>> = "verifyCertificateSpki", default(Vec::new(), "any"), List(SPKI_HASH);
+        /// A client's certificate must be one of these: its SHA-256 in hexadecimal, with colons or without.
+        verify_certificate_hash: Vec<Spanned<[u8; 32]>> = "verifyCertificateHash", default(Vec::new(), "any"), List(CERTIFICATE_HASH);
         /// Not below. Seaway speaks no version below 1.2.
         min_protocol_version: Option<Spanned<TlsVersion>> = "minProtocolVersion", optional, at(VERSION);
         /// Not above.
@@ -188,7 +198,7 @@ object! {
         /// Only these, by their OpenSSL names; TLS 1.3 has its own.
         cipher_suites: Vec<Text> = "cipherSuites", default(Vec::new(), "all that are sound"), List(FILLED);
     }
-    unimplemented ["caCrl", "verifyCertificateSpki", "verifyCertificateHash", "insecureSkipVerify"];
+    unimplemented ["caCrl", "insecureSkipVerify"];
     finish check_tls;
 }
 
@@ -242,6 +252,8 @@ fn check_tls(tls: ServerTls, cx: &mut Cx, node: &Node<'_>) -> Option<ServerTls> 
             "caCertCredentialName",
             "tlsCertificates",
             "subjectAltNames",
+            "verifyCertificateSpki",
+            "verifyCertificateHash",
             "minProtocolVersion",
             "maxProtocolVersion",
             "cipherSuites",
@@ -310,7 +322,13 @@ fn check_certificates(tls: &ServerTls, cx: &mut Cx, node: &Node<'_>) {
             cx.missing(node, "caCertificates", help);
         }
     } else {
-        for name in ["caCertificates", "caCertCredentialName", "subjectAltNames"] {
+        for name in [
+            "caCertificates",
+            "caCertCredentialName",
+            "subjectAltNames",
+            "verifyCertificateSpki",
+            "verifyCertificateHash",
+        ] {
             cx.ignored(node, name, "with the mode SIMPLE, in which clients are not asked");
         }
     }

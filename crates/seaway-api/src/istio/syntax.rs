@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
+
 use crate::decode::{Invalid, syntax};
 
 /// A host that an object is for: a DNS name, a wildcard, a short name of a service, or an IP address.
@@ -136,4 +138,31 @@ pub(super) fn file(text: &str) -> Result<Arc<str>, Invalid> {
 /// What a client's or a server's certificate is named.
 pub(super) fn not_empty(text: &str) -> Result<Arc<str>, Invalid> {
     syntax::not_empty(text)
+}
+
+/// A hash by SHA-256, in base64 as `openssl dgst -binary | base64` writes it.
+pub(super) fn sha256_in_base64(text: &str) -> Result<[u8; 32], Invalid> {
+    let bytes = BASE64.decode(text.as_bytes()).ok();
+    bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
+        Invalid::new(
+            format!("{text:?} is not a hash by SHA-256 in base64"),
+            "write its 32 bytes in base64: 44 characters, of which the last is \"=\"",
+        )
+    })
+}
+
+/// A hash by SHA-256 in hexadecimal digits, with colons as `openssl x509 -fingerprint` writes it, or without.
+pub(super) fn sha256_in_hex(text: &str) -> Result<[u8; 32], Invalid> {
+    let digits = text.replace(':', "");
+    let is_spaced_evenly = digits.len() == text.len() || text.split(':').all(|pair| pair.len() == 2);
+    let bytes = HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok();
+    bytes
+        .filter(|_| is_spaced_evenly)
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or_else(|| {
+            Invalid::new(
+                format!("{text:?} is not a hash by SHA-256 in hexadecimal"),
+                "write its 32 bytes as 64 hexadecimal digits, with a colon after every two or with none",
+            )
+        })
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::Pins;
 use crate::{HostMatch, L4Route, SecretName};
 
 /// TLS of a listener.
@@ -99,6 +100,9 @@ pub struct ClientValidation {
     /// One of the certificate's names must be one of these; empty: any name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub subject_alt_names: Vec<Arc<str>>,
+    /// And it, or its key, must be one of these.
+    #[serde(skip_serializing_if = "Pins::is_empty")]
+    pub pins: Pins,
 }
 
 /// A server name whose connections are relayed rather than served.

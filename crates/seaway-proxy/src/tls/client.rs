@@ -1,7 +1,7 @@
 //! Clients that prove who they are: what is believed of them, and what is kept of their certificate.
 //!
-//! webpki checks the chain; the names are checked here, inside the handshake, so that a client with a wrong name hears it
-//! by an alert and no byte of it is ever read as a request.
+//! webpki checks the chain; names and pins are checked here, inside the handshake, so that a client with a wrong name or key
+//! hears it by an alert and no byte of it is ever read as a request.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme};
 use rustls_pki_types::pem::PemObject;
-use seaway_model::ClientValidation;
+use seaway_model::{ClientValidation, Pins, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::objects::{oid_registry, oid2abbrev};
@@ -40,7 +40,7 @@ impl ClientCertificate {
     /// Reads a certificate. What cannot be read of it is left out, except the hash, which is there always.
     pub(super) fn read(der: &CertificateDer<'_>) -> Self {
         let mut this = Self {
-            hash: sha256(der),
+            hash: sha256(der).map(|hash| hash.to_string()).unwrap_or_default(),
             ..Self::default()
         };
         let Ok((_, certificate)) = X509Certificate::from_der(der) else {
@@ -81,21 +81,25 @@ pub(super) fn verifier(
     let chain = builder
         .build()
         .map_err(|e| CertificateError::Authorities(e.to_string()))?;
-    if validation.subject_alt_names.is_empty() {
+    if validation.subject_alt_names.is_empty() && validation.pins.is_empty() {
         return Ok(chain);
     }
-    let names = validation.subject_alt_names.clone();
-    Ok(Arc::new(Named { chain, names }))
+    Ok(Arc::new(Particular {
+        chain,
+        names: validation.subject_alt_names.clone(),
+        pins: validation.pins.clone(),
+    }))
 }
 
-/// Checks the chain, and that one of the names is one of these.
+/// Checks the chain, and that the certificate is one that is meant: by one of its names, and by its hash or its key's.
 #[derive(Debug)]
-struct Named {
+struct Particular {
     chain: Arc<dyn ClientCertVerifier>,
     names: Vec<Arc<str>>,
+    pins: Pins,
 }
 
-impl ClientCertVerifier for Named {
+impl ClientCertVerifier for Particular {
     fn offer_client_auth(&self) -> bool {
         self.chain.offer_client_auth()
     }
@@ -115,7 +119,8 @@ impl ClientCertVerifier for Named {
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
         let verified = self.chain.verify_client_cert(end_entity, intermediates, now)?;
-        if is_named(end_entity, &self.names) {
+        let is_named = self.names.is_empty() || is_named(end_entity, &self.names);
+        if is_named && is_pinned(end_entity, &self.pins) {
             Ok(verified)
         } else {
             Err(rustls::CertificateError::ApplicationVerificationFailure.into())
@@ -158,6 +163,21 @@ fn is_named(der: &CertificateDer<'_>, wanted: &[Arc<str>]) -> bool {
         }
         _ => false,
     })
+}
+
+/// Whether the certificate, or its key, is one of these; any is if there are none.
+fn is_pinned(der: &CertificateDer<'_>, pins: &Pins) -> bool {
+    if pins.is_empty() || is_one_of(&pins.certificates, der) {
+        return true;
+    }
+    !pins.keys.is_empty()
+        && X509Certificate::from_der(der)
+            .is_ok_and(|(_, certificate)| is_one_of(&pins.keys, certificate.public_key().raw))
+}
+
+/// Certificates and keys are no secrets, so the time that this takes tells nothing.
+fn is_one_of(hashes: &[Sha256], bytes: &[u8]) -> bool {
+    !hashes.is_empty() && sha256(bytes).is_some_and(|hash| hashes.contains(&hash))
 }
 
 fn names<'c>(certificate: &'c X509Certificate<'_>) -> impl Iterator<Item = &'c GeneralName<'c>> {
@@ -212,11 +232,10 @@ fn escaped(value: &str) -> String {
 }
 
 /// By the provider that TLS runs on, so that no second implementation is in the binary.
-fn sha256(bytes: &[u8]) -> String {
-    let suite = TLS13_AES_128_GCM_SHA256.tls13();
-    let hash = suite.map(|suite| suite.common.hash_provider.hash(bytes));
-    let bytes = hash.as_ref().map(AsRef::as_ref).unwrap_or_default();
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+fn sha256(bytes: &[u8]) -> Option<Sha256> {
+    let suite = TLS13_AES_128_GCM_SHA256.tls13()?;
+    let hash = suite.common.hash_provider.hash(bytes);
+    hash.as_ref().try_into().ok().map(Sha256)
 }
 
 #[cfg(test)]
@@ -280,5 +299,34 @@ mod tests {
         ] {
             assert_eq!(is_named(&der, &[name.into()]), counts, "{name}");
         }
+    }
+
+    #[test]
+    fn a_certificate_is_pinned_by_its_hash_or_by_that_of_its_key() {
+        let (der, other) = (certificate(&["a.example"], &[]), certificate(&["a.example"], &[]));
+        let (_, read) = X509Certificate::from_der(&der).unwrap();
+        let (_, strange) = X509Certificate::from_der(&other).unwrap();
+        let key = |certificate: &X509Certificate<'_>| sha256(certificate.public_key().raw).unwrap();
+        let whole = |der: &CertificateDer<'_>| sha256(der).unwrap();
+        let counts = |keys: &[Sha256], certificates: &[Sha256]| {
+            let pins = Pins {
+                keys: keys.to_vec(),
+                certificates: certificates.to_vec(),
+            };
+            is_pinned(&der, &pins)
+        };
+        assert!(counts(&[], &[]), "nothing is asked");
+        assert!(counts(&[key(&strange), key(&read)], &[]));
+        assert!(counts(&[], &[whole(&other), whole(&der)]));
+        assert!(
+            counts(&[key(&strange)], &[whole(&der)]),
+            "one of either list is enough"
+        );
+        assert!(!counts(&[key(&strange)], &[]));
+        assert!(!counts(&[], &[whole(&other)]));
+        assert!(
+            !counts(&[whole(&der)], &[key(&read)]),
+            "each is for what it is for"
+        );
     }
 }

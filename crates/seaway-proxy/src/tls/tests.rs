@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use rustls::server::ServerConfig;
 use seaway_model::{
-    ClientValidation, HostMatch, KeyPair, L4Route, Listener, ListenerTls, Material, Model, Origin,
+    ClientValidation, HostMatch, KeyPair, L4Route, Listener, ListenerTls, Material, Model, Origin, Pins,
     PrivateKey, Protocol, Secret, SecretName, ServerCertificate, ServerNameRoute, TlsMode, TlsParameters,
     TlsVersion,
 };
@@ -192,6 +192,7 @@ fn asking(required: bool) -> TlsParameters {
             authorities: SecretName("shop/ca".into()),
             required,
             subject_alt_names: Vec::new(),
+            pins: Pins::default(),
         }),
         ..TlsParameters::default()
     }

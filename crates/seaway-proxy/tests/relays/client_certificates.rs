@@ -52,6 +52,7 @@ fn asking(required: bool, names: &[&str]) -> TlsParameters {
             authorities: SecretName("test/ca".into()),
             required,
             subject_alt_names: names.iter().map(|name| (*name).into()).collect(),
+            pins: Pins::default(),
         }),
         ..TlsParameters::default()
     }
@@ -140,6 +141,37 @@ async fn a_client_that_may_prove_itself_need_not_but_may_not_lie() {
     let stranger = theirs.client("stranger", false);
     let refused = ask(&gate, &proving(&site, Some(&stranger))).await.unwrap_err();
     assert_eq!(refused, AlertDescription::UnknownCA);
+}
+
+/// Clients have to show a certificate that is one of these.
+fn pinning(certificates: Vec<Sha256>) -> TlsParameters {
+    let mut parameters = asking(true, &[]);
+    if let Some(client) = &mut parameters.client {
+        client.pins.certificates = certificates;
+    }
+    parameters
+}
+
+fn sha256(made: &Made) -> Sha256 {
+    let suite = rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
+    let hash = suite.tls13().unwrap().common.hash_provider.hash(&made.der);
+    Sha256(hash.as_ref().try_into().unwrap())
+}
+
+#[tokio::test]
+async fn a_client_that_is_not_pinned_is_refused_and_its_session_is_too_once_it_is_not_any_more() {
+    let (site, ours) = (made("a.example"), Authority::new("ours"));
+    let gate = Gate::new();
+    let (one, other) = (ours.client("one", false), ours.client("other", false));
+    serve(&gate, &site, &ours, pinning(vec![sha256(&one)]));
+    let config = proving(&site, Some(&one));
+    assert_eq!(ask(&gate, &config).await.unwrap(), "CN=one");
+    let refused = ask(&gate, &proving(&site, Some(&other))).await.unwrap_err();
+    assert_eq!(refused, AlertDescription::AccessDenied);
+    serve(&gate, &site, &ours, pinning(vec![sha256(&other)]));
+    // It brings the ticket of its first connection.
+    let refused = ask(&gate, &config).await.unwrap_err();
+    assert_eq!(refused, AlertDescription::AccessDenied);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
 use envoy_types::pb::envoy::config::core::v3::{DataSource, TransportSocket, data_source, transport_socket};
 use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::certificate_validation_context::TrustChainVerification;
 use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::common_tls_context::ValidationContextType;
@@ -13,8 +14,8 @@ use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::{
 use envoy_types::pb::envoy::r#type::matcher::v3::string_matcher::MatchPattern;
 use envoy_types::pb::google::protobuf::Any;
 use seaway_model::{
-    ClientValidation, HostMatch, KeyPair, Material, PrivateKey, SecretName, ServerCertificate, TlsParameters,
-    TlsVersion, Trust, UpstreamTls,
+    ClientValidation, HostMatch, KeyPair, Material, Pins, PrivateKey, SecretName, ServerCertificate, Sha256,
+    TlsParameters, TlsVersion, Trust, UpstreamTls,
 };
 
 use crate::words::{from_any, is_yes};
@@ -87,30 +88,31 @@ fn client(common: &CommonTlsContext, required: bool) -> Result<Option<ClientVali
             Ok(None)
         };
     };
-    let (authorities, subject_alt_names) = with_secret(context)?;
+    let (authorities, subject_alt_names, pins) = with_secret(context)?;
     Ok(Some(ClientValidation {
         authorities,
         required,
         subject_alt_names,
+        pins,
     }))
 }
 
-/// A secret with authorities, and the names that are asked for.
-fn with_secret(context: &ValidationContextType) -> Result<(SecretName, Vec<Arc<str>>), String> {
+/// A secret with authorities, and what else is asked of a certificate: names and pins.
+fn with_secret(context: &ValidationContextType) -> Result<(SecretName, Vec<Arc<str>>, Pins), String> {
     match context {
         ValidationContextType::ValidationContextSdsSecretConfig(sds) => {
-            Ok((SecretName(sds.name.as_str().into()), Vec::new()))
+            Ok((SecretName(sds.name.as_str().into()), Vec::new(), Pins::default()))
         }
         ValidationContextType::CombinedValidationContext(combined) => {
             let sds = combined
                 .validation_context_sds_secret_config
                 .as_ref()
                 .ok_or("authorities that are not a secret of their own")?;
-            let names = match &combined.default_validation_context {
-                Some(context) => names(context)?,
-                None => Vec::new(),
+            let (names, pins) = match &combined.default_validation_context {
+                Some(context) => (names(context)?, pins(context)?),
+                None => (Vec::new(), Pins::default()),
             };
-            Ok((SecretName(sds.name.as_str().into()), names))
+            Ok((SecretName(sds.name.as_str().into()), names, pins))
         }
         _ => Err("authorities that are not a secret of their own".into()),
     }
@@ -126,6 +128,32 @@ fn names(context: &CertificateValidationContext) -> Result<Vec<Arc<str>>, String
         .iter()
         .map(|names| name(names.matcher.as_ref().and_then(|m| m.match_pattern.as_ref())))
         .collect()
+}
+
+/// Hashes that cannot be read are no reason to ask for less.
+fn pins(context: &CertificateValidationContext) -> Result<Pins, String> {
+    let all = |written: &[String], read: &dyn Fn(&str) -> Option<Sha256>| -> Result<Vec<Sha256>, String> {
+        let hash = |text: &String| read(text).ok_or_else(|| format!("{text:?}, which is not a SHA-256"));
+        written.iter().map(hash).collect()
+    };
+    let hash = |bytes: Option<Vec<u8>>| bytes?.try_into().ok().map(Sha256);
+    Ok(Pins {
+        keys: all(&context.verify_certificate_spki, &|text| {
+            hash(BASE64.decode(text.as_bytes()).ok())
+        })?,
+        certificates: all(&context.verify_certificate_hash, &|text| {
+            let digits = text.replace(':', "");
+            hash(HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok())
+        })?,
+    })
+}
+
+/// Nothing that a model cannot say: a server that is pinned is not one whose key is of no account.
+fn refuse_pins(pins: &Pins) -> Result<(), String> {
+    match pins.is_empty() {
+        true => Ok(()),
+        false => Err("pins of an upstream's certificate".into()),
+    }
 }
 
 /// Reads TLS to an upstream.
@@ -145,10 +173,12 @@ pub(crate) fn upstream(any: &Any) -> Result<UpstreamTls, String> {
             } else {
                 return Err("authorities that are not a secret of their own".into());
             };
+            refuse_pins(&pins(context)?)?;
             (trust, names(context)?)
         }
         Some(other) => {
-            let (authorities, names) = with_secret(other)?;
+            let (authorities, names, pins) = with_secret(other)?;
+            refuse_pins(&pins)?;
             (Trust::Secret(authorities), names)
         }
     };

@@ -322,7 +322,8 @@ impl Encoder<'_> {
     }
 }
 
-/// `https-443:shop/web`, and what is asked of clients: `https-443:shop/web:shop/clients:optional:names=a,b`.
+/// `https-443:shop/web`, and what is asked of clients: `https-443:shop/web:shop/clients:optional:names=a,b`, with pins
+/// `:keys=` and `:certificates=`.
 fn routes_name(listener: &Listener, (secret, client): &hosts::Proof) -> String {
     let mut name = format!("{}:{secret}", listener.name);
     if let Some(client) = client {
@@ -332,6 +333,15 @@ fn routes_name(listener: &Listener, (secret, client): &hosts::Proof) -> String {
         }
         if !client.subject_alt_names.is_empty() {
             name.push_str(&format!(":names={}", client.subject_alt_names.join(",")));
+        }
+        for (word, hashes) in [
+            ("keys", &client.pins.keys),
+            ("certificates", &client.pins.certificates),
+        ] {
+            if !hashes.is_empty() {
+                let hashes: Vec<String> = hashes.iter().map(ToString::to_string).collect();
+                name.push_str(&format!(":{word}={}", hashes.join(",")));
+            }
         }
     }
     name

@@ -1,5 +1,6 @@
 //! TLS on either side, and what secrets hold.
 
+use data_encoding::BASE64;
 use envoy_types::pb::envoy::config::core::v3::{TransportSocket, transport_socket};
 use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::certificate_validation_context::{
     SystemRootCerts, TrustChainVerification,
@@ -17,8 +18,8 @@ use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::{
 use envoy_types::pb::envoy::r#type::matcher::v3::string_matcher::MatchPattern;
 use prost::Name;
 use seaway_model::{
-    ClientValidation, Material, Secret, SecretName, ServerCertificate, TlsParameters, TlsVersion, Trust,
-    UpstreamProtocol, UpstreamTls,
+    ClientValidation, Material, Pins, Secret, SecretName, ServerCertificate, TlsParameters, TlsVersion,
+    Trust, UpstreamProtocol, UpstreamTls,
 };
 
 use super::Delivery;
@@ -88,22 +89,27 @@ fn sds(name: &SecretName, delivery: Delivery) -> SdsSecretConfig {
 }
 
 fn believed(client: &ClientValidation, delivery: Delivery) -> ValidationContextType {
-    with_secret(&client.authorities, names(&client.subject_alt_names), delivery)
+    let Pins { keys, certificates } = &client.pins;
+    let asked = CertificateValidationContext {
+        match_typed_subject_alt_names: names(&client.subject_alt_names),
+        verify_certificate_spki: keys.iter().map(|hash| BASE64.encode(&hash.0)).collect(),
+        verify_certificate_hash: certificates.iter().map(ToString::to_string).collect(),
+        ..CertificateValidationContext::default()
+    };
+    with_secret(&client.authorities, asked, delivery)
 }
 
+/// Authorities, and what else is asked of a certificate.
 fn with_secret(
     authorities: &SecretName,
-    names: Vec<SubjectAltNameMatcher>,
+    asked: CertificateValidationContext,
     delivery: Delivery,
 ) -> ValidationContextType {
-    if names.is_empty() {
+    if asked == CertificateValidationContext::default() {
         return ValidationContextType::ValidationContextSdsSecretConfig(sds(authorities, delivery));
     }
     ValidationContextType::CombinedValidationContext(CombinedCertificateValidationContext {
-        default_validation_context: Some(CertificateValidationContext {
-            match_typed_subject_alt_names: names,
-            ..CertificateValidationContext::default()
-        }),
+        default_validation_context: Some(asked),
         validation_context_sds_secret_config: Some(sds(authorities, delivery)),
         ..CombinedCertificateValidationContext::default()
     })
@@ -140,7 +146,13 @@ pub(crate) fn upstream(tls: &UpstreamTls, protocol: UpstreamProtocol, delivery: 
             match_typed_subject_alt_names: names,
             ..CertificateValidationContext::default()
         }),
-        Trust::Secret(authorities) => with_secret(authorities, names, delivery),
+        Trust::Secret(authorities) => {
+            let asked = CertificateValidationContext {
+                match_typed_subject_alt_names: names,
+                ..CertificateValidationContext::default()
+            };
+            with_secret(authorities, asked, delivery)
+        }
         Trust::Anybody => ValidationContextType::ValidationContext(CertificateValidationContext {
             trust_chain_verification: TrustChainVerification::AcceptUntrusted.into(),
             match_typed_subject_alt_names: names,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use seaway_model::{
-    ClientValidation, HostMatch, KeyPair, Listener, ListenerTls, Material, Model, Origin, PrivateKey,
-    Protocol, Route, Secret, SecretName, ServerCertificate, ServerNameRoute, TlsMode, TlsParameters,
+    ClientValidation, HostMatch, KeyPair, Listener, ListenerTls, Material, Model, Origin, Pins, PrivateKey,
+    Protocol, Route, Secret, SecretName, ServerCertificate, ServerNameRoute, Sha256, TlsMode, TlsParameters,
     TlsVersion, VirtualHost,
 };
 
@@ -74,11 +74,15 @@ fn virtual_hosts() -> BoxedStrategy<Vec<VirtualHost>> {
 fn parameters() -> BoxedStrategy<TlsParameters> {
     let version = || prop::option::of(prop_oneof![Just(TlsVersion::V1_2), Just(TlsVersion::V1_3)]);
     let names = prop::collection::vec(text(&["spiffe://a/b", "client.example"]), 0..2);
-    let client = (any::<bool>(), names).prop_map(|(required, subject_alt_names)| ClientValidation {
-        authorities: SecretName(AUTHORITIES.into()),
-        required,
-        subject_alt_names,
-    });
+    let hashes = || prop::collection::vec(any::<[u8; 32]>().prop_map(Sha256), 0..3);
+    let pins = (hashes(), hashes()).prop_map(|(keys, certificates)| Pins { keys, certificates });
+    let client =
+        (any::<bool>(), names, pins).prop_map(|(required, subject_alt_names, pins)| ClientValidation {
+            authorities: SecretName(AUTHORITIES.into()),
+            required,
+            subject_alt_names,
+            pins,
+        });
     let suites = prop::collection::vec(text(&["ECDHE-ECDSA-AES128-GCM-SHA256"]), 0..2);
     (prop::option::of(client), version(), version(), suites)
         .prop_map(|(client, minimum, maximum, cipher_suites)| TlsParameters {

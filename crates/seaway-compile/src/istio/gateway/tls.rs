@@ -10,8 +10,8 @@ use std::sync::Arc;
 use seaway_api::istio::{ServerTls, TlsMode, TlsVersion as ApiVersion};
 use seaway_api::{Pos, Spanned};
 use seaway_model::{
-    ClientValidation, Code, HostMatch, Material, Secret, SecretName, ServerCertificate, TlsParameters,
-    TlsVersion,
+    ClientValidation, Code, HostMatch, Material, Pins, Secret, SecretName, ServerCertificate, Sha256,
+    TlsParameters, TlsVersion,
 };
 
 use super::Server;
@@ -172,6 +172,10 @@ impl Maker<'_, '_, '_> {
                 .iter()
                 .map(|name| name.value.clone())
                 .collect(),
+            pins: Pins {
+                keys: hashes(&self.tls.verify_certificate_spki),
+                certificates: hashes(&self.tls.verify_certificate_hash),
+            },
         })
     }
 
@@ -288,6 +292,10 @@ impl Maker<'_, '_, '_> {
         }
         suites
     }
+}
+
+fn hashes(written: &[Spanned<[u8; 32]>]) -> Vec<Sha256> {
+    written.iter().map(|hash| Sha256(hash.value)).collect()
 }
 
 /// The Secrets that are named, with the field of each.

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use proptest::prelude::*;
-use seaway_model::{ClientValidation, CookieMatch, L4Route, QueryMatch, TlsMode};
+use seaway_model::{ClientValidation, CookieMatch, L4Route, Pins, QueryMatch, TlsMode};
 
 use super::*;
 
@@ -122,6 +122,7 @@ fn proven(host: HostMatch, secret: &str, authorities: Option<Arc<str>>) -> Serve
         authorities: SecretName(authorities),
         required: true,
         subject_alt_names: Vec::new(),
+        pins: Pins::default(),
     });
     certificate
 }

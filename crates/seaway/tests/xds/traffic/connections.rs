@@ -1,7 +1,7 @@
 //! Connections and datagrams that are relayed, and what is asked of those who connect.
 
 use seaway_model::{
-    ClientValidation, ListenerTls, ProxyProtocolVersion, ServerCertificate, ServerNameRoute, TlsMode,
+    ClientValidation, ListenerTls, Pins, ProxyProtocolVersion, ServerCertificate, ServerNameRoute, TlsMode,
     TlsParameters,
 };
 use seaway_testkit::client::ClientTls;
@@ -241,6 +241,7 @@ async fn clients_that_have_to_prove_who_they_are_do_or_are_refused() {
             authorities: name("clients"),
             required: true,
             subject_alt_names: vec!["good.test".into()],
+            pins: Pins::default(),
         }),
         ..TlsParameters::default()
     };
@@ -276,4 +277,44 @@ async fn clients_that_have_to_prove_who_they_are_do_or_are_refused() {
         }
     }
     assert_eq!(inside.count(), 2);
+}
+
+#[tokio::test]
+async fn clients_are_pinned_by_their_certificates_or_their_keys() {
+    let (ours, clients) = (Ca::new("ours"), Ca::new("clients"));
+    let inside = backend("inside");
+    let (by_key, by_hash, other) = (
+        clients.leaf(&["a.test"]),
+        clients.leaf(&["b.test"]),
+        clients.leaf(&["c.test"]),
+    );
+    let mut asking = certificate("served.test");
+    asking.parameters.client = Some(ClientValidation {
+        authorities: name("clients"),
+        required: true,
+        subject_alt_names: Vec::new(),
+        pins: Pins {
+            keys: vec![by_key.key_hash()],
+            certificates: vec![by_hash.hash()],
+        },
+    });
+    let model = model(
+        vec![https(vec![asking], Vec::new())],
+        vec![named(&inside)],
+        vec![
+            key_pair("ours", &ours.leaf(&["served.test"])),
+            authority("clients", &clients),
+        ],
+    );
+    let proving = |leaf| ClientTls::trusting(&ours.pem()).expect("a root").proving(leaf);
+    for engine in engines(&model).await {
+        for leaf in [&by_key, &by_hash] {
+            let answer = get_https(&engine, "served.test", &proving(leaf))
+                .await
+                .expect("an answer");
+            assert_eq!(who(&answer), "inside", "{}", engine.name);
+        }
+        let refused = get_https(&engine, "served.test", &proving(&other)).await;
+        assert!(refused.is_err(), "{}: {refused:?}", engine.name);
+    }
 }
