@@ -34,6 +34,28 @@ async fn ask(sender: &mut Sender, path: &str) -> String {
     String::from_utf8(text).unwrap()
 }
 
+/// A tunnel to the handler's echo (RFC 8441).
+async fn open_tunnel(sender: &Sender) -> (h2::SendStream<Bytes>, h2::RecvStream) {
+    // The offer comes with the server's settings.
+    within(async {
+        while !sender.is_extended_connect_protocol_enabled() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let mut tunnel = Request::builder()
+        .method("CONNECT")
+        .uri("http://a/upgrade")
+        .body(())
+        .unwrap();
+    tunnel
+        .extensions_mut()
+        .insert(h2::ext::Protocol::from_static("websocket"));
+    let mut ready = within(sender.clone().ready()).await.unwrap();
+    let (response, send) = ready.send_request(tunnel, false).unwrap();
+    (send, within(response).await.unwrap().into_body())
+}
+
 async fn within<F: Future>(future: F) -> F::Output {
     tokio::time::timeout(PATIENCE, future)
         .await
@@ -193,27 +215,8 @@ async fn a_tunnel_keeps_its_connection_while_others_idle_out() {
     // Long enough to open the tunnel in.
     options.limits.idle_timeout = Duration::from_millis(500);
     let gate = Gate::with(options);
-    let stream = TcpStream::connect(gate.address("http-80")).await.unwrap();
-    let (mut sender, connection) = h2::client::handshake(stream).await.unwrap();
-    tokio::spawn(connection);
-    // The offer of RFC 8441 comes with the server's settings.
-    within(async {
-        while !sender.is_extended_connect_protocol_enabled() {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-    let mut tunnel = Request::builder()
-        .method("CONNECT")
-        .uri("http://a/upgrade")
-        .body(())
-        .unwrap();
-    tunnel
-        .extensions_mut()
-        .insert(h2::ext::Protocol::from_static("websocket"));
-    let mut ready = within(sender.clone().ready()).await.unwrap();
-    let (response, mut send) = ready.send_request(tunnel, false).unwrap();
-    let mut receive = within(response).await.unwrap().into_body();
+    let (mut sender, _task) = connect(&gate).await;
+    let (mut send, mut receive) = open_tunnel(&sender).await;
     let (mut other, task) = connect(&gate).await;
     within(ask(&mut other, "/x")).await;
     within(task).await.unwrap().unwrap();
@@ -257,23 +260,7 @@ async fn a_tunnel_that_announces_content_is_refused() {
 async fn both_ends_of_a_tunnel_may_have_said_all_first() {
     let gate = Gate::http();
     let (sender, _task) = connect(&gate).await;
-    within(async {
-        while !sender.is_extended_connect_protocol_enabled() {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-    let mut tunnel = Request::builder()
-        .method("CONNECT")
-        .uri("http://a/upgrade")
-        .body(())
-        .unwrap();
-    tunnel
-        .extensions_mut()
-        .insert(h2::ext::Protocol::from_static("websocket"));
-    let mut ready = within(sender.ready()).await.unwrap();
-    let (response, mut send) = ready.send_request(tunnel, false).unwrap();
-    let mut receive = within(response).await.unwrap().into_body();
+    let (mut send, mut receive) = open_tunnel(&sender).await;
     // More than fits into a window, so that both sides wait for each other's.
     let mut sent = 0;
     let mut heard = 0;
