@@ -97,6 +97,21 @@ fn a_client_that_does_not_read_is_not_waited_for() {
 }
 
 #[test]
+fn a_client_may_take_its_time_where_streams_may_stand_still_for_ever() {
+    let mut options = options();
+    options.limits.stream_idle_timeout = Duration::ZERO;
+    let gate = Gate::with(options);
+    let mut client = gate.connect();
+    let body = "x".repeat(16 * 1024 * 1024);
+    let head = format!(
+        "POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    client.send(head + &body);
+    assert!(client.rest().ends_with(&format!("\r\n\r\n{body}")));
+}
+
+#[test]
 fn large_bodies_go_both_ways_at_once_over_tls() {
     use std::io::{Read as _, Write as _};
     let gate = Gate::empty(options());
