@@ -12,7 +12,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use seaway_model::{CircuitBreakers, Cluster, UpstreamProtocol};
+use seaway_model::{CircuitBreakers, Cluster, ConnectionPool, UpstreamProtocol};
 use seaway_proxy::error::Failure;
 use seaway_proxy::upstream::{ClusterState, Registry, dial};
 use tokio::net::TcpListener;
@@ -46,6 +46,8 @@ impl Holding {
         let (going, high, wide) = (Arc::clone(&go), Arc::clone(&most), Arc::clone(&most_connections));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                // A handshake of HTTP/2 would wait for the system otherwise.
+                stream.set_nodelay(true).unwrap();
                 wide.fetch_max(open.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                 let (going, high, now, tell) = (
                     Arc::clone(&going),
@@ -227,6 +229,29 @@ async fn requests_that_may_all_wait_are_all_served_by_the_few_connections() {
         assert_eq!(tally.of(), (REQUESTS, 0, 0), "{protocol:?}");
         let most = server.most_connections.load(Ordering::SeqCst);
         assert!(most <= 3, "{protocol:?}: {most} connections");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_wear_out_leave_their_places_to_those_who_wait() {
+    for protocol in [HTTP1, HTTP2] {
+        let server = Holding::start(protocol == HTTP2).await;
+        server.let_go();
+        let config = Cluster {
+            circuit_breakers: CircuitBreakers {
+                max_connections: Some(3),
+                ..CircuitBreakers::default()
+            },
+            connection_pool: ConnectionPool {
+                max_requests_per_connection: Some(7),
+                ..ConnectionPool::default()
+            },
+            ..static_cluster(protocol, &[server.address])
+        };
+        let cluster = apply(&Registry::new(), config);
+        let (tally, _over, threads) = storm(&cluster);
+        joined(threads).await;
+        assert_eq!(tally.of(), (REQUESTS, 0, 0), "{protocol:?}");
     }
 }
 
