@@ -9,6 +9,9 @@ use std::time::Duration;
 use crate::challenges::AcmeChallenges;
 use crate::pace::Least;
 
+/// Longer than anything lasts, and short enough to be added to any moment.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// Settings of the whole proxy.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -54,7 +57,7 @@ pub struct Limits {
     pub head_timeout: Duration,
     /// An HTTP/1.1 connection without a request.
     pub idle_timeout: Duration,
-    /// A stream on which nothing moves in either direction.
+    /// A stream on which nothing moves in either direction. Zero: for ever.
     pub stream_idle_timeout: Duration,
     /// Bytes a second that a client must take or give on average while nothing but it is waited for, over so long a time
     /// as a stream may stand still.
@@ -86,10 +89,11 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// What a client must take or give.
+    /// What a client must take or give. Where a stream may stand still for ever, so may a client.
     pub(crate) fn least(&self) -> Least {
+        let window = self.stream_idle_timeout;
         Least {
-            window: self.stream_idle_timeout,
+            window: if window.is_zero() { FOREVER } else { window },
             rate: self.rate,
         }
     }

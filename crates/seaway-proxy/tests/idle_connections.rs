@@ -8,34 +8,27 @@
 )]
 
 use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 
 use seaway_model::*;
-use seaway_proxy::{Options, Proxy};
+use seaway_proxy::Proxy;
 
-use self::support::{Silence, descriptors, resident};
+use self::support::{affordable, cluster, resident};
 
 #[path = "idle_connections/support.rs"]
 mod support;
 
-/// Each takes four descriptors here, since both far ends are in this process too. 10,000 would need more than many a
-/// machine allows; the cost of one does not depend on how many there are.
+/// Each takes four descriptors here. 10,000 would need more than many a machine allows; the cost of one does not depend on
+/// how many there are.
 const MOST: usize = 4_000;
 
 /// 10,000 are to stay under 200 MiB.
 const ALLOWED: usize = 200 * 1024 * 1024 / 10_000;
 
-/// Descriptors for everything else.
-const OTHERS: usize = 100;
-
 #[test]
 fn ten_thousand_idle_connections_would_stay_under_200_mebibytes() {
-    let count = MOST.min((descriptors() - OTHERS) / 4);
-    assert!(
-        count >= 50,
-        "too few descriptors are allowed to measure anything: {count}"
-    );
+    let count = affordable(MOST, 4);
     let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let (_proxy, address) = start(server.local_addr().unwrap());
     // What is needed once, however many there are.
@@ -61,19 +54,8 @@ fn connect(address: SocketAddr, server: &TcpListener) -> (TcpStream, TcpStream) 
 }
 
 fn start(endpoint: SocketAddr) -> (Proxy, SocketAddr) {
-    let options = Options {
-        workers: 2,
-        address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-        port_map: [(9000, 0)].into(),
-        ..Options::default()
-    };
-    let proxy = Proxy::start(options, Arc::new(Silence)).unwrap();
-    let name = ClusterName("c".into());
-    let cluster = Cluster::new(
-        name.clone(),
-        Origin::default(),
-        EndpointSource::Static(vec![Endpoint::new(endpoint)]),
-    );
+    let proxy = support::start(2, &[9000]);
+    let cluster = cluster(endpoint);
     let listener = Listener {
         name: "tcp-9000".into(),
         origin: Origin::default(),
@@ -87,7 +69,7 @@ fn start(endpoint: SocketAddr) -> (Proxy, SocketAddr) {
             origin: Origin::default(),
             rule: 0,
             destinations: vec![L4Destination {
-                target: Target::Cluster(name.clone()),
+                target: Target::Cluster(cluster.name.clone()),
                 weight: 1,
             }],
             idle_timeout: None,
@@ -96,7 +78,7 @@ fn start(endpoint: SocketAddr) -> (Proxy, SocketAddr) {
     };
     let model = Model {
         listeners: vec![Arc::new(listener)],
-        clusters: [(name, Arc::new(cluster))].into(),
+        clusters: [(cluster.name.clone(), Arc::new(cluster))].into(),
         ..Model::default()
     };
     let statuses = proxy.apply(&Arc::new(model));

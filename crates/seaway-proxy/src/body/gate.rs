@@ -1,7 +1,7 @@
 //! Holds a request body back until the upstream says `100 Continue`.
 //!
-//! hyper tells the client to continue as soon as its body is asked for, and its own client asks for the body as soon
-//! as the head is written. Without a gate a client that asked "may I?" would be told yes by us before the upstream had
+//! Our HTTP/1.1 tells the client to continue as soon as its body is asked for, and towards the upstream it asks for the body
+//! as soon as it has the head. Without a gate a client that asked "may I?" would be told yes by us before the upstream had
 //! a say, and an upload that the upstream refuses would cross the network for nothing. An upstream that never answers
 //! with 100 is allowed by RFC 9110, 10.1.1, so the gate opens by itself after a second, as curl does.
 

@@ -96,8 +96,8 @@ impl http_body::Body for Upload {
     }
 }
 
-/// Whether the client left in the middle, was too slow, or sent what is no body. hyper and the guard in front of it say
-/// the last as invalid input and invalid data.
+/// Whether the client left in the middle, was too slow, or sent what is no body. The codec says the last as invalid
+/// data.
 fn blame(error: &BodyError) -> Failure {
     let mut source: Option<&(dyn std::error::Error + 'static)> = match error {
         BodyError::Failure(failure) => return *failure,
@@ -108,7 +108,7 @@ fn blame(error: &BodyError) -> Failure {
     };
     while let Some(here) = source {
         match here.downcast_ref::<io::Error>().map(io::Error::kind) {
-            Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => {
+            Some(io::ErrorKind::InvalidData) => {
                 return Failure::BadRequest("the body is not framed as HTTP says");
             }
             Some(io::ErrorKind::TimedOut) => return Failure::BodyTimeout,

@@ -46,7 +46,7 @@ pub(crate) struct LazyTimer {
 impl LazyTimer {
     /// Whether the task that polled it last is going to be woken by it.
     pub(crate) fn is_armed(&self) -> bool {
-        self.sleep.as_ref().is_some_and(|sleep| !sleep.is_elapsed())
+        self.waker.is_some() && self.sleep.as_ref().is_some_and(|sleep| !sleep.is_elapsed())
     }
 
     /// Ready once `deadline` is over; otherwise the task is woken then, or before.
@@ -65,20 +65,22 @@ impl LazyTimer {
         if sleep.deadline() > deadline {
             sleep.as_mut().reset(deadline);
         }
-        // A task that has used up its turn is woken again at once, and the timer is not told.
-        let is_told = has_budget_remaining();
-        while sleep.as_mut().poll(cx).is_ready() {
+        loop {
+            // A task that has used up its turn is woken again at once, and the timer is not told.
+            let is_told = has_budget_remaining();
+            if sleep.as_mut().poll(cx).is_pending() {
+                if !is_told {
+                    self.waker = None;
+                } else if !is_known {
+                    self.waker = Some(cx.waker().clone());
+                }
+                return Poll::Pending;
+            }
             if Instant::now() >= deadline {
                 return Poll::Ready(());
             }
             sleep.as_mut().reset(deadline);
         }
-        if !is_told {
-            self.waker = None;
-        } else if !is_known {
-            self.waker = Some(cx.waker().clone());
-        }
-        Poll::Pending
     }
 }
 
@@ -174,16 +176,70 @@ mod tests {
         let mut is_first = true;
         poll_fn(|cx| {
             if std::mem::take(&mut is_first) {
-                while has_budget_remaining() {
-                    let consumed = tokio::task::coop::poll_proceed(cx);
-                    if let Poll::Ready(consumed) = consumed {
-                        consumed.made_progress();
-                    }
-                }
+                use_up(cx, usize::MAX);
             }
             timer.poll(cx, deadline)
         })
         .await;
+        assert_eq!(Instant::now(), deadline);
+    }
+
+    /// Uses up what a task may do in its turn, or so much of it. Says how much that was.
+    fn use_up(cx: &mut Context<'_>, most: usize) -> usize {
+        let mut used = 0;
+        while used < most && has_budget_remaining() {
+            if let Poll::Ready(consumed) = tokio::task::coop::poll_proceed(cx) {
+                consumed.made_progress();
+            }
+            used += 1;
+        }
+        used
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_does_not_say_that_it_is_armed_before_it_is() {
+        let mut timer = LazyTimer::default();
+        let deadline = Instant::now() + LATE;
+        let mut is_first = true;
+        poll_fn(|cx| {
+            if is_first {
+                use_up(cx, usize::MAX);
+            }
+            assert!(timer.poll(cx, deadline).is_pending());
+            assert_eq!(timer.is_armed(), !is_first);
+            if std::mem::take(&mut is_first) {
+                return Poll::Pending;
+            }
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    /// It has fired too early, and there is just so much left of the turn as it takes to see that.
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_that_ends_while_it_is_armed_again_does_not_lose_the_deadline() {
+        let mut timer = LazyTimer::default();
+        let start = Instant::now();
+        let (mut is_first, mut turn) = (true, 0);
+        poll_fn(|cx| {
+            let pending = timer.poll(cx, start + LATE).is_pending();
+            turn = use_up(cx, usize::MAX);
+            if std::mem::take(&mut is_first) {
+                return Poll::Pending;
+            }
+            assert!(!pending);
+            Poll::Ready(())
+        })
+        .await;
+        let deadline = start + 2 * LATE;
+        let mut is_first = true;
+        let armed_again = poll_fn(|cx| {
+            if std::mem::take(&mut is_first) {
+                use_up(cx, turn);
+            }
+            timer.poll(cx, deadline)
+        });
+        tokio::time::timeout(10 * LATE, armed_again).await.unwrap();
         assert_eq!(Instant::now(), deadline);
     }
 }

@@ -6,11 +6,20 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::sync::watch;
 
-/// Hears it, once.
-#[derive(Clone, Debug)]
+/// Hears it, once. A copy hears it for itself, also where this one has.
+#[derive(Debug)]
 pub(crate) struct Closing {
     receiver: watch::Receiver<bool>,
     is_over: bool,
+}
+
+impl Clone for Closing {
+    fn clone(&self) -> Self {
+        Self {
+            receiver: self.receiver.clone(),
+            is_over: false,
+        }
+    }
 }
 
 impl Closing {
@@ -107,6 +116,14 @@ mod tests {
         let mut cx = Context::from_waker(&two);
         assert!(begun.poll(&mut cx).is_ready());
         assert!(begun.poll(&mut cx).is_pending());
+    }
+
+    #[tokio::test]
+    async fn a_copy_of_one_that_has_heard_the_word_hears_it_too() {
+        let (sender, mut closing) = Closing::channel();
+        sender.send_replace(true);
+        closing.begun().await;
+        closing.clone().begun().await;
     }
 
     #[test]

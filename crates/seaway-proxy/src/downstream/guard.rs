@@ -92,7 +92,6 @@ enum State {
     /// The line end after chunk data; `true` after its carriage return.
     ChunkEnd(ChunkLine, bool),
     Held,
-    Switched,
     Http2,
     Refused(Refusal),
 }
@@ -117,7 +116,7 @@ pub struct Fed {
 pub enum Stop {
     /// The connection speaks HTTP/2; the preface is among the unreleased bytes.
     Http2,
-    /// A request that may switch protocols is complete: call [`Guard::resume`] or [`Guard::switch`].
+    /// A request that may switch protocols is complete. What follows is HTTP only after [`Guard::resume`].
     Held,
     /// The message is refused. For good: nothing after it can be trusted.
     Refused(Refusal),
@@ -304,13 +303,6 @@ impl Guard {
     pub fn resume(&mut self) {
         if self.state == State::Held {
             self.state = State::Start(false);
-        }
-    }
-
-    /// After [`Stop::Held`]: the protocol has changed; everything passes from now on.
-    pub fn switch(&mut self) {
-        if self.state == State::Held {
-            self.state = State::Switched;
         }
     }
 

@@ -289,10 +289,12 @@ fn prepare<IO, F: Future<Output = ()>>(
             response = answer::response(refusal);
         }
     }
-    // A body that was not asked for may come or not, so what comes after this answer cannot be told.
-    let is_unasked =
-        upload.is_some_and(|upload| std::mem::take(&mut upload.owes_continue) && !upload.is_over());
-    let closes = line.closing.has_begun() || refusal.is_some() || is_unasked;
+    let is_left = upload.is_some_and(|upload| {
+        // A body that was not asked for may come or not, so what comes after this answer cannot be told.
+        let is_unasked = std::mem::take(&mut upload.owes_continue);
+        !upload.is_over() && (is_unasked || is_too_much(upload, DISCARDED_BYTES))
+    });
+    let closes = line.closing.has_begun() || refusal.is_some() || is_left;
     let (head, body) = response.into_parts();
     if let Ok(plan) = encode::plan(&head, &body, asked, closes) {
         return (Reply::new(head, body, plan, asked.takes_trailers), plan);
@@ -302,6 +304,11 @@ fn prepare<IO, F: Future<Output = ()>>(
     let (head, ()) = response.into_parts();
     let plan = encode::Plan::last();
     (Reply::new(head, Body::Empty, plan, false), plan)
+}
+
+/// Whether nobody reads what is left of a body, and it is known to be more than so much, so that it is not read away.
+fn is_too_much(upload: &Upload, left: u64) -> bool {
+    upload.is_abandoned() && upload.is_longer_than(left)
 }
 
 /// The answer is written, and the request's body is not over. Whoever reads it may read on for a moment; if nobody does,
@@ -317,7 +324,7 @@ where
             if upload.is_over() {
                 return Poll::Ready(true);
             }
-            if upload.refusal.is_some() || upload.is_abandoned() && upload.is_longer_than(left) {
+            if upload.refusal.is_some() || is_too_much(&upload, left) {
                 return Poll::Ready(false);
             }
             if !upload.is_wanted(cx) && !upload.is_abandoned() {

@@ -68,21 +68,17 @@ pub(crate) async fn serve<IO, H>(
     handler: &H,
     connection: &Arc<Connection>,
     io: Socket<IO>,
-    closing: &mut Closing,
+    closing: &Closing,
 ) where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     H: Handler,
 {
     let limits = &connection.shared.options.limits;
     let io = Frames::new(io, Arc::clone(&connection.shared));
-    let h2 = tokio::select! {
-        biased;
-        shaken = builder.handshake::<_, Bytes>(io) => match shaken {
-            Ok(h2) => h2,
-            Err(error) => return ended(connection, &error),
-        },
-        () = closing.begun() => return,
-        () = tokio::time::sleep(limits.idle_timeout) => return,
+    let h2 = match shake_hands(builder, io, limits, closing.clone()).await {
+        Some(Ok(h2)) => h2,
+        Some(Err(error)) => return ended(connection, &error),
+        None => return,
     };
     let streams = Streams::new(limits.reset_streams);
     let mut work = pin!(FuturesUnordered::new());
@@ -93,8 +89,8 @@ pub(crate) async fn serve<IO, H>(
         timer: LazyTimer::default(),
         is_leaving: None,
     };
-    let look = closing.clone();
-    let begun = pin!(closing.begun());
+    let (mut heard, look) = (closing.clone(), closing.clone());
+    let begun = pin!(heard.begun());
     let mut begun = Seldom::new(begun, look);
     let (mut of_h2, mut of_work) = (Calls::default(), Calls::default());
     poll_fn(|cx| {
@@ -130,6 +126,24 @@ pub(crate) async fn serve<IO, H>(
         talk.poll_idle(cx)
     })
     .await;
+}
+
+/// Waits for the client's first words; `None` if they do not come. Where the listener goes away they may be on their way,
+/// with a request right behind them, which is then answered.
+async fn shake_hands<IO: AsyncRead + AsyncWrite + Unpin>(
+    builder: &Builder,
+    io: IO,
+    limits: &Limits,
+    mut closing: Closing,
+) -> Option<Result<server::Connection<IO, Bytes>, h2::Error>> {
+    let mut shaken = pin!(builder.handshake(io));
+    let left = tokio::select! {
+        biased;
+        shaken = &mut shaken => return Some(shaken),
+        () = closing.begun() => limits.drain_grace,
+        () = tokio::time::sleep(limits.idle_timeout) => return None,
+    };
+    tokio::time::timeout(left, shaken).await.ok()
 }
 
 /// A connection that is spoken on.

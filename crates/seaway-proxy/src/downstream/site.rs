@@ -258,7 +258,7 @@ impl<H: Handler> Site<H> {
             &self.handler,
             connection,
             socket,
-            &mut closing,
+            &closing,
         ))
         .await;
     }

@@ -35,7 +35,7 @@ pub(crate) fn answer(
     finish: Option<&Finish<'_>>,
 ) -> Response<Body> {
     if let Answer::Failure(Failure::ClientGone) = answer {
-        // Nobody will read this. The exchange records itself as it would if hyper had dropped it first.
+        // Nobody will read this. The exchange records itself as it would if it had been dropped before.
         drop(exchange);
         return plain(StatusCode::BAD_REQUEST, Bytes::new());
     }

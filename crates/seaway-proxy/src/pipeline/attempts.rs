@@ -3,8 +3,8 @@
 //! Three reasons to try again, each with its own bound:
 //! - **Untouched**: no endpoint has seen anything of the request, because the connection could not be made. Any other
 //!   endpoint may have it, at once and unasked: an endpoint that dies is ejected without a client noticing.
-//! - **Stale**: the connection had been idle and closed under the request. The upstream may have seen it, so only a
-//!   request that may happen twice and has no body is sent again, once.
+//! - **Stale**: the connection had been idle and closed under the request, or said farewell to it (HTTP/2). The upstream may
+//!   have seen it, so only a request that may happen twice and has no body is sent again, once.
 //! - **Policy**: the route asks for it. Waits between tries, within the cluster's budget, while the body is whole.
 
 use std::net::SocketAddr;
@@ -174,7 +174,8 @@ impl<'a> Tries<'a> {
         {
             return self.by_policy(exchange, given_back || outgoing.is_whole());
         }
-        if self.stale && error.reused && failure == Failure::UpstreamReset {
+        let is_stale = matches!(failure, Failure::UpstreamReset | Failure::RefusedStream);
+        if self.stale && error.reused && is_stale {
             self.stale = false;
             return Next::Again(Duration::ZERO);
         }

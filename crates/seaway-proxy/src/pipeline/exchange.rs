@@ -1,7 +1,7 @@
 //! One request from its head to the end of its response, and the one record that is made of it.
 //!
 //! Made before anything can go wrong, it goes along through the stages, becomes the response's body, and records itself
-//! when it is dropped. So there is exactly one record however the request ends: a future that hyper drops because the
+//! when it is dropped. So there is exactly one record however the request ends: a future that is dropped because the
 //! client went away, a body that is read to its end, a body that breaks.
 //!
 //! What the record needs of the head is kept as reference-counted pieces, which costs no allocation; text is made

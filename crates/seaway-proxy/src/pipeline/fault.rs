@@ -9,7 +9,7 @@ use super::chance;
 use super::exchange::Exchange;
 use crate::error::Failure;
 
-/// Delays and fails a request as its route asks. A client that goes away ends the wait, since hyper drops the future.
+/// Delays and fails a request as its route asks. A client that goes away ends the wait, since the codec drops the future.
 ///
 /// # Errors
 /// The injected error, or the limit that the delay passed.

@@ -1,6 +1,6 @@
 //! What a request says it is, refused where two readers could disagree.
 //!
-//! hyper and the guard in front of it have dealt with framing; this is about who the request is for. A name can be said
+//! The codecs have dealt with framing; this is about who the request is for. A name can be said
 //! in the target, in `:authority` and in `Host`, and every reader behind us picks its own favourite, so they must agree.
 
 use std::borrow::Cow;

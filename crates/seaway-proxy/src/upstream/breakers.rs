@@ -110,13 +110,36 @@ impl Breakers {
         limits: &CircuitBreakers,
         seek: Seek,
     ) -> Result<Turn, Failure> {
-        let mut common = self.common();
-        if let Some(found) = common.pools.known(place.id).and_then(|pool| seek(pool, label)) {
-            return Ok(Turn::Now(found));
+        loop {
+            // What leaves the pool on the way. Declared before the lock, so dropped after it.
+            let mut gone = Vec::new();
+            let mut common = self.common();
+            if let Some(pool) = common.pools.known(place.id) {
+                let found = seek(pool, label);
+                gone = pool.take_gone();
+                if let Some(found) = found {
+                    return Ok(Turn::Now(found));
+                }
+            }
+            if let Some(permit) = self.try_connect(limits.max_connections) {
+                return Ok(Turn::Now(Grant::Permit(permit)));
+            }
+            if gone.is_empty() {
+                return self.line_up(common, place, label, limits, seek).map(Turn::Later);
+            }
+            // Its leave comes free with it, so there is another look.
         }
-        if let Some(permit) = self.try_connect(limits.max_connections) {
-            return Ok(Turn::Now(Grant::Permit(permit)));
-        }
+    }
+
+    /// Puts a request into the queue, if so many may wait.
+    fn line_up(
+        self: &Arc<Self>,
+        mut common: MutexGuard<'_, Common>,
+        place: &Place,
+        label: &Label,
+        limits: &CircuitBreakers,
+        seek: Seek,
+    ) -> Result<Waiting, Failure> {
         let waiting = common.queue.len() as u64;
         if limits
             .max_pending_requests
@@ -138,11 +161,11 @@ impl Breakers {
         let idle = common.pools.take_idle();
         drop(common);
         drop(idle);
-        Ok(Turn::Later(Waiting {
+        Ok(Waiting {
             breakers: Arc::clone(self),
             id,
             told,
-        }))
+        })
     }
 
     /// Touches the pools in common, and serves those who wait from what is then there.

@@ -332,7 +332,7 @@ async fn keep(place: Arc<Place>) {
                 .try_with(|pools| {
                     let mut pools = pools.try_borrow_mut().ok()?;
                     let swept = sweep(&mut pools);
-                    drop(pools.known(place.id).map(|pool| std::mem::take(&mut pool.gone)));
+                    drop(pools.known(place.id).map(Pool::take_gone));
                     Some(swept)
                 })
                 .unwrap_or(Some((true, None))),
@@ -352,6 +352,11 @@ impl Pool {
             idle: place.transport.idle(),
             connecting: Arc::default(),
         }
+    }
+
+    /// Takes out what left and was not dropped, to be dropped under no lock.
+    pub(super) fn take_gone(&mut self) -> Vec<Idle> {
+        std::mem::take(&mut self.gone)
     }
 
     fn pop_http1(&mut self, label: &Label) -> Option<(Box<Http1Connection>, Instant)> {

@@ -1,7 +1,8 @@
 //! The shape of heads on the wire: what HTTP/1.1 and HTTP/2 want of a request, and which responses are refused.
 //!
-//! hyper reads responses leniently. A head whose length two readers could read differently is refused here instead of
-//! being passed on (RFC 9112, 6.3 and 11.2).
+//! A head whose length two readers could read differently is refused instead of being passed on (RFC 9112, 6.3 and 11.2),
+//! except where all that it says of its length is the same. h2 reads over the first; HTTP/1.1 of our own asks here where a head
+//! is odd.
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme};

@@ -42,7 +42,10 @@ fn much_that_is_left_of_a_body_is_not_waited_for() {
     let gate = Gate::http();
     let mut client = gate.connect();
     client.send("POST /ignore HTTP/1.1\r\nHost: a\r\nContent-Length: 50000000\r\n\r\nabc");
-    assert_eq!(statuses(&client.rest()), [200]);
+    let answer = client.rest();
+    // So that the client does not ask again where nobody listens.
+    assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    assert_eq!(statuses(&answer), [200]);
 }
 
 #[test]
@@ -91,6 +94,21 @@ fn a_client_that_does_not_read_is_not_waited_for() {
     );
     client.send(head + &body);
     eventually(|| gate.proxy.connections() == 0);
+}
+
+#[test]
+fn a_client_may_take_its_time_where_streams_may_stand_still_for_ever() {
+    let mut options = options();
+    options.limits.stream_idle_timeout = Duration::ZERO;
+    let gate = Gate::with(options);
+    let mut client = gate.connect();
+    let body = "x".repeat(16 * 1024 * 1024);
+    let head = format!(
+        "POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    client.send(head + &body);
+    assert!(client.rest().ends_with(&format!("\r\n\r\n{body}")));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 use super::support::*;
+use super::tls::{TlsClient, made, serve, trusting};
 
 type Sender = h2::client::SendRequest<Bytes>;
 
@@ -31,6 +32,28 @@ async fn ask(sender: &mut Sender, path: &str) -> String {
         text.extend_from_slice(&chunk.unwrap());
     }
     String::from_utf8(text).unwrap()
+}
+
+/// A tunnel to the handler's echo (RFC 8441).
+async fn open_tunnel(sender: &Sender) -> (h2::SendStream<Bytes>, h2::RecvStream) {
+    // The offer comes with the server's settings.
+    within(async {
+        while !sender.is_extended_connect_protocol_enabled() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let mut tunnel = Request::builder()
+        .method("CONNECT")
+        .uri("http://a/upgrade")
+        .body(())
+        .unwrap();
+    tunnel
+        .extensions_mut()
+        .insert(h2::ext::Protocol::from_static("websocket"));
+    let mut ready = within(sender.clone().ready()).await.unwrap();
+    let (response, send) = ready.send_request(tunnel, false).unwrap();
+    (send, within(response).await.unwrap().into_body())
 }
 
 async fn within<F: Future>(future: F) -> F::Output {
@@ -111,6 +134,55 @@ async fn a_drain_says_goodbye_and_lets_streams_finish() {
     within(task).await.unwrap().unwrap();
 }
 
+/// Returns when nobody listens any more, so that all connections have heard of it.
+async fn until_refused(address: std::net::SocketAddr) {
+    within(async { while TcpStream::connect(address).await.is_ok() {} }).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_says_only_during_a_drain_what_it_speaks_hears_the_goodbye() {
+    let mut options = options();
+    options.limits.drain_grace = PATIENCE;
+    let gate = Gate::with(options);
+    let address = gate.address("http-80");
+    let stream = TcpStream::connect(address).await.unwrap();
+    let proxy = std::sync::Arc::clone(&gate.proxy);
+    let drain = tokio::task::spawn_blocking(move || proxy.drain(PATIENCE));
+    until_refused(address).await;
+    let (_sender, connection) = h2::client::handshake(stream).await.unwrap();
+    within(connection).await.unwrap();
+    assert_eq!(within(drain).await.unwrap().cut_off, 0);
+}
+
+#[tokio::test]
+async fn a_first_request_over_tls_that_comes_during_a_drain_is_answered() {
+    let mut options = options();
+    options.limits.drain_grace = PATIENCE;
+    let gate = Gate::empty(options);
+    let a = made("a.example");
+    serve(&gate, &[&a]);
+    let address = gate.address("https-443");
+    let stream = TcpStream::connect(address).await.unwrap();
+    let connector = tokio_rustls::TlsConnector::from(trusting(&[&a], &["h2"]));
+    let name = "a.example".try_into().unwrap();
+    let stream = within(connector.connect(name, stream)).await.unwrap();
+    // The server may have yet to hear the end of the handshake; it has when there is another whole one.
+    drop(
+        TlsClient::connect(&gate, &trusting(&[&a], &[]), "a.example")
+            .unwrap()
+            .ask("/x"),
+    );
+    let proxy = std::sync::Arc::clone(&gate.proxy);
+    let drain = tokio::task::spawn_blocking(move || proxy.drain(PATIENCE));
+    until_refused(address).await;
+    let (mut sender, connection) = h2::client::handshake(stream).await.unwrap();
+    let task = tokio::spawn(connection);
+    assert_eq!(within(ask(&mut sender, "/x")).await, "https-443 GET /x 0");
+    drop(sender);
+    within(task).await.unwrap().unwrap();
+    assert_eq!(within(drain).await.unwrap().cut_off, 0);
+}
+
 #[tokio::test]
 async fn a_connection_without_streams_is_closed_after_a_while() {
     let mut options = options();
@@ -143,27 +215,8 @@ async fn a_tunnel_keeps_its_connection_while_others_idle_out() {
     // Long enough to open the tunnel in.
     options.limits.idle_timeout = Duration::from_millis(500);
     let gate = Gate::with(options);
-    let stream = TcpStream::connect(gate.address("http-80")).await.unwrap();
-    let (mut sender, connection) = h2::client::handshake(stream).await.unwrap();
-    tokio::spawn(connection);
-    // The offer of RFC 8441 comes with the server's settings.
-    within(async {
-        while !sender.is_extended_connect_protocol_enabled() {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-    let mut tunnel = Request::builder()
-        .method("CONNECT")
-        .uri("http://a/upgrade")
-        .body(())
-        .unwrap();
-    tunnel
-        .extensions_mut()
-        .insert(h2::ext::Protocol::from_static("websocket"));
-    let mut ready = within(sender.clone().ready()).await.unwrap();
-    let (response, mut send) = ready.send_request(tunnel, false).unwrap();
-    let mut receive = within(response).await.unwrap().into_body();
+    let (mut sender, _task) = connect(&gate).await;
+    let (mut send, mut receive) = open_tunnel(&sender).await;
     let (mut other, task) = connect(&gate).await;
     within(ask(&mut other, "/x")).await;
     within(task).await.unwrap().unwrap();
@@ -207,23 +260,7 @@ async fn a_tunnel_that_announces_content_is_refused() {
 async fn both_ends_of_a_tunnel_may_have_said_all_first() {
     let gate = Gate::http();
     let (sender, _task) = connect(&gate).await;
-    within(async {
-        while !sender.is_extended_connect_protocol_enabled() {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-    let mut tunnel = Request::builder()
-        .method("CONNECT")
-        .uri("http://a/upgrade")
-        .body(())
-        .unwrap();
-    tunnel
-        .extensions_mut()
-        .insert(h2::ext::Protocol::from_static("websocket"));
-    let mut ready = within(sender.ready()).await.unwrap();
-    let (response, mut send) = ready.send_request(tunnel, false).unwrap();
-    let mut receive = within(response).await.unwrap().into_body();
+    let (mut send, mut receive) = open_tunnel(&sender).await;
     // More than fits into a window, so that both sides wait for each other's.
     let mut sent = 0;
     let mut heard = 0;

@@ -252,6 +252,35 @@ async fn an_idle_connection_that_was_closed_under_a_post_is_a_bad_gateway() {
     assert_eq!(status, StatusCode::BAD_GATEWAY);
 }
 
+/// Answers each connection's first request, and refuses the second.
+async fn refusing_the_second_stream() -> std::net::SocketAddr {
+    raw(|stream| async move {
+        let mut h2 = h2::server::handshake(stream).await.unwrap();
+        let mut served = 0;
+        while let Some(Ok((_, mut respond))) = h2.accept().await {
+            served += 1;
+            if served == 2 {
+                respond.send_reset(h2::Reason::REFUSED_STREAM);
+            } else {
+                let _sent = respond.send_response(http::Response::new(()), true);
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_get_that_was_refused_on_a_connection_that_had_served_is_sent_again() {
+    let address = refusing_the_second_stream().await;
+    let mut gateway = Gateway::start(vec![retrying(None)], vec![cluster_http2("c", &[address])]).await;
+    let mut client = connect(gateway.http1).await;
+    for retries in [0, 1] {
+        let (status, _) = read(client.send_request(get("/")).await.unwrap()).await;
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(gateway.record().await.retries, retries);
+    }
+}
+
 #[tokio::test]
 async fn a_body_that_was_half_sent_when_the_try_failed_is_sent_whole_to_the_next() {
     let (chunks, body) = unbounded_channel::<&'static str>();

@@ -299,6 +299,25 @@ async fn an_upgrade_becomes_a_tunnel() {
 }
 
 #[tokio::test]
+async fn an_endpoint_that_switches_before_it_has_the_whole_request_is_refused() {
+    let answer = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
+    let address = raw(answer, |mut stream| async move {
+        let _ = stream.read_u8().await;
+    })
+    .await;
+    let cluster = apply(&Registry::new(), static_cluster(HTTP1, &[address]));
+    let endless = http_body_util::StreamBody::new(futures_util::stream::pending());
+    let mut request = get("/chat");
+    *request.body_mut() = Body::boxed(endless);
+    request
+        .headers_mut()
+        .insert("connection", "upgrade".parse().unwrap());
+    request.headers_mut().insert("upgrade", "echo".parse().unwrap());
+    let error = once(&cluster, request).await.unwrap_err();
+    assert_eq!(error.failure, Failure::UpstreamProtocol);
+}
+
+#[tokio::test]
 async fn the_endpoint_sees_origin_form_and_the_host() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let cluster = apply(

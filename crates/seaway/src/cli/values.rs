@@ -82,11 +82,18 @@ pub(super) fn parse_log_format(text: &str) -> Result<String, String> {
         .map_err(|error| error.to_string())
 }
 
+/// What may be added to any moment.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// `15s`, `200ms`, `1m30s`, `2h`; a bare number is seconds.
 pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     const HELP: &str = "write a time as 15s, 200ms, 1m30s or 2h";
+    let sensible = |time: Duration| {
+        let fits = Some(time).filter(|time| *time <= LONGEST);
+        fits.ok_or_else(|| "a time is a hundred years at most".to_owned())
+    };
     if let Ok(seconds) = text.parse::<u64>() {
-        return Ok(Duration::from_secs(seconds));
+        return sensible(Duration::from_secs(seconds));
     }
     if text.is_empty() {
         return Err(HELP.to_owned());
@@ -108,7 +115,8 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
             "h" => number * 3600.0,
             _ => return Err(HELP.to_owned()),
         };
-        total += Duration::try_from_secs_f64(seconds).map_err(|_| HELP)?;
+        let part = Duration::try_from_secs_f64(seconds).map_err(|_| HELP)?;
+        total = sensible(total.saturating_add(part))?;
         rest = tail;
     }
     Ok(total)
@@ -124,6 +132,14 @@ mod tests {
         assert_eq!(parse_duration("200ms"), Ok(Duration::from_millis(200)));
         assert_eq!(parse_duration("15"), Ok(Duration::from_secs(15)));
         assert!(parse_duration("15 parsecs").is_err());
+        assert!(parse_duration("876000h").is_ok());
+        for endless in [
+            "18446744073709551615",
+            "10000000000000000000s10000000000000000000s",
+            "876001h",
+        ] {
+            assert!(parse_duration(endless).is_err(), "{endless}");
+        }
         assert!(parse_duration("").is_err());
     }
 

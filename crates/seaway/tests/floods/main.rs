@@ -30,7 +30,7 @@ use attack::{Attack, Target};
 use ordinary::{Ordinary, Phase};
 use seaway_testkit::echo::Backend;
 use support::files::Folder;
-use support::gateway::Gateway;
+use support::gateway::{Gateway, before_a_backend};
 use support::{manifests, strict};
 use tokio::sync::Mutex;
 
@@ -59,13 +59,8 @@ impl Allowed {
 }
 
 async fn serving(more: &[&str]) -> (Folder, Backend, Gateway) {
-    let backend = Backend::start("one").expect("a port");
-    let parts = [manifests::route(HOST, backend.addr()), manifests::test_cert(HOST)];
-    let folder = Folder::with(&[("shop.yaml", &manifests::documents(&parts))]);
-    let mut flags = vec!["--workers", "1"];
-    flags.extend(more);
-    let gateway = Gateway::start_with(folder.path(), &flags).await;
-    (folder, backend, gateway)
+    let flags = [&["--workers", "1"], more].concat();
+    before_a_backend(HOST, &[manifests::test_cert(HOST)], &flags).await
 }
 
 /// Floods a gateway with these flags, and holds it to what it promises. Gives it back for a closer look.

@@ -22,8 +22,7 @@ use seaway_testkit::client::{Client, Wire};
 use seaway_testkit::echo::Backend;
 use seaway_testkit::load::{Goal, Kind, Load};
 use support::files::Folder;
-use support::gateway::Gateway;
-use support::manifests;
+use support::gateway::{Gateway, before_a_backend};
 
 const HOST: &str = "shop.example.com";
 /// Nobody's host: what is served is 404, at the cost of a request and of nothing else.
@@ -35,12 +34,7 @@ const SHED: [&str; 3] = [
 ];
 
 async fn serving(more: &[&str]) -> (Folder, Backend, Gateway) {
-    let backend = Backend::start("one").expect("a port");
-    let folder = Folder::with(&[("shop.yaml", &manifests::route(HOST, backend.addr()))]);
-    let mut flags = vec!["--workers", "1"];
-    flags.extend(more);
-    let gateway = Gateway::start_with(folder.path(), &flags).await;
-    (folder, backend, gateway)
+    before_a_backend(HOST, &[], &[&["--workers", "1"], more].concat()).await
 }
 
 fn get() -> http::request::Builder {

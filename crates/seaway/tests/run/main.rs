@@ -12,8 +12,7 @@ mod upgrade;
 
 use seaway_testkit::echo::Backend;
 use support::files::Folder;
-use support::gateway::Gateway;
-use support::manifests;
+use support::gateway::{Gateway, before_a_backend};
 
 const HOST: &str = "shop.example.com";
 
@@ -24,8 +23,5 @@ fn backend(name: &str) -> Backend {
 
 /// A gateway that sends [`HOST`] to a backend.
 async fn serving(more: &[&str]) -> (Folder, Backend, Gateway) {
-    let one = backend("one");
-    let folder = Folder::with(&[("shop.yaml", &manifests::route(HOST, one.addr()))]);
-    let gateway = Gateway::start_with(folder.path(), more).await;
-    (folder, one, gateway)
+    before_a_backend(HOST, &[], more).await
 }

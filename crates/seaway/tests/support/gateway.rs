@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use http::Request;
 use seaway_testkit::client::{Answer, Client, ClientTls, Wire};
+use seaway_testkit::echo::Backend;
 use serde_json::Value;
 use tokio::time::{interval, timeout};
 
-use super::DEADLINE;
+use super::files::Folder;
 use super::process::Process;
+use super::{DEADLINE, manifests};
 
 /// Between two questions whether something has come about that nobody tells us of.
 const PACE: Duration = Duration::from_millis(5);
@@ -49,6 +51,15 @@ pub fn arguments<'a>(paths: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
     }
     all.extend(more);
     all
+}
+
+/// A gateway before one backend: a route for this host leads there, beside these manifests.
+pub async fn before_a_backend(host: &str, more: &[String], flags: &[&str]) -> (Folder, Backend, Gateway) {
+    let backend = Backend::start("one").expect("a port");
+    let manifests = [&[manifests::route(host, backend.addr())], more].concat();
+    let folder = Folder::with(&[("shop.yaml", &manifests::documents(&manifests))]);
+    let gateway = Gateway::start_with(folder.path(), flags).await;
+    (folder, backend, gateway)
 }
 
 impl Gateway {

@@ -3,7 +3,7 @@
 use super::bytes;
 use super::refusal::Reason;
 
-/// Bytes of extensions in a whole message. Far above honest use, far below what hyper's decoder would take.
+/// Bytes of extensions in a whole message. Far above honest use.
 const EXTENSION_BYTES: usize = 4096;
 /// A `u64` has 16 hexadecimal digits; leading zeros count too.
 const MAX_DIGITS: u8 = 16;

@@ -28,7 +28,7 @@ impl Guard {
             | State::EndCr(section) => self.field_section(section, first, rest),
             State::Fixed(left) => Ok(self.fixed(left, rest)),
             State::ChunkLine(_) | State::ChunkData(..) | State::ChunkEnd(..) => self.chunked(first, rest),
-            State::Switched | State::Held | State::Http2 | State::Refused(_) => Ok(rest.len()),
+            State::Held | State::Http2 | State::Refused(_) => Ok(rest.len()),
         }
     }
 

@@ -290,6 +290,44 @@ impl http_body::Body for Incoming {
 
 impl Drop for Incoming {
     fn drop(&mut self) {
-        lock(&self.letters).is_abandoned = true;
+        let mut letters = lock(&self.letters);
+        letters.is_abandoned = true;
+        // The connection may wait for it to be read on.
+        if letters.end.is_none()
+            && let Some(connection) = letters.connection.take()
+        {
+            connection.wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Called(AtomicBool);
+
+    impl Wake for Called {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn a_connection_that_waits_for_a_reader_hears_that_there_is_none_any_more() {
+        let limits = HeadLimits {
+            bytes: 1000,
+            fields: 10,
+        };
+        let (upload, body) = open(Framing::Length(5), limits, false).unwrap();
+        let called = Arc::new(Called::default());
+        let waker = Waker::from(Arc::clone(&called));
+        assert!(!upload.is_wanted(&Context::from_waker(&waker)));
+        drop(body);
+        assert!(called.0.load(Ordering::SeqCst) && upload.is_abandoned());
     }
 }

@@ -225,7 +225,8 @@ impl Call {
             return Err(Failure::UpstreamReset);
         };
         let switches = head.status == StatusCode::SWITCHING_PROTOCOLS;
-        if switches && !self.asks.upgrade {
+        // Before the whole request is there, nobody could tell what is left of it from what follows it.
+        if switches && (!self.asks.upgrade || self.sending.is_some()) {
             return Err(Failure::UpstreamProtocol);
         }
         let framing = Framing::of(&head, &self.method);

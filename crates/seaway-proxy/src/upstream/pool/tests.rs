@@ -1,5 +1,7 @@
+use seaway_model::CircuitBreakers;
 use tokio::net::{TcpListener, TcpStream};
 
+use super::super::breakers::{Breakers, Turn};
 use super::*;
 
 const IDLE: Duration = Duration::from_secs(60);
@@ -26,12 +28,14 @@ fn place() -> Arc<Place> {
 
 /// A connection to nobody, and what keeps it open.
 async fn http1() -> (Box<Http1Connection>, TcpStream) {
+    http1_counted_by(&Arc::default()).await
+}
+
+async fn http1_counted_by(breakers: &Arc<Breakers>) -> (Box<Http1Connection>, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let ours = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (theirs, _) = listener.accept().await.unwrap();
-    let permit = Arc::<super::super::breakers::Breakers>::default()
-        .try_connect(None)
-        .unwrap();
+    let permit = breakers.try_connect(None).unwrap();
     let stream = Stream::new(super::super::stream::Bytes::Plain(ours), &place(), permit);
     let connection = Box::new(Http1Connection { stream, about: None });
     (connection, theirs)
@@ -159,4 +163,50 @@ async fn a_connection_is_not_used_beyond_its_age_its_requests_or_its_idle_time()
             "{limits:?}"
         );
     }
+}
+
+/// Breakers with these connections idle in a pool in common, of which the first so many are too old; and that place.
+async fn idle_in_common(count: usize, too_old: usize) -> (Arc<Breakers>, Arc<Place>, Vec<TcpStream>) {
+    let (breakers, place) = (Arc::new(Breakers::default()), place());
+    let mut kept_open = Vec::new();
+    for n in 0..count {
+        let (mut connection, theirs) = http1_counted_by(&breakers).await;
+        let age = (n < too_old).then_some(Duration::ZERO);
+        connection.about = Some(Box::new(About {
+            label: None,
+            born: Instant::now(),
+            served: 1,
+            limits: Some(Limits {
+                idle: IDLE,
+                age,
+                requests: None,
+            }),
+        }));
+        breakers.with_pools(|pools| pools.of(&place).http1.push((connection, Instant::now())));
+        kept_open.push(theirs);
+    }
+    (breakers, place, kept_open)
+}
+
+fn one_connection_and_nobody_waits() -> CircuitBreakers {
+    CircuitBreakers {
+        max_connections: Some(1),
+        max_pending_requests: Some(0),
+        ..CircuitBreakers::default()
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_too_old_makes_room_for_who_finds_it() {
+    let (breakers, place, _kept_open) = idle_in_common(1, 1).await;
+    let turn = breakers.turn(&place, &None, &one_connection_and_nobody_waits(), seek_http1);
+    assert!(matches!(turn, Ok(Turn::Now(Grant::Permit(_)))), "{turn:?}");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_too_old_is_closed_also_where_another_is_found() {
+    let (breakers, place, _kept_open) = idle_in_common(2, 1).await;
+    let turn = breakers.turn(&place, &None, &one_connection_and_nobody_waits(), seek_http1);
+    assert!(matches!(turn, Ok(Turn::Now(Grant::Http1(_)))), "{turn:?}");
+    assert_eq!(breakers.connections(), 1);
 }
