@@ -74,7 +74,8 @@ fn poll(
     }
 }
 
-fn is_transient(error: &io::Error) -> bool {
+/// Whether it says only that one should ask again.
+pub(crate) fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 

@@ -293,12 +293,6 @@ impl Guard {
         }
     }
 
-    /// Whether it waits for an answer that says which protocol follows.
-    #[must_use]
-    pub fn is_held(&self) -> bool {
-        self.state == State::Held
-    }
-
     /// After [`Stop::Held`]: the protocol stays HTTP/1.1.
     pub fn resume(&mut self) {
         if self.state == State::Held {

@@ -15,6 +15,8 @@ use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, splice};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
+use crate::tcp::is_transient;
+
 /// What is moved at once: what a pipe holds unless somebody makes it larger, which few are allowed to.
 const BYTES: usize = 64 * 1024;
 
@@ -74,7 +76,7 @@ impl Pipe {
         loop {
             ready!(from.poll_read_ready(cx))?;
             match from.try_io(Interest::READABLE, || shift(from, &ends.into, BYTES)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if is_transient(&error) => {}
                 Err(error) => return Poll::Ready(Err(error)),
                 Ok(count) => {
                     self.held = count;
@@ -92,7 +94,7 @@ impl Pipe {
         loop {
             ready!(to.poll_write_ready(cx))?;
             match to.try_io(Interest::WRITABLE, || shift(&ends.out, to, self.held)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if is_transient(&error) => {}
                 Err(error) => return Poll::Ready(Err(error)),
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Ok(count) => {

@@ -545,7 +545,7 @@ fn whole_agrees(input: &[u8]) {
                 _ => Framing::None,
             };
             assert_eq!(whole.body, follows);
-            let may_switch = guard.may_switch || guard.is_held();
+            let may_switch = guard.may_switch || guard.state == State::Held;
             assert_eq!(whole.may_switch, may_switch);
         }
         None => assert!(!matches!(fed, HeadFed::Complete(_)), "{fed:?}"),
