@@ -16,10 +16,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use seaway_model::{KeyPair, Material, PrivateKey};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use seaway_model::{Authorities, KeyPair, Material, Pem, PrivateKey};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
+use x509_parser::revocation_list::CertificateRevocationList;
 
 /// No chain, key or bundle of authorities is larger.
 const MOST: u64 = 4 * 1024 * 1024;
@@ -35,7 +36,7 @@ pub(crate) enum Source {
         certificate: Arc<str>,
         private_key: Arc<str>,
     },
-    Authorities(Arc<str>),
+    Authorities(Authorities),
 }
 
 /// What came of reading.
@@ -139,18 +140,26 @@ impl Source {
                 certificate: Arc::clone(certificate),
                 private_key: Arc::clone(private_key),
             }),
-            Material::AuthoritiesFile(path) => Some(Self::Authorities(Arc::clone(path))),
+            Material::Authorities(authorities) if authorities.is_in_files() => {
+                Some(Self::Authorities(authorities.clone()))
+            }
             Material::KeyPair(_) | Material::Authorities(_) | Material::Awaited { .. } => None,
         }
     }
 
     fn stamps(&self) -> Vec<Option<Stamp>> {
-        let paths: &[&Arc<str>] = match self {
+        let paths: Vec<&Arc<str>> = match self {
             Self::KeyPair {
                 certificate,
                 private_key,
-            } => &[certificate, private_key],
-            Self::Authorities(path) => &[path],
+            } => vec![certificate, private_key],
+            Self::Authorities(Authorities {
+                certificates,
+                revoked,
+            }) => {
+                let parts = std::iter::once(certificates).chain(revoked);
+                parts.filter_map(file).collect()
+            }
         };
         paths
             .iter()
@@ -164,7 +173,7 @@ impl Source {
                 certificate,
                 private_key,
             } => key_pair(certificate, private_key).map(Material::KeyPair),
-            Self::Authorities(path) => authorities(path).map(Material::Authorities),
+            Self::Authorities(there) => authorities(there).map(Material::Authorities),
         }
     }
 }
@@ -199,10 +208,50 @@ fn key_pair(certificate: &str, private_key: &str) -> Result<KeyPair, String> {
     })
 }
 
-fn authorities(path: &str) -> Result<Arc<str>, String> {
-    let text = text(path)?;
-    certificates(path, &text)?;
-    Ok(text.into())
+fn file(part: &Pem) -> Option<&Arc<str>> {
+    match part {
+        Pem::File(path) => Some(path),
+        Pem::Text(_) => None,
+    }
+}
+
+/// With everything read that is in files.
+fn authorities(there: &Authorities) -> Result<Authorities, String> {
+    type Check = dyn Fn(&str, &str) -> Result<(), String>;
+    let read = |part: &Pem, check: &Check| -> Result<Pem, String> {
+        let Some(path) = file(part) else {
+            return Ok(part.clone());
+        };
+        let text = text(path)?;
+        check(path, &text)?;
+        Ok(Pem::Text(text.into()))
+    };
+    Ok(Authorities {
+        certificates: read(&there.certificates, &|path, text| {
+            certificates(path, text).map(drop)
+        })?,
+        revoked: match &there.revoked {
+            Some(part) => Some(read(part, &revocation_lists)?),
+            None => None,
+        },
+    })
+}
+
+fn revocation_lists(path: &str, text: &str) -> Result<(), String> {
+    let mut is_empty = true;
+    for list in CertificateRevocationListDer::pem_slice_iter(text.as_bytes()) {
+        let list = list.map_err(|error| format!("{path} is not PEM: {error}; write the lists anew"))?;
+        CertificateRevocationList::from_der(&list).map_err(|_| {
+            format!("{path} does not hold a list of revoked certificates; put one there, in PEM")
+        })?;
+        is_empty = false;
+    }
+    match is_empty {
+        true => Err(format!(
+            "{path} holds no list of revoked certificates in PEM; it must begin with -----BEGIN X509 CRL-----"
+        )),
+        false => Ok(()),
+    }
 }
 
 fn certificates(path: &str, text: &str) -> Result<Vec<CertificateDer<'static>>, String> {

@@ -175,7 +175,7 @@ fn can_be_opened(listener: &Listener, secrets: &BTreeMap<SecretName, Arc<Secret>
         .map(|secret| &secret.material);
     materials.any(|material| match material {
         Material::KeyPair(_) | Material::KeyPairFiles { .. } => true,
-        Material::Authorities(_) | Material::AuthoritiesFile(_) => false,
+        Material::Authorities(_) => false,
         Material::Awaited {
             issuer: IssuerKind::Acme(issuer),
             ..

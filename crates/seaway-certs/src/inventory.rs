@@ -42,7 +42,7 @@ impl Inventory {
                 } => "caForTest".to_owned(),
                 Material::KeyPair(_) => secret.origin.to_string(),
                 Material::KeyPairFiles { certificate, .. } => format!("file {certificate}"),
-                Material::Authorities(_) | Material::AuthoritiesFile(_) => return None,
+                Material::Authorities(_) => return None,
             };
             let now = fulfilled.secrets.get(&secret.name);
             let chain = now.and_then(|now| match &now.material {
@@ -141,7 +141,7 @@ mod tests {
     use std::time::Duration;
 
     use seaway_model::{
-        AcmeIssuer, AcmeMethod, HostMatch, KeyPair, Listener, ListenerTls, Origin, Protocol,
+        AcmeIssuer, AcmeMethod, HostMatch, KeyPair, Listener, ListenerTls, Origin, Pem, Protocol,
         ServerCertificate,
     };
 
@@ -265,7 +265,7 @@ mod tests {
     fn one_that_no_listener_presents_is_listed_by_its_own_names_and_authorities_are_not() {
         let model = model([
             secret("client cert", Material::KeyPair(pair("gateway.example.com"))),
-            secret("whom we believe", Material::Authorities("".into())),
+            secret("whom we believe", Material::Authorities(Pem::from("").into())),
         ]);
         let listed = listed(&model, &CertStore::ephemeral(), Duration::ZERO);
         assert_eq!(listed.len(), 1);

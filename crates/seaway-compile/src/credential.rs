@@ -5,12 +5,13 @@
 
 use std::sync::Arc;
 
-use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
 use seaway_api::core::Secret as ApiSecret;
 use seaway_api::{Object, Spanned};
-use seaway_model::{Code, HostMatch, Material, Origin, Secret, SecretName};
+use seaway_model::{Authorities, Code, HostMatch, Material, Origin, Pem, Secret, SecretName};
 use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::revocation_list::CertificateRevocationList;
 
 use crate::findings::{Findings, Reporter, origin_of, whereabouts};
 use crate::https_cert::store::{Reference, Store};
@@ -18,8 +19,9 @@ use crate::objects::Objects;
 
 /// What the second Secret's name ends in.
 const COMPANION: &str = "-cacert";
-/// The keys that hold authorities, the common one first.
+/// The keys that hold authorities, the common one first, and those that hold their lists of revoked certificates.
 const AUTHORITY_KEYS: [&str; 2] = ["ca.crt", "cacert"];
+const REVOKED_KEYS: [&str; 2] = ["ca.crl", "crl"];
 
 /// How a field names a credential.
 #[derive(Clone, Copy, Debug)]
@@ -81,10 +83,12 @@ impl<'a> Credentials<'a> {
         self.holder(credential).is_some()
     }
 
-    /// The authorities of a credential. `None`: there are none, which is reported.
+    /// The authorities of a credential, and what they have revoked: by this file, else by a list in the Secret. `None`:
+    /// there are none, or none that can be used, which is reported.
     pub(crate) fn authorities(
         &self,
         credential: &Credential<'_>,
+        revoked: Option<&Arc<str>>,
         reporter: &mut Reporter<'_>,
     ) -> Option<Arc<Secret>> {
         let Some((object, key)) = self.holder(credential) else {
@@ -102,10 +106,31 @@ impl<'a> Credentials<'a> {
             }
         };
         let meta = &object.meta;
+        let mut name = format!("ca:{}/{}", meta.namespace, meta.name.value);
+        let revoked = match revoked {
+            Some(file) => {
+                name = format!("{name};revoked={file}");
+                Some(Pem::File(file.clone()))
+            }
+            None => match revoked_in(object) {
+                Ok(Some((list, next_update))) => {
+                    self.check_list(object, next_update, credential, reporter);
+                    Some(Pem::Text(list))
+                }
+                Ok(None) => None,
+                Err(why) => {
+                    report_unusable(object, &why, credential, reporter);
+                    return None;
+                }
+            },
+        };
         Some(Arc::new(Secret {
-            name: SecretName(format!("ca:{}/{}", meta.namespace, meta.name.value).into()),
+            name: SecretName(name.into()),
             origin: origin_of(meta),
-            material: Material::Authorities(pem),
+            material: Material::Authorities(Authorities {
+                certificates: pem.into(),
+                revoked,
+            }),
         }))
     }
 
@@ -132,6 +157,29 @@ impl<'a> Credentials<'a> {
                 credential.name.value
             );
             report_unusable(object, &why, credential, reporter);
+        }
+    }
+
+    /// A list that is out of date does not say who was revoked since, so engines believe nobody by it.
+    fn check_list(
+        &self,
+        object: &Object<ApiSecret>,
+        next_update: Option<i64>,
+        credential: &Credential<'_>,
+        reporter: &mut Reporter<'_>,
+    ) {
+        if let (Some(now), Some(next_update)) = (self.now, next_update)
+            && now > next_update
+        {
+            let secret = origin_of(&object.meta);
+            let at = whereabouts(&secret);
+            reporter.report(
+                Code::SecretNotKeyPair,
+                credential.field,
+                credential.name.pos,
+                format!("{secret}{at} has a list of revoked certificates that is out of date, so nobody is believed by it"),
+                "put the authority's newest list into the Secret, or remove it to believe without one",
+            );
         }
     }
 
@@ -174,6 +222,31 @@ fn authorities(object: &Object<ApiSecret>, key: &str) -> Result<(Arc<str>, i64),
     Ok((text.into(), last))
 }
 
+/// The lists of revoked certificates in PEM, and when the first of them is out of date. One that cannot be read is no reason
+/// to ask nobody.
+#[expect(clippy::type_complexity, reason = "used in one place")]
+fn revoked_in(object: &Object<ApiSecret>) -> Result<Option<(Arc<str>, Option<i64>)>, String> {
+    let data = &object.spec.data;
+    let Some((key, bytes)) = REVOKED_KEYS
+        .iter()
+        .find_map(|key| Some((key, &data.get(*key)?.value)))
+    else {
+        return Ok(None);
+    };
+    let text = std::str::from_utf8(bytes).map_err(|_| format!("{key} is not text in PEM"))?;
+    let mut times = Vec::new();
+    for list in CertificateRevocationListDer::pem_slice_iter(bytes) {
+        let list = list.map_err(|error| format!("{key} is not PEM: {error}"))?;
+        let (_, parsed) = CertificateRevocationList::from_der(&list)
+            .map_err(|_| format!("{key} does not hold a list of revoked certificates"))?;
+        times.push(parsed.next_update().map(|time| time.timestamp()));
+    }
+    match times.is_empty() {
+        true => Err(format!("{key} holds no list of revoked certificates in PEM")),
+        false => Ok(Some((text.into(), times.into_iter().flatten().min()))),
+    }
+}
+
 fn report_unusable(
     object: &Object<ApiSecret>,
     why: &str,
@@ -186,7 +259,8 @@ fn report_unusable(
         Code::SecretNotKeyPair,
         credential.field,
         credential.name.pos,
-        format!("{secret}{at} holds no authorities: {why}"),
-        "it needs ca.crt, the certificates of the authorities that are believed, in PEM",
+        format!("{secret}{at} holds no authorities that can be used: {why}"),
+        "it needs ca.crt, the certificates of the authorities that are believed, in PEM; it may have ca.crl, what they have \
+         revoked",
     );
 }

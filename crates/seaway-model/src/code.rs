@@ -146,7 +146,7 @@ codes! {
         "Handshakes for its hosts are refused; plain HTTP and other certificates keep serving. A destination that needs it for TLS is answered 503. Create the Secret.";
     /// A Secret is not a key pair.
     SecretNotKeyPair = "SW0302", Error, BAD_CERTIFICATE,
-        "It needs tls.crt and tls.key, both in PEM; where authorities are asked for, ca.crt. Handshakes for its hosts are refused; a destination that needs it is answered 503.";
+        "It needs tls.crt and tls.key, both in PEM; where authorities are asked for, ca.crt, and a ca.crl only if it can be read and is not out of date. Handshakes for its hosts are refused; a destination that needs it is answered 503.";
     /// A key does not belong to its certificate.
     KeyMismatch = "SW0303", Error, BAD_CERTIFICATE,
         "The public key of tls.crt is not that of tls.key. Handshakes for its hosts are refused.";

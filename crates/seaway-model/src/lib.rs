@@ -52,5 +52,5 @@ pub use policy::{
     Abort, Cors, Delay, Fault, FieldChanges, GeneratedCookie, HashOn, HeaderMutation, Mirror, OriginMatch,
     RetryOn, RetryPolicy,
 };
-pub use secret::{IssuerKind, KeyPair, Material, PrivateKey, Secret, SecretName};
+pub use secret::{Authorities, IssuerKind, KeyPair, Material, Pem, PrivateKey, Secret, SecretName};
 pub use units::{Fraction, Millis};

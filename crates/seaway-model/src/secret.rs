@@ -37,8 +37,8 @@ pub struct Secret {
 pub enum Material {
     /// A certificate chain and its key, checked to belong together.
     KeyPair(KeyPair),
-    /// Authorities that are believed, in PEM.
-    Authorities(Arc<str>),
+    /// Authorities that are believed. As with `Awaited`, whoever runs the model reads what is in files.
+    Authorities(Authorities),
     /// Files that hold a key pair, in PEM. As with `Awaited`, whoever runs the model reads them.
     KeyPairFiles {
         /// The chain, leaf first.
@@ -46,8 +46,6 @@ pub enum Material {
         /// The key of the leaf.
         private_key: Arc<str>,
     },
-    /// A file that holds authorities, in PEM.
-    AuthoritiesFile(Arc<str>),
     /// Nothing yet: an issuer has to make it. Compiling never waits; whoever runs the model fills this in before
     /// handing it to an engine, and an engine that still meets it refuses the handshake.
     Awaited {
@@ -56,6 +54,68 @@ pub enum Material {
         /// Who makes it.
         issuer: IssuerKind,
     },
+}
+
+/// Whom to believe, and in what not any more.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Authorities {
+    /// Their certificates.
+    pub certificates: Pem,
+    /// Their lists of revoked certificates. Where there are any, every authority of a chain must have one that is not
+    /// out of date; without any nobody asks whether a certificate was revoked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<Pem>,
+}
+
+/// Something in PEM.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Pem {
+    /// Itself.
+    Text(Arc<str>),
+    /// The file that holds it.
+    File(Arc<str>),
+}
+
+impl Authorities {
+    /// Whether a part of it is still to be read from a file.
+    #[must_use]
+    pub fn is_in_files(&self) -> bool {
+        let Self {
+            certificates,
+            revoked,
+        } = self;
+        matches!(certificates, Pem::File(_)) || matches!(revoked, Some(Pem::File(_)))
+    }
+
+    /// The certificates and the lists as text. `None`: a part of it could not be read from its file.
+    #[must_use]
+    pub fn text(&self) -> Option<(&Arc<str>, Option<&Arc<str>>)> {
+        let Pem::Text(certificates) = &self.certificates else {
+            return None;
+        };
+        match &self.revoked {
+            None => Some((certificates, None)),
+            Some(Pem::Text(revoked)) => Some((certificates, Some(revoked))),
+            Some(Pem::File(_)) => None,
+        }
+    }
+}
+
+/// Of whom nothing was revoked.
+impl From<Pem> for Authorities {
+    fn from(certificates: Pem) -> Self {
+        Self {
+            certificates,
+            revoked: None,
+        }
+    }
+}
+
+impl<T: Into<Arc<str>>> From<T> for Pem {
+    fn from(text: T) -> Self {
+        Self::Text(text.into())
+    }
 }
 
 /// A kind of certificate issuer.

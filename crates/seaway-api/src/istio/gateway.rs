@@ -182,6 +182,9 @@ object! {
         ca_certificates: Option<Text> = "caCertificates", optional, FILE;
         /// A Secret with `ca.crt` for clients, instead of that of `credentialName`.
         ca_cert_credential_name: Option<Text> = "caCertCredentialName", optional, FILLED;
+        /// The authorities' lists of revoked certificates, as a file; for those of a Secret its `ca.crl` without this. Every
+        /// authority of a client's chain must have a list that is not out of date.
+        ca_crl: Option<Text> = "caCrl", optional, FILE;
         /// Two certificates as files, for keys of two kinds.
         tls_certificates: Vec<Spanned<CertificateFiles>> = "tlsCertificates", default(Vec::new(), "none"), List(at(obj()));
         /// One of the names of a client's certificate must be one of these.
@@ -198,7 +201,7 @@ object! {
         /// Only these, by their OpenSSL names; TLS 1.3 has its own.
         cipher_suites: Vec<Text> = "cipherSuites", default(Vec::new(), "all that are sound"), List(FILLED);
     }
-    unimplemented ["caCrl", "insecureSkipVerify"];
+    unimplemented ["insecureSkipVerify"];
     finish check_tls;
 }
 
@@ -250,6 +253,7 @@ fn check_tls(tls: ServerTls, cx: &mut Cx, node: &Node<'_>) -> Option<ServerTls> 
             "privateKey",
             "caCertificates",
             "caCertCredentialName",
+            "caCrl",
             "tlsCertificates",
             "subjectAltNames",
             "verifyCertificateSpki",
@@ -325,6 +329,7 @@ fn check_certificates(tls: &ServerTls, cx: &mut Cx, node: &Node<'_>) {
         for name in [
             "caCertificates",
             "caCertCredentialName",
+            "caCrl",
             "subjectAltNames",
             "verifyCertificateSpki",
             "verifyCertificateHash",

@@ -153,7 +153,9 @@ fn a_folder_and_a_file_without_end_are_not_read() {
     std::fs::remove_file(bench.path("tls.crt")).unwrap();
     std::fs::create_dir(bench.path("tls.crt")).unwrap();
     assert!(bench.trouble().contains("is not a file"));
-    let endless = bench.files.read(&Source::Authorities("/dev/zero".into()));
+    let endless = bench
+        .files
+        .read(&Source::Authorities(Pem::File("/dev/zero".into()).into()));
     assert!(endless.trouble.expect("trouble").contains("is not a file"));
 }
 
@@ -171,17 +173,58 @@ fn a_reload_reads_also_what_seems_to_be_as_it_was() {
 fn authorities_are_read_and_a_file_without_any_is_told() {
     let bench = Bench::new();
     let path = bench.path("ca.crt");
-    let source = Source::Authorities(path.to_str().unwrap().into());
+    let source = Source::Authorities(Pem::File(path.to_str().unwrap().into()).into());
     std::fs::write(&path, bench.authority.certificate()).unwrap();
     let reading = bench.files.read(&source);
     assert_eq!(
         reading.material,
-        Some(Material::Authorities(bench.authority.certificate().into()))
+        Some(Material::Authorities(
+            Pem::from(bench.authority.certificate()).into()
+        ))
     );
     std::fs::write(&path, "nothing of that kind").unwrap();
     let reading = bench.files.read(&source);
     assert!(reading.material.is_some());
     assert!(reading.trouble.expect("trouble").contains("BEGIN CERTIFICATE"));
+}
+
+#[test]
+fn lists_of_revoked_certificates_are_read_beside_authorities_and_a_file_without_any_is_told() {
+    let bench = Bench::new();
+    let path = bench.path("ca.crl");
+    let authorities = |revoked| Authorities {
+        certificates: bench.authority.certificate().into(),
+        revoked: Some(revoked),
+    };
+    let source = Source::Authorities(authorities(Pem::File(path.to_str().unwrap().into())));
+    assert!(
+        bench
+            .files
+            .read(&source)
+            .trouble
+            .expect("trouble")
+            .contains("ca.crl")
+    );
+    let mut params = rcgen::CertificateParams::default();
+    params.key_usages = vec![rcgen::KeyUsagePurpose::CrlSign];
+    let issuer = rcgen::Issuer::new(params, rcgen::KeyPair::generate().unwrap());
+    let list = rcgen::CertificateRevocationListParams {
+        this_update: rcgen::date_time_ymd(2020, 1, 1),
+        next_update: rcgen::date_time_ymd(2020, 2, 1),
+        crl_number: 1u64.into(),
+        issuing_distribution_point: None,
+        revoked_certs: Vec::new(),
+        key_identifier_method: rcgen::KeyIdMethod::Sha256,
+    };
+    let list = list.signed_by(&issuer).unwrap().pem().unwrap();
+    std::fs::write(&path, &list).unwrap();
+    let reading = bench.files.read(&source);
+    let read = Material::Authorities(authorities(list.into()));
+    assert_eq!((reading.material, reading.trouble), (Some(read.clone()), None));
+    std::fs::write(&path, bench.authority.certificate()).unwrap();
+    let reading = bench.files.read(&source);
+    assert_eq!(reading.material, Some(read));
+    assert!(reading.trouble.expect("trouble").contains("BEGIN X509 CRL"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use seaway_model::{AcmeIssuer, HostMatch, ListenerTls, Protocol, ServerCertificate};
+use seaway_model::{AcmeIssuer, HostMatch, ListenerTls, Pem, Protocol, ServerCertificate};
 
 use super::*;
 use crate::TestCa;
@@ -202,7 +202,8 @@ fn of(name: &str, material: Material) -> (SecretName, Arc<Secret>) {
 
 #[test]
 fn authorities_of_a_secret_stay_as_they_are_and_open_no_listener_alone() {
-    let authorities = Material::Authorities(TestCa::ephemeral(now()).unwrap().certificate().into());
+    let authorities =
+        Material::Authorities(Pem::from(TestCa::ephemeral(now()).unwrap().certificate()).into());
     let model = listening(model([of("ca", authorities)]));
     let (same, problems) = fulfil(&model, &CertStore::ephemeral(), None, now());
     assert_eq!((same.secrets, problems), (model.secrets, vec![]));
@@ -224,13 +225,16 @@ fn files_are_filled_in_and_one_that_is_missing_is_told_at_its_object() {
     let model = listening(model([
         of("good", files("tls.crt")),
         of("missing", files("other.crt")),
-        of("ca", Material::AuthoritiesFile(path("tls.crt"))),
+        of("ca", Material::Authorities(Pem::File(path("tls.crt")).into())),
     ]));
     let store = CertStore::ephemeral();
     let (fulfilled, problems) = fulfil(&model, &store, None, now());
     let material = |name: &str| &fulfilled.secrets[&SecretName(name.into())].material;
     assert_eq!(*material("good"), Material::KeyPair(pair.clone()));
-    assert_eq!(*material("ca"), Material::Authorities(pair.certificate_chain));
+    assert_eq!(
+        *material("ca"),
+        Material::Authorities(Pem::Text(pair.certificate_chain).into())
+    );
     assert_eq!(*material("missing"), files("other.crt"));
     assert_eq!(problems.len(), 1);
     assert_eq!(

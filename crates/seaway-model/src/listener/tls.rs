@@ -93,7 +93,7 @@ pub enum TlsVersion {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClientValidation {
-    /// The authorities that are believed: a secret with [`crate::Material::Authorities`], or one with a file of them.
+    /// The authorities that are believed: a secret with [`crate::Material::Authorities`].
     pub authorities: SecretName,
     /// Without a certificate: refused if true, served if false. A bad certificate is refused in both cases.
     pub required: bool,

@@ -1,6 +1,6 @@
 //! Clients that prove who they are: what is believed of them, and what is kept of their certificate.
 //!
-//! webpki checks the chain; names and pins are checked here, inside the handshake, so that a client with a wrong name or key
+//! webpki checks the chain, and that nothing in it was revoked where lists say what is; names and pins are checked here, inside the handshake, so that a client with a wrong name or key
 //! hears it by an alert and no byte of it is ever read as a request.
 
 use std::net::IpAddr;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
-use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme};
@@ -21,7 +21,7 @@ use x509_parser::objects::{oid_registry, oid2abbrev};
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
-use super::store::CertificateError;
+use super::store::{Believed, CertificateError};
 
 /// What a client's certificate says of it. Its chain was checked in the handshake.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,22 +61,32 @@ impl ClientCertificate {
 /// What checks the clients of a host.
 ///
 /// # Errors
-/// When no authority can be read.
+/// When no authority can be read, or not what they have revoked.
 pub(super) fn verifier(
     validation: &ClientValidation,
-    authorities: &str,
+    believed: &Believed,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>, CertificateError> {
+    let pem = |e: rustls_pki_types::pem::Error| CertificateError::Authorities(e.to_string());
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(authorities.as_bytes()) {
-        let certificate = certificate.map_err(|e| CertificateError::Authorities(e.to_string()))?;
+    for certificate in CertificateDer::pem_slice_iter(believed.certificates.as_bytes()) {
         roots
-            .add(certificate)
+            .add(certificate.map_err(pem)?)
             .map_err(|e| CertificateError::Authorities(e.to_string()))?;
     }
     let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
     if !validation.required {
         builder = builder.allow_unauthenticated();
+    }
+    if let Some(lists) = &believed.revoked {
+        let lists = CertificateRevocationListDer::pem_slice_iter(lists.as_bytes());
+        let lists = lists.collect::<Result<Vec<_>, _>>().map_err(pem)?;
+        if lists.is_empty() {
+            let problem = "there is no list of revoked certificates where one should be";
+            return Err(CertificateError::Authorities(problem.to_owned()));
+        }
+        // A list that is out of date does not say who was revoked since.
+        builder = builder.with_crls(lists).enforce_revocation_expiration();
     }
     let chain = builder
         .build()

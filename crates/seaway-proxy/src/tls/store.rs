@@ -40,7 +40,14 @@ struct Entry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Ingredients {
     pairs: Vec<(SecretName, KeyPair)>,
-    authorities: Option<Arc<str>>,
+    authorities: Option<Believed>,
+}
+
+/// Authorities in PEM, and their lists of revoked certificates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Believed {
+    pub(super) certificates: Arc<str>,
+    pub(super) revoked: Option<Arc<str>>,
 }
 
 /// What a handshake goes on with once the hello is read.
@@ -165,7 +172,7 @@ impl Certificates {
         if let Some(known) = known.filter(|known| known.made_from == made_from) {
             return Some(known.clone());
         }
-        match self.build(profile, keys, made_from.authorities.as_deref()) {
+        match self.build(profile, keys, made_from.authorities.as_ref()) {
             Ok(accepting) => Some(Entry { made_from, accepting }),
             Err(error) => {
                 let client = profile.parameters.client.as_ref();
@@ -180,12 +187,12 @@ impl Certificates {
         &self,
         profile: &Profile,
         keys: Vec<Arc<CertifiedKey>>,
-        authorities: Option<&str>,
+        authorities: Option<&Believed>,
     ) -> Result<Accepting, CertificateError> {
         let parameters = |e: rustls::Error| CertificateError::Parameters(e.to_string());
         let provider = profile.provider(&self.provider);
         let client = match (&profile.parameters.client, authorities) {
-            (Some(validation), Some(text)) => Some(client::verifier(validation, text, &provider)?),
+            (Some(validation), Some(believed)) => Some(client::verifier(validation, believed, &provider)?),
             _ => None,
         };
         let builder = ServerConfig::builder_with_provider(provider)
@@ -246,7 +253,7 @@ fn gather(
     faults.are_survived();
     if let Some(client) = &profile.parameters.client {
         let found = pairs.model.secrets.get(&client.authorities);
-        made_from.authorities = found.and_then(|secret| authorities(secret));
+        made_from.authorities = found.and_then(|secret| believed(secret));
         if made_from.authorities.is_none() {
             let error = CertificateError::Authorities("there are none".to_owned());
             faults.add(&client.authorities, error);
@@ -256,13 +263,18 @@ fn gather(
     Some((made_from, keys))
 }
 
-fn authorities(secret: &Secret) -> Option<Arc<str>> {
+/// `None` also where lists of revoked certificates are asked for and could not be read: believing without them would let in
+/// whom they are there to keep out.
+fn believed(secret: &Secret) -> Option<Believed> {
     match &secret.material {
-        Material::Authorities(text) => Some(Arc::clone(text)),
-        Material::KeyPair(_)
-        | Material::KeyPairFiles { .. }
-        | Material::AuthoritiesFile(_)
-        | Material::Awaited { .. } => None,
+        Material::Authorities(authorities) => {
+            let (certificates, revoked) = authorities.text()?;
+            Some(Believed {
+                certificates: Arc::clone(certificates),
+                revoked: revoked.cloned(),
+            })
+        }
+        Material::KeyPair(_) | Material::KeyPairFiles { .. } | Material::Awaited { .. } => None,
     }
 }
 

@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use rustls::server::ServerConfig;
 use seaway_model::{
-    ClientValidation, HostMatch, KeyPair, L4Route, Listener, ListenerTls, Material, Model, Origin, Pins,
-    PrivateKey, Protocol, Secret, SecretName, ServerCertificate, ServerNameRoute, TlsMode, TlsParameters,
-    TlsVersion,
+    Authorities, ClientValidation, HostMatch, KeyPair, L4Route, Listener, ListenerTls, Material, Model,
+    Origin, Pem, Pins, PrivateKey, Protocol, Secret, SecretName, ServerCertificate, ServerNameRoute, TlsMode,
+    TlsParameters, TlsVersion,
 };
 
 use super::profile::{Profile, Speaks};
@@ -201,7 +201,7 @@ fn asking(required: bool) -> TlsParameters {
 fn authorities() -> (SecretName, Material) {
     (
         SecretName("shop/ca".into()),
-        Material::Authorities(pair("ca").certificate_chain),
+        Material::Authorities(Pem::Text(pair("ca").certificate_chain).into()),
     )
 }
 
@@ -257,18 +257,35 @@ fn parameters_that_leave_nothing_to_speak_are_an_error() {
     }
 }
 
+/// Sound authorities, with a list of what they have revoked.
+fn with_list(list: Pem) -> Material {
+    let (_, sound) = authorities();
+    let Material::Authorities(sound) = sound else {
+        panic!("{sound:?}");
+    };
+    Material::Authorities(Authorities {
+        revoked: Some(list),
+        ..sound
+    })
+}
+
 #[test]
 fn without_authorities_a_host_that_asks_for_a_client_certificate_is_not_served() {
     let certificates = Certificates::default();
     let certificate = with(asking(false));
     let pair = (name(), Material::KeyPair(pair("a")));
     let (ca, _) = authorities();
-    let unread = Material::AuthoritiesFile("/etc/ca.pem".into());
-    let nonsense = Material::Authorities("nonsense".into());
+    let unread = Material::Authorities(Pem::File("/etc/ca.pem".into()).into());
+    let nonsense = Material::Authorities(Pem::from("nonsense").into());
     for secrets in [
         vec![pair.clone()],
         vec![pair.clone(), (ca.clone(), unread)],
         vec![pair.clone(), (ca.clone(), nonsense)],
+        vec![
+            pair.clone(),
+            (ca.clone(), with_list(Pem::File("/etc/ca.crl".into()))),
+        ],
+        vec![pair.clone(), (ca.clone(), with_list("nonsense".into()))],
     ] {
         let errors = certificates.add(&model_of(certificate.clone(), secrets));
         assert!(

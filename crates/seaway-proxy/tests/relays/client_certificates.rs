@@ -41,8 +41,35 @@ impl Authority {
         of(name, &params.signed_by(&key, &self.issuer).unwrap(), &key)
     }
 
+    /// The authority with a list that says that this one is revoked, good until the year begins.
+    fn revoking(&self, client: &Made, until: i32) -> Secret {
+        let (_, read) = x509_parser::parse_x509_certificate(&client.der).unwrap();
+        let list = rcgen::CertificateRevocationListParams {
+            this_update: rcgen::date_time_ymd(2020, 1, 1),
+            next_update: rcgen::date_time_ymd(until, 1, 1),
+            crl_number: 1u64.into(),
+            issuing_distribution_point: None,
+            revoked_certs: vec![rcgen::RevokedCertParams {
+                serial_number: rcgen::SerialNumber::from_slice(read.raw_serial()),
+                revocation_time: rcgen::date_time_ymd(2020, 1, 1),
+                reason_code: None,
+                invalidity_date: None,
+            }],
+            key_identifier_method: rcgen::KeyIdMethod::Sha256,
+        };
+        let list = list.signed_by(&self.issuer).unwrap().pem().unwrap();
+        let authorities = Authorities {
+            certificates: self.certificate.pem().into(),
+            revoked: Some(list.into()),
+        };
+        secret("ca", Material::Authorities(authorities))
+    }
+
     fn secret(&self) -> Secret {
-        secret("ca", Material::Authorities(self.certificate.pem().into()))
+        secret(
+            "ca",
+            Material::Authorities(Pem::from(self.certificate.pem()).into()),
+        )
     }
 }
 
@@ -59,16 +86,16 @@ fn asking(required: bool, names: &[&str]) -> TlsParameters {
 }
 
 fn serve(gate: &Gate, site: &Made, authority: &Authority, parameters: TlsParameters) {
+    serve_with(gate, site, authority.secret(), parameters);
+}
+
+fn serve_with(gate: &Gate, site: &Made, authority: Secret, parameters: TlsParameters) {
     let certificate = ServerCertificate {
         parameters,
         ..certificate("a.example")
     };
     let listener = https(vec![certificate], Vec::new());
-    gate.serve(
-        vec![listener],
-        Vec::new(),
-        vec![site.secret.clone(), authority.secret()],
-    );
+    gate.serve(vec![listener], Vec::new(), vec![site.secret.clone(), authority]);
 }
 
 fn proving(site: &Made, client: Option<&Made>) -> Arc<ClientConfig> {
@@ -172,6 +199,19 @@ async fn a_client_that_is_not_pinned_is_refused_and_its_session_is_too_once_it_i
     // It brings the ticket of its first connection.
     let refused = ask(&gate, &config).await.unwrap_err();
     assert_eq!(refused, AlertDescription::AccessDenied);
+}
+
+#[tokio::test]
+async fn a_client_that_was_revoked_is_refused_and_a_list_that_is_out_of_date_lets_nobody_in() {
+    let (site, ours) = (made("a.example"), Authority::new("ours"));
+    let gate = Gate::new();
+    let (good, gone) = (ours.client("good", false), ours.client("gone", false));
+    serve_with(&gate, &site, ours.revoking(&gone, 2099), asking(true, &[]));
+    assert_eq!(ask(&gate, &proving(&site, Some(&good))).await.unwrap(), "CN=good");
+    let refused = ask(&gate, &proving(&site, Some(&gone))).await.unwrap_err();
+    assert_eq!(refused, AlertDescription::CertificateRevoked);
+    serve_with(&gate, &site, ours.revoking(&gone, 2021), asking(true, &[]));
+    assert!(ask(&gate, &proving(&site, Some(&good))).await.is_err());
 }
 
 #[tokio::test]

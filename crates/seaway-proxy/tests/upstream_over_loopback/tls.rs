@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use rcgen::{CertificateParams, KeyPair, SanType};
 use seaway_model::{
-    Cluster, EndpointSource, Material, Model, NamedEndpoint, Origin, PrivateKey, Secret, SecretName, Trust,
-    UpstreamProtocol, UpstreamTls,
+    Cluster, EndpointSource, Material, Model, NamedEndpoint, Origin, Pem, PrivateKey, Secret, SecretName,
+    Trust, UpstreamProtocol, UpstreamTls,
 };
 use seaway_proxy::error::{Failure, TlsFault};
 use seaway_proxy::upstream::{ClusterState, Registry, dial};
@@ -31,7 +31,10 @@ fn secret(name: &str, material: Material) -> Secret {
 }
 
 fn authorities(authority: &Authority) -> Secret {
-    secret("default/ca", Material::Authorities(authority.pem().into()))
+    secret(
+        "default/ca",
+        Material::Authorities(Pem::from(authority.pem()).into()),
+    )
 }
 
 fn key_pair(identity: &Identity) -> Secret {
@@ -272,7 +275,7 @@ async fn without_its_secrets_a_cluster_fails_and_sends_nothing() {
         client_certificate: Some(SecretName("default/client".into())),
         ..tls()
     };
-    let broken = secret("default/ca", Material::Authorities("no PEM".into()));
+    let broken = secret("default/ca", Material::Authorities(Pem::from("no PEM").into()));
     for (tls, secrets, problem) in [
         (tls(), Vec::new(), "default/ca"),
         (tls(), vec![broken], "no authority in PEM"),

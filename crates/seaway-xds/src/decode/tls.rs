@@ -14,8 +14,8 @@ use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::{
 use envoy_types::pb::envoy::r#type::matcher::v3::string_matcher::MatchPattern;
 use envoy_types::pb::google::protobuf::Any;
 use seaway_model::{
-    ClientValidation, HostMatch, KeyPair, Material, Pins, PrivateKey, SecretName, ServerCertificate, Sha256,
-    TlsParameters, TlsVersion, Trust, UpstreamTls,
+    Authorities, ClientValidation, HostMatch, KeyPair, Material, Pem, Pins, PrivateKey, SecretName,
+    ServerCertificate, Sha256, TlsParameters, TlsVersion, Trust, UpstreamTls,
 };
 
 use crate::words::{from_any, is_yes};
@@ -109,7 +109,10 @@ fn with_secret(context: &ValidationContextType) -> Result<(SecretName, Vec<Arc<s
                 .as_ref()
                 .ok_or("authorities that are not a secret of their own")?;
             let (names, pins) = match &combined.default_validation_context {
-                Some(context) => (names(context)?, pins(context)?),
+                Some(context) => {
+                    refuse_lists(context)?;
+                    (names(context)?, pins(context)?)
+                }
                 None => (Vec::new(), Pins::default()),
             };
             Ok((SecretName(sds.name.as_str().into()), names, pins))
@@ -148,6 +151,14 @@ fn pins(context: &CertificateValidationContext) -> Result<Pins, String> {
     })
 }
 
+/// Lists stand beside the authorities that wrote them.
+fn refuse_lists(context: &CertificateValidationContext) -> Result<(), String> {
+    match context.crl {
+        Some(_) => Err("lists of revoked certificates apart from their authorities".into()),
+        None => Ok(()),
+    }
+}
+
 /// Nothing that a model cannot say: a server that is pinned is not one whose key is of no account.
 fn refuse_pins(pins: &Pins) -> Result<(), String> {
     match pins.is_empty() {
@@ -174,6 +185,7 @@ pub(crate) fn upstream(any: &Any) -> Result<UpstreamTls, String> {
                 return Err("authorities that are not a secret of their own".into());
             };
             refuse_pins(&pins(context)?)?;
+            refuse_lists(context)?;
             (trust, names(context)?)
         }
         Some(other) => {
@@ -204,37 +216,50 @@ pub(crate) fn material(said: &XdsSecret) -> Result<Material, String> {
                 part(pair.certificate_chain.as_ref())?,
                 part(pair.private_key.as_ref())?,
             ) {
-                (Part::Text(chain), Part::Text(key)) => Ok(Material::KeyPair(KeyPair {
+                (Pem::Text(chain), Pem::Text(key)) => Ok(Material::KeyPair(KeyPair {
                     certificate_chain: chain,
                     private_key: PrivateKey::new(key),
                 })),
-                (Part::File(certificate), Part::File(private_key)) => Ok(Material::KeyPairFiles {
+                (Pem::File(certificate), Pem::File(private_key)) => Ok(Material::KeyPairFiles {
                     certificate,
                     private_key,
                 }),
                 _ => Err("a certificate and its key in two places".into()),
             }
         }
-        Some(secret::Type::ValidationContext(context)) => Ok(match part(context.trusted_ca.as_ref())? {
-            Part::Text(pem) => Material::Authorities(pem),
-            Part::File(path) => Material::AuthoritiesFile(path),
-        }),
+        Some(secret::Type::ValidationContext(context)) => {
+            if !asks_nothing_more(context) {
+                return Err("authorities together with names or pins".into());
+            }
+            if context.only_verify_leaf_cert_crl {
+                return Err("lists of revoked certificates for the leaf alone".into());
+            }
+            Ok(Material::Authorities(Authorities {
+                certificates: part(context.trusted_ca.as_ref())?,
+                revoked: match &context.crl {
+                    Some(list) => Some(part(Some(list))?),
+                    None => None,
+                },
+            }))
+        }
         _ => Err("a secret that is neither a key pair nor authorities".into()),
     }
 }
 
-enum Part {
-    Text(Arc<str>),
-    File(Arc<str>),
+/// Whether a context is authorities and no more: what is asked of a certificate besides stands where they are named.
+fn asks_nothing_more(context: &CertificateValidationContext) -> bool {
+    context.match_typed_subject_alt_names.is_empty()
+        && context.verify_certificate_spki.is_empty()
+        && context.verify_certificate_hash.is_empty()
 }
 
-fn part(source: Option<&DataSource>) -> Result<Part, String> {
+fn part(source: Option<&DataSource>) -> Result<Pem, String> {
     match source.and_then(|source| source.specifier.as_ref()) {
-        Some(data_source::Specifier::InlineString(text)) => Ok(Part::Text(text.as_str().into())),
+        Some(data_source::Specifier::InlineString(text)) => Ok(Pem::Text(text.as_str().into())),
         Some(data_source::Specifier::InlineBytes(bytes)) => std::str::from_utf8(bytes)
-            .map(|text| Part::Text(text.into()))
+            .map(|text| Pem::Text(text.into()))
             .map_err(|_| "a secret that is not PEM".to_owned()),
-        Some(data_source::Specifier::Filename(path)) => Ok(Part::File(path.as_str().into())),
+        Some(data_source::Specifier::Filename(path)) => Ok(Pem::File(path.as_str().into())),
         Some(data_source::Specifier::EnvironmentVariable(_)) | None => {
             Err("a secret that is neither text nor a file".to_owned())
         }

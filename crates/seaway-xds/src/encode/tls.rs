@@ -1,7 +1,7 @@
 //! TLS on either side, and what secrets hold.
 
 use data_encoding::BASE64;
-use envoy_types::pb::envoy::config::core::v3::{TransportSocket, transport_socket};
+use envoy_types::pb::envoy::config::core::v3::{DataSource, TransportSocket, transport_socket};
 use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::certificate_validation_context::{
     SystemRootCerts, TrustChainVerification,
 };
@@ -18,8 +18,8 @@ use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::{
 use envoy_types::pb::envoy::r#type::matcher::v3::string_matcher::MatchPattern;
 use prost::Name;
 use seaway_model::{
-    ClientValidation, Material, Pins, Secret, SecretName, ServerCertificate, TlsParameters, TlsVersion,
-    Trust, UpstreamProtocol, UpstreamTls,
+    Authorities, ClientValidation, Material, Pem, Pins, Secret, SecretName, ServerCertificate, TlsParameters,
+    TlsVersion, Trust, UpstreamProtocol, UpstreamTls,
 };
 
 use super::Delivery;
@@ -181,6 +181,13 @@ pub(crate) fn upstream(tls: &UpstreamTls, protocol: UpstreamProtocol, delivery: 
     socket(NAME, &context)
 }
 
+fn source(pem: &Pem) -> Option<DataSource> {
+    match pem {
+        Pem::Text(text) => inline(text),
+        Pem::File(path) => file(path),
+    }
+}
+
 /// A secret; `None` for one that nobody has made yet.
 pub(crate) fn secret(secret: &Secret) -> Option<XdsSecret> {
     let material = match &secret.material {
@@ -197,12 +204,12 @@ pub(crate) fn secret(secret: &Secret) -> Option<XdsSecret> {
             private_key: file(private_key),
             ..TlsCertificate::default()
         }),
-        Material::Authorities(pem) => secret::Type::ValidationContext(CertificateValidationContext {
-            trusted_ca: inline(pem),
-            ..CertificateValidationContext::default()
-        }),
-        Material::AuthoritiesFile(path) => secret::Type::ValidationContext(CertificateValidationContext {
-            trusted_ca: file(path),
+        Material::Authorities(Authorities {
+            certificates,
+            revoked,
+        }) => secret::Type::ValidationContext(CertificateValidationContext {
+            trusted_ca: source(certificates),
+            crl: revoked.as_ref().and_then(source),
             ..CertificateValidationContext::default()
         }),
         Material::Awaited { .. } => return None,

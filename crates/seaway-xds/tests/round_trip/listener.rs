@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use seaway_model::{
-    ClientValidation, HostMatch, KeyPair, Listener, ListenerTls, Material, Model, Origin, Pins, PrivateKey,
-    Protocol, Route, Secret, SecretName, ServerCertificate, ServerNameRoute, Sha256, TlsMode, TlsParameters,
-    TlsVersion, VirtualHost,
+    Authorities, ClientValidation, HostMatch, KeyPair, Listener, ListenerTls, Material, Model, Origin, Pem,
+    Pins, PrivateKey, Protocol, Route, Secret, SecretName, ServerCertificate, ServerNameRoute, Sha256,
+    TlsMode, TlsParameters, TlsVersion, VirtualHost,
 };
 
 use crate::action::{CLUSTERS, l4_route, route};
@@ -213,7 +213,10 @@ fn secrets(model: &Model) -> BTreeMap<SecretName, Arc<Secret>> {
         secret(
             AUTHORITIES,
             of(AUTHORITIES),
-            Material::Authorities("three".into()),
+            Material::Authorities(Authorities {
+                certificates: "three".into(),
+                revoked: Some(Pem::File("ca.crl".into())),
+            }),
         ),
     ])
 }

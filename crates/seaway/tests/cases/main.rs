@@ -12,7 +12,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use seaway_api::Resources;
 use seaway_compile::{Options, compile};
-use seaway_model::{Code, KeyPair, Locality, Material, Model, PrivateKey, Report};
+use seaway_model::{Authorities, Code, KeyPair, Locality, Material, Model, PrivateKey, Report};
 use seaway_route::{ExplainRequest, RouteTable, explain};
 use seaway_testkit::cases::{Bless, Case, CaseOptions, Probe, check_goldens, list};
 use serde_json::Value;
@@ -164,8 +164,11 @@ fn the_model_of_every_case_comes_back_over_the_wire() {
 /// What is told to a data plane: by then whoever runs the model has got it.
 fn had(material: &Material) -> Material {
     match material {
-        Material::KeyPair(_) | Material::Authorities(_) => material.clone(),
-        Material::AuthoritiesFile(_) => Material::Authorities("authorities".into()),
+        Material::Authorities(authorities) => Material::Authorities(Authorities {
+            certificates: "authorities".into(),
+            revoked: authorities.revoked.as_ref().map(|_| "lists".into()),
+        }),
+        Material::KeyPair(_) => material.clone(),
         Material::KeyPairFiles { .. } | Material::Awaited { .. } => Material::KeyPair(KeyPair {
             certificate_chain: "chain".into(),
             private_key: PrivateKey::new("key"),

@@ -13,9 +13,9 @@ use std::sync::Arc;
 
 use http::Request;
 use seaway_model::{
-    Action, Cluster, ClusterName, Conditions, Destination, Endpoint, EndpointSource, Forward, HeaderMutation,
-    HostMatch, L4Destination, L4Route, Listener, Match, Material, Model, Origin, Protocol, Route, Secret,
-    SecretName, Target, VirtualHost,
+    Action, Authorities, Cluster, ClusterName, Conditions, Destination, Endpoint, EndpointSource, Forward,
+    HeaderMutation, HostMatch, L4Destination, L4Route, Listener, Match, Material, Model, Origin, Pem,
+    Protocol, Route, Secret, SecretName, Target, VirtualHost,
 };
 use seaway_proxy::Proxy;
 use seaway_telemetry::{RequestRecord, RequestSink, Sinks};
@@ -236,7 +236,16 @@ fn secret(of: &str, material: Material) -> Secret {
 }
 
 fn authority(of: &str, ca: &Ca) -> Secret {
-    secret(of, Material::Authorities(ca.pem().into()))
+    secret(of, Material::Authorities(Pem::from(ca.pem()).into()))
+}
+
+/// The same, which has revoked these.
+fn revoking(of: &str, ca: &Ca, leaves: &[&Leaf]) -> Secret {
+    let authorities = Authorities {
+        certificates: ca.pem().into(),
+        revoked: Some(ca.revoking(leaves).into()),
+    };
+    secret(of, Material::Authorities(authorities))
 }
 
 fn key_pair(of: &str, leaf: &Leaf) -> Secret {

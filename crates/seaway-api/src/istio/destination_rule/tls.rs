@@ -39,6 +39,9 @@ object! {
         private_key: Option<Text> = "privateKey", optional, FILE;
         /// Who is believed, as a file; the operating system's authorities without it.
         ca_certificates: Option<Text> = "caCertificates", optional, FILE;
+        /// The lists of revoked certificates of `caCertificates`, as a file, or of the authorities of a Secret, instead of its
+        /// `ca.crl`. Every authority of a chain must have a list that is not out of date.
+        ca_crl: Option<Text> = "caCrl", optional, FILE;
         /// A Secret with `ca.crt`, and for `MUTUAL` with `tls.crt` and `tls.key`.
         credential_name: Option<Text> = "credentialName", optional, FILLED;
         /// One of the names of the certificate must be one of these.
@@ -48,29 +51,24 @@ object! {
         /// Believe anybody.
         insecure_skip_verify: Spanned<bool> = "insecureSkipVerify", default(Spanned::default(), "`false`"), at(TRUE_FALSE);
     }
-    unimplemented ["caCrl"];
     finish check_tls;
 }
 
 const FILES: [&str; 3] = ["clientCertificate", "privateKey", "caCertificates"];
+/// What is held against a certificate, without a mode that looks at one.
+const CHECKS: [&str; 3] = ["caCrl", "subjectAltNames", "sni"];
 
 fn check_tls(tls: ClientTls, cx: &mut Cx, node: &Node<'_>) -> Option<ClientTls> {
     match tls.mode.value {
         ClientTlsMode::Disable => {
-            for name in
-                FILES
-                    .into_iter()
-                    .chain(["credentialName", "subjectAltNames", "sni", "insecureSkipVerify"])
-            {
+            let others = ["credentialName", "insecureSkipVerify"];
+            for name in FILES.into_iter().chain(CHECKS).chain(others) {
                 cx.ignored(node, name, "with the mode DISABLE");
             }
         }
         ClientTlsMode::IstioMutual => {
             let help = "write the mode MUTUAL to use it";
-            for name in FILES
-                .into_iter()
-                .chain(["credentialName", "subjectAltNames", "sni"])
-            {
+            for name in FILES.into_iter().chain(CHECKS).chain(["credentialName"]) {
                 cx.refuse_both(node, "mode", name, help);
             }
         }

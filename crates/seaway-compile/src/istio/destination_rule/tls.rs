@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use seaway_api::Spanned;
 use seaway_api::istio::{ClientTls, ClientTlsMode};
-use seaway_model::{Code, Failure, FailureReason, Material, Secret, SecretName, Trust, UpstreamTls};
+use seaway_model::{
+    Authorities, Code, Failure, FailureReason, Material, Pem, Secret, SecretName, Trust, UpstreamTls,
+};
 
 use super::Translator;
 use crate::credential::Credential;
@@ -27,6 +29,11 @@ impl Translator<'_, '_> {
                     Some(name) => self.with_secret(tls, name, field),
                     None => Some(self.with_files(tls, field)),
                 };
+                if let (Some(list), Some(Tls::On(made, _))) = (&tls.ca_crl, &made)
+                    && !matches!(made.trust, Trust::Secret(_))
+                {
+                    return self.refuse_list(list, field);
+                }
                 made.unwrap_or_else(|| {
                     refused(format!(
                         "{} asks for TLS with a credential that is not there or cannot be used",
@@ -52,6 +59,22 @@ impl Translator<'_, '_> {
         ))
     }
 
+    /// A list says nothing of whom other authorities have revoked.
+    fn refuse_list(&mut self, list: &Spanned<Arc<str>>, field: &str) -> Tls {
+        self.reporter.report(
+            Code::ConflictingFields,
+            &format!("{field}.caCrl"),
+            list.pos,
+            "nobody is believed whose revoked certificates this list could name",
+            "add caCertificates or credentialName, without insecureSkipVerify; until then requests are answered 503, since \
+             the upstream could show a certificate that was revoked",
+        );
+        let origin = self.reporter.origin;
+        refused(format!(
+            "{origin} has caCrl, and no authorities that the list could be of"
+        ))
+    }
+
     fn with_secret(&mut self, tls: &ClientTls, name: &Spanned<Arc<str>>, field: &str) -> Option<Tls> {
         let field = format!("{field}.credentialName");
         let home = self.reporter.origin.namespace.clone();
@@ -72,10 +95,13 @@ impl Translator<'_, '_> {
         };
         let trust = if tls.insecure_skip_verify.value {
             Trust::Anybody
-        } else if is_mutual && !self.credentials.has_authorities(&credential) {
+        } else if is_mutual && tls.ca_crl.is_none() && !self.credentials.has_authorities(&credential) {
             Trust::System
         } else {
-            let secret = self.credentials.authorities(&credential, &mut self.reporter)?;
+            let revoked = tls.ca_crl.as_ref().map(|list| &list.value);
+            let secret = self
+                .credentials
+                .authorities(&credential, revoked, &mut self.reporter)?;
             secrets.push(secret.clone());
             Trust::Secret(secret.name.clone())
         };
@@ -112,8 +138,15 @@ impl Translator<'_, '_> {
         let trust = match &tls.ca_certificates {
             _ if tls.insecure_skip_verify.value => Trust::Anybody,
             Some(file) if *file.value != *SYSTEM => {
-                let material = Material::AuthoritiesFile(file.value.clone());
-                let name = format!("ca-file:{}", file.value);
+                let revoked = tls.ca_crl.as_ref().map(|list| list.value.clone());
+                let name = match &revoked {
+                    Some(list) => format!("ca-file:{};revoked={list}", file.value),
+                    None => format!("ca-file:{}", file.value),
+                };
+                let material = Material::Authorities(Authorities {
+                    certificates: Pem::File(file.value.clone()),
+                    revoked: revoked.map(Pem::File),
+                });
                 Trust::Secret(add(name, &format!("{field}.caCertificates"), file, material))
             }
             _ => Trust::System,

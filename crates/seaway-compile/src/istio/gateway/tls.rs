@@ -10,8 +10,8 @@ use std::sync::Arc;
 use seaway_api::istio::{ServerTls, TlsMode, TlsVersion as ApiVersion};
 use seaway_api::{Pos, Spanned};
 use seaway_model::{
-    ClientValidation, Code, HostMatch, Material, Pins, Secret, SecretName, ServerCertificate, Sha256,
-    TlsParameters, TlsVersion,
+    Authorities, ClientValidation, Code, HostMatch, Material, Pem, Pins, Secret, SecretName,
+    ServerCertificate, Sha256, TlsParameters, TlsVersion,
 };
 
 use super::Server;
@@ -186,10 +186,18 @@ impl Maker<'_, '_, '_> {
             return self.authorities_in(name, &field);
         }
         if let Some(file) = &self.tls.ca_certificates {
+            let mut name = format!("file:{}", file.value);
+            let revoked = self.tls.ca_crl.as_ref().map(|list| list.value.clone());
+            if let Some(list) = &revoked {
+                name = format!("{name};revoked={list}");
+            }
             let secret = Secret {
-                name: SecretName(format!("file:{}", file.value).into()),
+                name: SecretName(name.into()),
                 origin: self.reporter.origin.clone(),
-                material: Material::AuthoritiesFile(file.value.clone()),
+                material: Material::Authorities(Authorities {
+                    certificates: Pem::File(file.value.clone()),
+                    revoked: revoked.map(Pem::File),
+                }),
             };
             return Some(self.keep(Arc::new(secret)));
         }
@@ -226,7 +234,10 @@ impl Maker<'_, '_, '_> {
             name,
             field,
         };
-        let secret = self.credentials.authorities(&credential, self.reporter)?;
+        let revoked = self.tls.ca_crl.as_ref().map(|list| &list.value);
+        let secret = self
+            .credentials
+            .authorities(&credential, revoked, self.reporter)?;
         Some(self.keep(secret))
     }
 

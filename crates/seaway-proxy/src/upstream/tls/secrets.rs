@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustls::RootCertStore;
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use seaway_model::{Material, Model, SecretName, Trust, UpstreamTls};
 
 use crate::error::TlsFault;
@@ -33,10 +33,7 @@ impl Secrets {
 
     /// The authorities of the secret of that name.
     pub(super) fn roots(&self, name: &SecretName) -> Result<RootCertStore, Problem> {
-        let Some(Material::Authorities(pem)) = &self.authorities else {
-            let what = "which says whom to believe";
-            return Err(missing(name, what, self.authorities.as_ref(), "authorities"));
-        };
+        let (pem, _) = self.believed(name)?;
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
             let added = certificate
@@ -54,6 +51,38 @@ impl Secrets {
             ));
         }
         Ok(roots)
+    }
+
+    /// What they have revoked. Empty: nobody asks.
+    pub(super) fn revoked(
+        &self,
+        name: &SecretName,
+    ) -> Result<Vec<CertificateRevocationListDer<'static>>, Problem> {
+        let (_, Some(pem)) = self.believed(name)? else {
+            return Ok(Vec::new());
+        };
+        let unusable = |why: String| {
+            let problem = format!("the lists of revoked certificates of secret {name} cannot be used: {why}");
+            (TlsFault::NoSecret, problem)
+        };
+        let lists = CertificateRevocationListDer::pem_slice_iter(pem.as_bytes())
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| unusable(error.to_string()))?;
+        match lists.is_empty() {
+            true => Err(unusable("there is none in PEM".to_owned())),
+            false => Ok(lists),
+        }
+    }
+
+    fn believed(&self, name: &SecretName) -> Result<(&Arc<str>, Option<&Arc<str>>), Problem> {
+        let there = match &self.authorities {
+            Some(Material::Authorities(authorities)) => authorities.text(),
+            _ => None,
+        };
+        there.ok_or_else(|| {
+            let what = "which says whom to believe";
+            missing(name, what, self.authorities.as_ref(), "authorities")
+        })
     }
 
     /// The chain and the key that prove who we are, where the cluster asks for them.
@@ -87,7 +116,8 @@ impl Secrets {
 fn missing(name: &SecretName, what: &str, there: Option<&Material>, wanted: &str) -> Problem {
     let problem = match there {
         None => format!("secret {name}, {what}, does not exist"),
-        Some(Material::KeyPairFiles { .. } | Material::AuthoritiesFile(_)) => {
+        Some(Material::KeyPairFiles { .. }) => format!("the files of {name}, {what}, could not be read"),
+        Some(Material::Authorities(there)) if there.is_in_files() => {
             format!("the files of {name}, {what}, could not be read")
         }
         Some(Material::Awaited { .. }) => format!("secret {name}, {what}, has not been issued yet"),

@@ -21,22 +21,26 @@ pub(super) fn build(
     secrets: &Secrets,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, (TlsFault, String)> {
-    let roots = match &tls.trust {
+    let (roots, revoked) = match &tls.trust {
         Trust::Anybody => return Ok(Arc::new(Anybody(Arc::clone(provider)))),
-        Trust::System => system_roots()?,
-        Trust::Secret(name) => Arc::new(secrets.roots(name)?),
+        Trust::System => (system_roots()?, Vec::new()),
+        Trust::Secret(name) => (Arc::new(secrets.roots(name)?), secrets.revoked(name)?),
     };
+    let asks_for_revoked = !revoked.is_empty();
+    // A list that is out of date does not say what was revoked since.
+    let by_name = WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(provider))
+        .with_crls(revoked)
+        .enforce_revocation_expiration()
+        .build()
+        .map_err(|error| (TlsFault::NoSecret, error.to_string()))?;
     if tls.subject_alt_names.is_empty() {
-        let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider)).build();
-        return match verifier {
-            Ok(verifier) => Ok(verifier),
-            Err(error) => Err((TlsFault::NoSecret, error.to_string())),
-        };
+        return Ok(by_name);
     }
     Ok(Arc::new(OneOf {
         roots,
         names: tls.subject_alt_names.clone(),
         provider: Arc::clone(provider),
+        revoked: asks_for_revoked.then_some(by_name),
     }))
 }
 
@@ -46,6 +50,31 @@ struct OneOf {
     roots: Arc<RootCertStore>,
     names: Vec<Arc<str>>,
     provider: Arc<CryptoProvider>,
+    /// Knows what was revoked, where that is asked.
+    revoked: Option<Arc<WebPkiServerVerifier>>,
+}
+
+impl OneOf {
+    /// rustls looks for what was revoked together with the name that was asked for, which is of no account here. The chain
+    /// itself has been checked without it, so that nothing but revocation hangs on what is passed over.
+    fn check_revoked(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        let Some(revoked) = &self.revoked else {
+            return Ok(());
+        };
+        match revoked.verify_server_cert(end_entity, intermediates, server_name, &[], now) {
+            Err(Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            ))
+            | Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 impl ServerCertVerifier for OneOf {
@@ -53,13 +82,14 @@ impl ServerCertVerifier for OneOf {
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
+        server_name: &ServerName<'_>,
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let certificate = ParsedCertificate::try_from(end_entity)?;
         let algorithms = self.provider.signature_verification_algorithms.all;
         verify_server_cert_signed_by_trust_anchor(&certificate, &self.roots, intermediates, now, algorithms)?;
+        self.check_revoked(end_entity, intermediates, server_name, now)?;
         if names::has_one_of(end_entity, &self.names) {
             Ok(ServerCertVerified::assertion())
         } else {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use seaway_model::{
     Cluster, ClusterName, EndpointHealth, EndpointSource, Fault, KeyPair, Listener, Material, Millis, Model,
-    PrivateKey, Route, Secret,
+    Pem, PrivateKey, Route, Secret,
 };
 use seaway_testkit::certs::Ca;
 use seaway_testkit::echo::Backend;
@@ -65,8 +65,8 @@ fn issue(ca: &Ca, secret: &mut Secret) {
     let domains: Vec<&str> = match &secret.material {
         Material::Awaited { domains, .. } => domains.iter().map(|domain| &**domain).collect(),
         Material::KeyPairFiles { .. } => vec!["files.example.com"],
-        Material::AuthoritiesFile(_) => {
-            secret.material = Material::Authorities(ca.pem().into());
+        Material::Authorities(authorities) if authorities.is_in_files() => {
+            secret.material = Material::Authorities(Pem::from(ca.pem()).into());
             return;
         }
         Material::KeyPair(_) | Material::Authorities(_) => return,

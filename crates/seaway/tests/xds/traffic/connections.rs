@@ -318,3 +318,34 @@ async fn clients_are_pinned_by_their_certificates_or_their_keys() {
         assert!(refused.is_err(), "{}: {refused:?}", engine.name);
     }
 }
+
+#[tokio::test]
+async fn a_client_whose_certificate_was_revoked_is_refused() {
+    let (ours, clients) = (Ca::new("ours"), Ca::new("clients"));
+    let inside = backend("inside");
+    let (good, revoked) = (clients.leaf(&["a.test"]), clients.leaf(&["b.test"]));
+    let mut asking = certificate("served.test");
+    asking.parameters.client = Some(ClientValidation {
+        authorities: name("clients"),
+        required: true,
+        subject_alt_names: Vec::new(),
+        pins: Pins::default(),
+    });
+    let model = model(
+        vec![https(vec![asking], Vec::new())],
+        vec![named(&inside)],
+        vec![
+            key_pair("ours", &ours.leaf(&["served.test"])),
+            revoking("clients", &clients, &[&revoked]),
+        ],
+    );
+    let proving = |leaf| ClientTls::trusting(&ours.pem()).expect("a root").proving(leaf);
+    for engine in engines(&model).await {
+        let answer = get_https(&engine, "served.test", &proving(&good))
+            .await
+            .expect("an answer");
+        assert_eq!(who(&answer), "inside", "{}", engine.name);
+        let refused = get_https(&engine, "served.test", &proving(&revoked)).await;
+        assert!(refused.is_err(), "{}: {refused:?}", engine.name);
+    }
+}

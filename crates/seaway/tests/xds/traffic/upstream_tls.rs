@@ -106,3 +106,42 @@ async fn an_upstream_that_asks_who_comes_is_shown_a_certificate() {
         assert_eq!(who(&engine.get("unknown.test").await), "503", "{}", engine.name);
     }
 }
+
+#[tokio::test]
+async fn an_upstream_whose_certificate_was_revoked_gets_nothing_whatever_names_are_asked_for() {
+    let ca = Ca::new("ours");
+    let (good, revoked) = (ca.leaf(&[SHOP]), ca.leaf(&[SHOP]));
+    let shop = backend("shop");
+    let started = |leaf| TlsFront::start(leaf, None, shop.addr());
+    let sound = started(&good).await.expect("a port");
+    let bad = started(&revoked).await.expect("a port");
+    let by_names = || UpstreamTls {
+        subject_alt_names: vec![SHOP.into()],
+        ..tls(Some("other.example.com"), "ours")
+    };
+    let model = model(
+        vec![http(&[
+            ("good.test", "good"),
+            ("good-by-names.test", "good-by-names"),
+            ("revoked.test", "revoked"),
+            ("revoked-by-names.test", "revoked-by-names"),
+        ])],
+        vec![
+            over(tls(Some(SHOP), "ours"), cluster("good", &[sound.addr()])),
+            over(by_names(), cluster("good-by-names", &[sound.addr()])),
+            over(tls(Some(SHOP), "ours"), cluster("revoked", &[bad.addr()])),
+            over(by_names(), cluster("revoked-by-names", &[bad.addr()])),
+        ],
+        vec![revoking("ours", &ca, &[&revoked])],
+    );
+    for engine in engines(&model).await {
+        for (host, expected) in [
+            ("good.test", "shop"),
+            ("good-by-names.test", "shop"),
+            ("revoked.test", "503"),
+            ("revoked-by-names.test", "503"),
+        ] {
+            assert_eq!(who(&engine.get(host).await), expected, "{} {host}", engine.name);
+        }
+    }
+}
