@@ -210,6 +210,40 @@ async fn a_head_that_is_too_large_is_answered_431() {
 }
 
 #[tokio::test]
+async fn a_head_with_too_many_fields_is_answered_431() {
+    let mut options = options();
+    options.limits.head_fields = 5;
+    let gate = Gate::with(options);
+    let (mut sender, _task) = connect(&gate).await;
+    let mut many = request("/");
+    for n in 0..6 {
+        many.headers_mut().append("x", n.into());
+    }
+    let mut ready = within(sender.clone().ready()).await.unwrap();
+    let (response, _) = ready.send_request(many, true).unwrap();
+    assert_eq!(within(response).await.unwrap().status(), 431);
+    assert!(gate.is_untouched());
+    assert_eq!(within(ask(&mut sender, "/x")).await, "http-80 GET /x 0");
+}
+
+#[tokio::test]
+async fn a_cookie_in_pieces_is_one_field() {
+    let mut options = options();
+    options.limits.head_fields = 5;
+    let gate = Gate::with(options);
+    let (sender, _task) = connect(&gate).await;
+    let mut crumbs = request("/");
+    for n in 0..20 {
+        crumbs
+            .headers_mut()
+            .append("cookie", format!("a{n}=b").parse().unwrap());
+    }
+    let mut ready = within(sender.ready()).await.unwrap();
+    let (response, _) = ready.send_request(crumbs, true).unwrap();
+    assert_eq!(within(response).await.unwrap().status(), 200);
+}
+
+#[tokio::test]
 async fn a_tunnel_keeps_its_connection_while_others_idle_out() {
     let mut options = options();
     // Long enough to open the tunnel in.

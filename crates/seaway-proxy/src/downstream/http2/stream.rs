@@ -7,16 +7,17 @@ use std::task::{Context, Poll};
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use h2::RecvStream;
 use h2::server::SendResponse;
-use h2::{Reason, RecvStream};
-use http::header::{CONTENT_LENGTH, DATE};
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http::header::{CONTENT_LENGTH, COOKIE, DATE};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body as _;
 use pin_project_lite::pin_project;
 
 use super::streams::{Stream, Streams};
 use crate::body::Body;
 use crate::context::Connection;
+use crate::downstream::guard::Reason;
 use crate::downstream::handler::Handler;
 use crate::downstream::patience;
 use crate::http2::{Asked, Pump, Received, Tunnel, date, strip_response};
@@ -47,7 +48,7 @@ struct Offered {
     receive: RecvStream,
 }
 
-/// Begins. `None` where the request is none, and its stream was reset.
+/// Begins. `None` where the request is none: its stream was reset, or answered.
 pub(super) fn work<H: Handler>(
     handler: &H,
     connection: &Arc<Connection>,
@@ -56,6 +57,12 @@ pub(super) fn work<H: Handler>(
     mut respond: SendResponse<Bytes>,
 ) -> Option<Work<impl Future<Output = Response<Body>> + Send + use<H>>> {
     let (mut head, receive) = request.into_parts();
+    let shared = &connection.shared;
+    if has_more_fields(&head.headers, shared.options.limits.head_fields) {
+        shared.counters.count_refusal(Reason::TooManyFields);
+        refuse(&mut respond, Reason::TooManyFields.status());
+        return None;
+    }
     let mut tunnel = None;
     let body = if head.method == Method::CONNECT {
         // RFC 9110, 9.3.6: there is no content, only what goes through the tunnel.
@@ -64,7 +71,7 @@ pub(super) fn work<H: Handler>(
             .get(CONTENT_LENGTH)
             .is_some_and(|length| length != "0")
         {
-            respond.send_reset(Reason::PROTOCOL_ERROR);
+            respond.send_reset(h2::Reason::PROTOCOL_ERROR);
             return None;
         }
         let promise = switch::offer(&mut head.extensions);
@@ -114,6 +121,24 @@ impl<F: Future<Output = Response<Body>>> Future for Work<F> {
     }
 }
 
+/// Cookies that are sent in pieces are one field (RFC 9113, 8.2.3).
+fn has_more_fields(headers: &HeaderMap, most: usize) -> bool {
+    headers.len() > most && {
+        let cookies = headers.get_all(COOKIE).iter().count();
+        headers.len() - cookies.saturating_sub(1) > most
+    }
+}
+
+/// Answers what is no request as briefly as h2 does that is too large.
+fn refuse(respond: &mut SendResponse<Bytes>, status: StatusCode) {
+    let mut response = Response::new(());
+    *response.status_mut() = status;
+    finish(response.headers_mut(), &Body::Empty, false);
+    if respond.send_response(response, true).is_err() {
+        respond.send_reset(h2::Reason::INTERNAL_ERROR);
+    }
+}
+
 /// Sends a head, and says what is to follow.
 fn send(
     respond: &mut SendResponse<Bytes>,
@@ -126,7 +151,7 @@ fn send(
     let is_over = becomes_tunnel.is_none() && body.is_end_stream();
     finish(response.headers_mut(), &body, is_over || becomes_tunnel.is_some());
     let Ok(stream) = respond.send_response(response, is_over) else {
-        respond.send_reset(Reason::INTERNAL_ERROR);
+        respond.send_reset(h2::Reason::INTERNAL_ERROR);
         return None;
     };
     if let Some(Offered { promise, receive }) = becomes_tunnel {
