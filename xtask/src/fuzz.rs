@@ -12,6 +12,7 @@ pub mod answer;
 pub mod config;
 pub mod decode;
 pub mod guard;
+pub mod http2;
 pub mod proxy;
 pub mod requests;
 pub mod strict;

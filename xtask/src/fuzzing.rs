@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use xtask::fuzz::{Trace, answer, config, decode, guard, proxy};
+use xtask::fuzz::{Trace, answer, config, decode, guard, http2, proxy};
 
 use crate::project;
 use mutate::Mutator;
@@ -74,6 +74,8 @@ pub enum Target {
     Turn,
     /// Bytes of a connection, judged by the guard.
     Guard,
+    /// Bytes of a connection, to both sides of the HTTP/2 codec.
+    Http2,
     /// Bytes of a connection, to the running proxy.
     Proxy,
 }
@@ -86,6 +88,7 @@ impl Target {
             Self::Decode => "decode",
             Self::Turn => "turn",
             Self::Guard => "guard",
+            Self::Http2 => "http2",
             Self::Proxy => "proxy",
         }
     }
@@ -97,6 +100,7 @@ impl Target {
             Self::Decode => decode::run(input),
             Self::Turn => decode::turn(input),
             Self::Guard => guard::run(input),
+            Self::Http2 => http2::run(input),
             Self::Proxy => proxy::run(input),
         }
     }

@@ -12,11 +12,12 @@ use crate::metadata::Metadata;
 const ROOMS: &[(&str, &[&str])] = &[
     ("seaway-model", &[]),
     ("seaway-route", &["seaway-model"]),
+    ("seaway-http2", &[]),
     ("seaway-api", &[]),
     ("seaway-compile", &["seaway-api", "seaway-model"]),
     (
         "seaway-proxy",
-        &["seaway-route", "seaway-model", "seaway-telemetry"],
+        &["seaway-route", "seaway-model", "seaway-telemetry", "seaway-http2"],
     ),
     ("seaway-xds", &["seaway-model"]),
     ("seaway-render", &["seaway-model", "seaway-api"]),
@@ -168,7 +169,7 @@ mod tests {
         let said = judged("seaway-proxy", "seaway-api").expect("refused");
         assert_eq!(
             said,
-            "seaway-proxy uses seaway-api, but may use only seaway-route, seaway-model, seaway-telemetry"
+            "seaway-proxy uses seaway-api, but may use only seaway-route, seaway-model, seaway-telemetry, seaway-http2"
         );
     }
 

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use super::Target;
 use crate::project;
-use xtask::fuzz::decode;
+use xtask::fuzz::{decode, http2};
 
 /// Every field of every kind of Istio's, as the tests of `seaway-api` have them.
 const ISTIO: &str = "crates/seaway-api/src/istio/tests/samples";
@@ -30,6 +30,7 @@ pub fn load(target: Target) -> Result<Vec<Vec<u8>>> {
                 .collect();
         }
         Target::Answer => seeds.extend(ANSWERS.iter().map(|answer| answer.as_bytes().to_vec())),
+        Target::Http2 => seeds.extend(http2::seeds()),
         Target::Guard | Target::Proxy => {
             seeds.extend(REQUESTS.iter().map(|request| request.as_bytes().to_vec()));
         }
@@ -65,6 +66,7 @@ pub fn words(target: Target) -> Vec<Vec<u8>> {
     let words: &[&str] = match target {
         Target::Config => YAML_WORDS,
         Target::Decode | Target::Turn => XDS_WORDS,
+        Target::Http2 => return http2::words(),
         Target::Answer | Target::Guard | Target::Proxy => HTTP_WORDS,
     };
     words.iter().map(|word| word.as_bytes().to_vec()).collect()
