@@ -50,7 +50,7 @@ pub enum BodyError {
     Connection(#[from] hyper::Error),
     /// The HTTP/2 stream or connection that it came from failed.
     #[error(transparent)]
-    Http2(#[from] h2::Error),
+    Http2(#[from] seaway_http2::Error),
     /// The socket that our own HTTP/1.1 reads it from failed, or what came is no body (`InvalidData`).
     #[error("{0}")]
     Socket(#[from] std::io::Error),

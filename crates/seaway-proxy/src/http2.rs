@@ -1,7 +1,6 @@
 //! HTTP/2 as both sides of the proxy need it: bodies that come, bodies that go, and streams that became tunnels.
 //!
-//! `h2` checks frames, keeps windows and counts floods. hyper, which stands on it, was between us and it once, with a task
-//! for each stream, a channel for each request, and wakers from one to the other. What it did beside that is here.
+//! The codec, `seaway-http2`, checks frames and keeps windows. What a proxy does beside that is here.
 
 mod date;
 mod pump;
@@ -17,7 +16,7 @@ pub use received::Received;
 pub(crate) use tunnel::Tunnel;
 
 /// Fields of a connection, which HTTP/2 has no place for (RFC 9113, 8.2.2).
-const OF_CONNECTIONS: [HeaderName; 6] = [
+static OF_CONNECTIONS: [HeaderName; 6] = [
     CONNECTION,
     TRANSFER_ENCODING,
     UPGRADE,
@@ -26,10 +25,10 @@ const OF_CONNECTIONS: [HeaderName; 6] = [
     HeaderName::from_static("proxy-connection"),
 ];
 
-/// Takes out of a response what would make h2 refuse it.
+/// Takes out of a response what HTTP/2 must not have.
 pub(crate) fn strip_response(headers: &mut HeaderMap) {
     if headers.keys().any(|name| OF_CONNECTIONS.contains(name)) {
-        for name in OF_CONNECTIONS {
+        for name in &OF_CONNECTIONS {
             headers.remove(name);
         }
     }
@@ -44,7 +43,7 @@ mod tests {
     #[test]
     fn what_belongs_to_a_connection_does_not_go_into_a_response() {
         let mut headers = HeaderMap::new();
-        for name in OF_CONNECTIONS {
+        for name in &OF_CONNECTIONS {
             headers.insert(name, HeaderValue::from_static("x"));
         }
         headers.insert("x-end", HeaderValue::from_static("y"));

@@ -91,7 +91,7 @@ pub async fn handle(connection: Arc<Connection>, mut request: Request<Body>) -> 
         Err(failure) => return answer(exchange, Answer::Failure(failure), None),
     };
     let max_target = exchange.connection.shared.options.limits.head_bytes;
-    let identity = match identity::identify(&request, &uri, host.as_ref(), max_target) {
+    let identity = match identity::identify(&request, &uri, host.as_ref(), found, max_target) {
         Ok(identity) => identity,
         Err(failure) => return answer(exchange, Answer::Failure(failure), None),
     };

@@ -1,7 +1,7 @@
 //! Frames of HTTP/2 that cost us work and the client nothing: pings, settings, window updates, priorities, resets,
 //! frames without content (CVE-2019-9511 to 9518, CVE-2024-27316).
 //!
-//! h2 bounds what they make it hold, not what they make it do. So they are counted here, on their way in: each takes from
+//! The codec bounds what they make it hold, not what they make it do. So they are counted here, on their way in: each takes from
 //! a budget, which grows with time and with what a client has a right to send them for, requests and content in both
 //! directions. Only the nine bytes at the head of each frame are looked at. A connection that has used its budget up is
 //! closed. A limit on each kind of frame, as others have, was rejected: it takes as many settings, and an attacker mixes.

@@ -1,4 +1,4 @@
-//! An HTTP/2 connection. h2 checks its framing; what is added here is time, farewell, and bounds on floods.
+//! An HTTP/2 connection. The codec checks its framing; what is added here is time, farewell, and bounds on floods.
 //!
 //! All of a connection's streams are worked on in its own task. What they have to say when it is polled leaves in one
 //! write, and no waker goes from a stream's task to the connection's.
@@ -13,12 +13,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::Stream as _;
 use futures_util::stream::FuturesUnordered;
-use h2::RecvStream;
-use h2::server::{self, Builder, SendResponse};
 use http::Request;
+use seaway_http2::server::{self, Builder, SendResponse};
+use seaway_http2::{Error, Reason, RecvStream};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
@@ -38,28 +37,21 @@ use crate::options::Limits;
 const STREAM_WINDOW: u32 = 1024 * 1024;
 /// All streams' together; also the most that a client can make us hold.
 const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
-const SEND_BUFFER: usize = 256 * 1024;
-/// Streams that we reset because of the client's mistakes, before the connection is closed (RUSTSEC-2024-0003).
-const LOCAL_RESETS: usize = 256;
-/// Turns of h2 and the streams in one poll: they speak in the first, and what they said leaves in the second. With more to
+/// Turns of the codec and the streams in one poll: they speak in the first, and what they said leaves in the second. With more to
 /// do than that, other connections come first.
 const TURNS: usize = 2;
 /// After our farewell, a connection without streams gets so long to end by itself.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// h2's settings.
+/// What the codec allows a client.
 pub(crate) fn builder(limits: &Limits) -> Builder {
-    let mut builder = Builder::new();
-    builder
-        .initial_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_send_buffer_size(SEND_BUFFER)
-        .enable_connect_protocol()
-        .max_concurrent_streams(limits.concurrent_streams)
-        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
-        .max_pending_accept_reset_streams(limits.reset_streams)
-        .max_local_error_reset_streams(Some(LOCAL_RESETS));
-    builder
+    Builder::default()
+        .window(STREAM_WINDOW)
+        .connection_window(CONNECTION_WINDOW)
+        .connect_protocol()
+        .streams(limits.concurrent_streams)
+        .header_list(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
+        .early_resets(limits.reset_streams)
 }
 
 /// Serves until the connection ends.
@@ -75,11 +67,12 @@ pub(crate) async fn serve<IO, H>(
 {
     let limits = &connection.shared.options.limits;
     let io = Frames::new(io, Arc::clone(&connection.shared));
-    let h2 = match shake_hands(builder, io, limits, closing.clone()).await {
-        Some(Ok(h2)) => h2,
+    let mut h2 = builder.serve(io);
+    match shake_hands(&mut h2, limits, closing.clone()).await {
+        Some(Ok(())) => {}
         Some(Err(error)) => return ended(connection, &error),
         None => return,
-    };
+    }
     let streams = Streams::new(limits.reset_streams);
     let mut work = pin!(FuturesUnordered::new());
     let mut talk = Talk {
@@ -131,12 +124,11 @@ pub(crate) async fn serve<IO, H>(
 /// Waits for the client's first words; `None` if they do not come. Where the listener goes away they may be on their way,
 /// with a request right behind them, which is then answered.
 async fn shake_hands<IO: AsyncRead + AsyncWrite + Unpin>(
-    builder: &Builder,
-    io: IO,
+    h2: &mut server::Connection<IO>,
     limits: &Limits,
     mut closing: Closing,
-) -> Option<Result<server::Connection<IO, Bytes>, h2::Error>> {
-    let mut shaken = pin!(builder.handshake(io));
+) -> Option<Result<(), Error>> {
+    let mut shaken = pin!(poll_fn(|cx| h2.poll_begun(cx)));
     let left = tokio::select! {
         biased;
         shaken = &mut shaken => return Some(shaken),
@@ -148,7 +140,7 @@ async fn shake_hands<IO: AsyncRead + AsyncWrite + Unpin>(
 
 /// A connection that is spoken on.
 struct Talk<'t, IO> {
-    h2: server::Connection<Frames<Socket<IO>>, Bytes>,
+    h2: server::Connection<Frames<Socket<IO>>>,
     connection: &'t Arc<Connection>,
     streams: &'t Streams,
     timer: LazyTimer,
@@ -157,11 +149,11 @@ struct Talk<'t, IO> {
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Talk<'_, IO> {
-    /// Lets h2 read and write. Ready when the connection is over.
+    /// Lets the codec read and write. Ready when the connection is over.
     fn poll_h2(
         &mut self,
         cx: &mut Context<'_>,
-        mut take: impl FnMut(Request<RecvStream>, SendResponse<Bytes>),
+        mut take: impl FnMut(Request<RecvStream>, SendResponse),
     ) -> Poll<()> {
         loop {
             match ready!(self.h2.poll_accept(cx)) {
@@ -214,9 +206,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Talk<'_, IO> {
     }
 }
 
-/// The connection broke, or was broken off: h2's own limits answer a flood like this.
-fn ended(connection: &Connection, error: &h2::Error) {
-    if error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM) {
+/// The connection broke, or was broken off: the codec's own limits answer a flood like this.
+fn ended(connection: &Connection, error: &Error) {
+    if error.reason() == Some(Reason::ENHANCE_YOUR_CALM) {
         Counters::count(&connection.shared.counters.reset_floods);
     }
 }

@@ -31,7 +31,7 @@ pub(crate) struct Site<H> {
     pub(crate) worker: usize,
     pub(crate) crowd: Arc<Crowd>,
     handler: H,
-    http2: h2::server::Builder,
+    http2: seaway_http2::server::Builder,
     timeouts: Timeouts,
 }
 

@@ -3,19 +3,19 @@
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use h2::RecvStream;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderValue};
 use http_body::{Frame, SizeHint};
+use seaway_http2::RecvStream;
 
 use crate::body::{Body, BodyError};
 
-/// The receiving half of a stream. What is taken of it is credited to the sender at once: whoever takes it passes it on
+/// The receiving half of a stream. The sender may send so much more as soon as it is taken: whoever takes it passes it on
 /// before taking more.
 #[derive(Debug)]
 pub struct Received {
     stream: RecvStream,
-    /// What is left of the announced length. h2 checks that it is kept.
+    /// What is left of the announced length. The codec checks that it is kept.
     left: Option<u64>,
     has_all_data: bool,
 }
@@ -41,9 +41,6 @@ impl Received {
         if !self.has_all_data {
             match ready!(self.stream.poll_data(cx)) {
                 Some(Ok(data)) => {
-                    // Fails only where the stream is over, and then there is nothing to be credited.
-                    let _over: Result<(), h2::Error> =
-                        self.stream.flow_control().release_capacity(data.len());
                     self.left = self.left.map(|left| left.saturating_sub(data.len() as u64));
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }

@@ -5,23 +5,23 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
-use h2::{Reason, RecvStream, SendStream};
+use seaway_http2::{Error, Reason, RecvStream, SendStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// What is handed to h2 at once.
+/// What is handed to the codec at once.
 const MOST: usize = 64 * 1024;
 
 /// Both halves of it.
 #[derive(Debug)]
 pub(crate) struct Tunnel {
-    send: SendStream<Bytes>,
+    send: SendStream,
     receive: RecvStream,
     /// Of a frame that was larger than the reader's buffer.
     rest: Bytes,
 }
 
 impl Tunnel {
-    pub(crate) fn new(send: SendStream<Bytes>, receive: RecvStream) -> Self {
+    pub(crate) fn new(send: SendStream, receive: RecvStream) -> Self {
         Self {
             send,
             receive,
@@ -30,14 +30,8 @@ impl Tunnel {
     }
 }
 
-fn broken(error: h2::Error) -> io::Error {
-    if error.is_io() {
-        error
-            .into_io()
-            .unwrap_or_else(|| io::ErrorKind::ConnectionReset.into())
-    } else {
-        io::Error::new(io::ErrorKind::ConnectionReset, error)
-    }
+fn broken(error: Error) -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionReset, error)
 }
 
 impl AsyncRead for Tunnel {
@@ -61,8 +55,6 @@ impl AsyncRead for Tunnel {
         let count = this.rest.len().min(buffer.remaining());
         buffer.put_slice(this.rest.get(..count).unwrap_or_default());
         this.rest.advance(count);
-        // Fails only where the stream is over, and then there is nothing to be credited.
-        let _over: Result<(), h2::Error> = this.receive.flow_control().release_capacity(count);
         Poll::Ready(Ok(()))
     }
 }
@@ -72,15 +64,8 @@ impl AsyncWrite for Tunnel {
         if data.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        self.send.reserve_capacity(data.len().min(MOST));
-        while self.send.capacity() == 0 {
-            match ready!(self.send.poll_capacity(cx)) {
-                Some(Ok(_)) => {}
-                Some(Err(error)) => return Poll::Ready(Err(broken(error))),
-                None => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
-            }
-        }
-        let count = self.send.capacity().min(data.len());
+        let room = ready!(self.send.poll_room(cx)).map_err(broken)?;
+        let count = room.min(data.len()).min(MOST);
         let piece = Bytes::copy_from_slice(data.get(..count).unwrap_or_default());
         self.send.send_data(piece, false).map_err(broken)?;
         Poll::Ready(Ok(count))

@@ -38,6 +38,18 @@ impl Found {
         self.0 & fields.0 != 0
     }
 
+    /// Whether there is a field that belongs to an HTTP/1 connection, which HTTP/2 does not allow (RFC 9113, 8.2.2).
+    pub(crate) fn has_of_connection(self) -> bool {
+        let of_connection = [
+            Self::CONNECTION,
+            Self::KEEP_ALIVE,
+            Self::PROXY_CONNECTION,
+            Self::TRANSFER_ENCODING,
+            Self::UPGRADE,
+        ];
+        of_connection.into_iter().any(|field| self.has(field))
+    }
+
     fn kind(name: &HeaderName) -> Self {
         match name.as_str() {
             "te" => Self::TE,

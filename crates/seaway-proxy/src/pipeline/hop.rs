@@ -36,10 +36,12 @@ fn is_hop_protocol(token: &str) -> bool {
 /// Takes them out of a request. With `upgrade`, the `upgrade` header stays and is announced anew.
 pub(crate) fn strip_request(headers: &mut HeaderMap, upgrade: bool) {
     let found = Found::of(headers);
-    let trailers = found.has(Found::TE) && headers.get_all(TE).iter().any(accepts_trailers);
+    // Most say just that. It holds for us as well, and gRPC servers insist on it.
+    let is_plain = found.has(Found::TE) && says_trailers(headers);
+    let trailers = found.has(Found::TE) && !is_plain && headers.get_all(TE).iter().any(accepts_trailers);
     let protocol = if upgrade { headers.remove(UPGRADE) } else { None };
     strip(headers, found);
-    if found.has(Found::TE) {
+    if found.has(Found::TE) && !is_plain {
         headers.remove(TE);
     }
     if found.has(Found::PROXY_AUTHORIZATION) {
@@ -47,7 +49,6 @@ pub(crate) fn strip_request(headers: &mut HeaderMap, upgrade: bool) {
         headers.remove(PROXY_AUTHORIZATION);
     }
     if trailers {
-        // Says that trailers can be received, which holds for us as well; gRPC servers insist on it.
         headers.insert(TE, HeaderValue::from_static("trailers"));
     }
     if let Some(protocol) = protocol {
@@ -120,6 +121,11 @@ fn is_end_to_end(name: &HeaderName) -> bool {
         name.as_str(),
         "host" | "content-length" | "content-type" | "authorization" | "cookie" | "x-request-id"
     ) || name.as_str().starts_with("x-forwarded-")
+}
+
+fn says_trailers(headers: &HeaderMap) -> bool {
+    let mut fields = headers.get_all(TE).iter();
+    fields.next().is_some_and(|te| te == "trailers") && fields.next().is_none()
 }
 
 fn accepts_trailers(te: &HeaderValue) -> bool {

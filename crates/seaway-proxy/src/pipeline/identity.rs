@@ -5,20 +5,12 @@
 
 use std::borrow::Cow;
 
-use http::header::{CONNECTION, HOST, HeaderName, TE, TRANSFER_ENCODING, UPGRADE};
+use http::header::{HOST, TE};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 use seaway_route::normalize::{self, BadHost, BadPath};
 
+use super::fields::Found;
 use crate::error::Failure;
-
-/// Headers of a connection, which HTTP/2 does not have (RFC 9113, 8.2.2).
-const CONNECTION_SPECIFIC: [HeaderName; 5] = [
-    CONNECTION,
-    TRANSFER_ENCODING,
-    UPGRADE,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-];
 
 /// Who a request is for, in the one form that matching and forwarding use.
 #[derive(Debug)]
@@ -54,9 +46,10 @@ pub(crate) fn identify<'a, B>(
     request: &Request<B>,
     uri: &'a Uri,
     host: Option<&'a HeaderValue>,
+    found: Found,
     max_target: usize,
 ) -> Result<Identity<'a>, Failure> {
-    let extended_connect = request.extensions().get::<h2::ext::Protocol>().is_some();
+    let extended_connect = request.extensions().get::<seaway_http2::Protocol>().is_some();
     if request.method() == Method::CONNECT && !extended_connect {
         return Err(Failure::ConnectRefused);
     }
@@ -64,7 +57,7 @@ pub(crate) fn identify<'a, B>(
         return Err(Failure::UriTooLong);
     }
     if request.version() == Version::HTTP_2 {
-        check_http2_fields(request.headers())?;
+        check_http2_fields(request.headers(), found)?;
     }
     let authority = authority(request.version(), uri, host)?;
     let path = normalize::path(uri.path()).map_err(|e| Failure::BadRequest(bad_path(e)))?;
@@ -110,11 +103,14 @@ fn authority<'a>(version: Version, uri: &'a Uri, host: Option<&'a HeaderValue>) 
     }
 }
 
-fn check_http2_fields(headers: &HeaderMap) -> Result<(), Failure> {
-    if CONNECTION_SPECIFIC.iter().any(|name| headers.contains_key(name)) {
+fn check_http2_fields(headers: &HeaderMap, found: Found) -> Result<(), Failure> {
+    if found.has_of_connection() {
         return Err(Failure::BadRequest(
             "a header of HTTP/1 connections in an HTTP/2 request",
         ));
+    }
+    if !found.has(Found::TE) {
+        return Ok(());
     }
     match headers.get(TE) {
         Some(te) if !te.as_bytes().eq_ignore_ascii_case(b"trailers") => {

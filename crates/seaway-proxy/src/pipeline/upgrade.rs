@@ -30,7 +30,7 @@ impl Upgrade {
     ///
     /// `found` is what the head has.
     pub(crate) fn take<B>(request: &mut Request<B>, found: Found) -> Option<Self> {
-        let protocol = request.extensions_mut().remove::<h2::ext::Protocol>();
+        let protocol = request.extensions_mut().remove::<seaway_http2::Protocol>();
         if let Some(protocol) = protocol.filter(|_| request.method() == Method::CONNECT) {
             let client = switch::of(request.extensions_mut());
             *request.method_mut() = Method::GET;

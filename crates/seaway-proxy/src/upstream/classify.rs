@@ -1,6 +1,8 @@
-//! From what sockets and h2 report to one [`Failure`].
+//! From what sockets and connections report to one [`Failure`].
 
 use std::io;
+
+use seaway_http2::{By, Error, Reason};
 
 use super::tls;
 use crate::body::BodyError;
@@ -25,11 +27,12 @@ fn is_ours(error: &io::Error) -> bool {
 }
 
 /// An HTTP/2 connection broke before the peer's SETTINGS came.
-pub(super) fn shaking(error: &h2::Error) -> Failure {
-    if error.is_library() {
-        return Failure::UpstreamProtocol;
+pub(super) fn shaking(error: &Error) -> Failure {
+    match error {
+        Error::GoAway { by: By::Codec, .. } => Failure::UpstreamProtocol,
+        Error::Io(error) => refused(error).unwrap_or(Failure::ConnectFailed),
+        _ => Failure::ConnectFailed,
     }
-    error.get_io().and_then(refused).unwrap_or(Failure::ConnectFailed)
 }
 
 /// The body of a request ended early.
@@ -55,26 +58,26 @@ fn refused(io: &io::Error) -> Option<Failure> {
 
 /// A request was handed to an HTTP/2 connection, and no response head came.
 ///
-/// RFC 9113, 8.7: what the peer certainly did not process is what it refused, and what a GOAWAY leaves out. h2 gives
-/// the error of a remote GOAWAY to no other streams.
-pub(super) fn stream(error: &h2::Error) -> Failure {
-    if let Some(refused) = error.get_io().and_then(refused) {
-        return refused;
-    }
-    if error.is_go_away() && error.is_remote() {
-        return Failure::RefusedStream;
-    }
-    if error.is_reset() && error.is_remote() && error.reason() == Some(h2::Reason::REFUSED_STREAM) {
-        return Failure::RefusedStream;
-    }
-    if error.is_library() {
-        return Failure::UpstreamProtocol;
-    }
-    if error.is_reset() && !error.is_remote() {
+/// RFC 9113, 8.7: what the peer certainly did not process is what it refused, and what a GOAWAY leaves out. No other
+/// streams get the error of a peer's GOAWAY, and none that was opened gets ours without a mistake of the peer.
+pub(super) fn stream(error: &Error) -> Failure {
+    match error {
+        Error::Io(error) => refused(error).unwrap_or(Failure::UpstreamReset),
+        Error::GoAway { by: By::Peer, .. } => Failure::RefusedStream,
+        // It has no numbers left for streams.
+        Error::GoAway {
+            reason: Reason::NO_ERROR,
+            by: By::Codec,
+        } => Failure::RefusedStream,
+        Error::Reset {
+            reason: Reason::REFUSED_STREAM,
+            by: By::Peer,
+        } => Failure::RefusedStream,
+        Error::GoAway { by: By::Codec, .. } | Error::Reset { by: By::Codec, .. } => Failure::UpstreamProtocol,
         // A stream is reset from here only when the request's body fails.
-        return Failure::ClientGone;
+        Error::Reset { by: By::User, .. } => Failure::ClientGone,
+        _ => Failure::UpstreamReset,
     }
-    Failure::UpstreamReset
 }
 
 #[cfg(test)]

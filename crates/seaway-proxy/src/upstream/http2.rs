@@ -12,8 +12,7 @@ mod sender;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use bytes::Bytes;
-use h2::client::{Builder, SendRequest};
+use seaway_http2::client::{Builder, SendRequest};
 use tokio::sync::Notify;
 
 use self::driver::{Driver, Heard};
@@ -28,7 +27,6 @@ const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
 const FRAME: u32 = 64 << 10;
 const HEADER_LIST: u32 = 64 << 10;
-const SEND_BUFFER: usize = 256 << 10;
 
 /// What is known of a connection.
 #[derive(Debug, Default)]
@@ -82,8 +80,8 @@ impl Link {
     }
 
     /// Waits until the peer says how many streams it takes, or the connection has ended.
-    async fn wait_settled(&self, requests: &SendRequest<Bytes>) {
-        while requests.current_max_send_streams() == 0 && !self.is_ended() {
+    async fn wait_settled(&self, requests: &SendRequest) {
+        while requests.most_streams() == 0 && !self.is_ended() {
             self.moved.notified().await;
         }
         self.is_settled.store(true, Ordering::Relaxed);
@@ -115,8 +113,7 @@ pub(super) async fn handshake(stream: Stream, place: &Place) -> Result<(Sender, 
     let refusal = stream.refusal();
     let keepalive = place.transport.pool().http2_keepalive.as_ref();
     let io = Heard::new(stream, Arc::clone(&link));
-    let shaken = builder().handshake::<_, Bytes>(io).await;
-    let (requests, connection) = shaken.map_err(|error| classify::shaking(&error))?;
+    let (requests, connection) = builder().handshake(io);
     let task = tokio::spawn(Driver::new(connection, Arc::clone(&link), keepalive).run());
     link.wait_settled(&requests).await;
     if link.is_ended() {
@@ -132,14 +129,9 @@ pub(super) async fn handshake(stream: Stream, place: &Place) -> Result<(Sender, 
 }
 
 fn builder() -> Builder {
-    let mut builder = Builder::new();
-    builder
-        .initial_max_send_streams(0)
-        .initial_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_frame_size(FRAME)
-        .max_header_list_size(HEADER_LIST)
-        .max_send_buffer_size(SEND_BUFFER)
-        .enable_push(false);
-    builder
+    Builder::default()
+        .window(STREAM_WINDOW)
+        .connection_window(CONNECTION_WINDOW)
+        .frame(FRAME)
+        .header_list(HEADER_LIST)
 }

@@ -1,8 +1,8 @@
 //! The shape of heads on the wire: what HTTP/1.1 and HTTP/2 want of a request, and which responses are refused.
 //!
 //! A head whose length two readers could read differently is refused instead of being passed on (RFC 9112, 6.3 and 11.2),
-//! except where all that it says of its length is the same. h2 reads over the first; HTTP/1.1 of our own asks here where a head
-//! is odd.
+//! except where all that it says of its length is the same. The codec of HTTP/2 takes one length only; HTTP/1.1 of our own asks
+//! here where a head is odd.
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -28,7 +28,7 @@ pub(super) fn for_http1<B>(request: &mut Request<B>) {
     }
 }
 
-/// Makes a request fit for HTTP/2: an absolute URI, of which h2 makes the pseudo-header fields, and no fields that
+/// Makes a request fit for HTTP/2: an absolute URI, of which the codec makes the pseudo-header fields, and no fields that
 /// belong to a connection (RFC 9113, 8.2.2 and 8.3.1). The scheme is that of this hop: servers may refuse a request for
 /// `http` that comes in TLS. Doing it twice changes nothing.
 pub(super) fn for_http2<B>(request: &mut Request<B>, encrypted: bool) -> Result<(), Failure> {
@@ -46,7 +46,6 @@ pub(super) fn for_http2<B>(request: &mut Request<B>, encrypted: bool) -> Result<
     *request.uri_mut() =
         Uri::from_parts(parts).map_err(|_| Failure::BadRequest("the request target is not a URI"))?;
     strip_connection_fields(request.headers_mut());
-    spare_the_table(request.headers_mut());
     Ok(())
 }
 
@@ -112,7 +111,7 @@ fn common_length(headers: &HeaderMap) -> Option<u64> {
 }
 
 fn strip_connection_fields(headers: &mut HeaderMap) {
-    const FIELDS: [HeaderName; 5] = [
+    static FIELDS: [HeaderName; 5] = [
         header::CONNECTION,
         header::TRANSFER_ENCODING,
         header::UPGRADE,
@@ -128,7 +127,7 @@ fn strip_connection_fields(headers: &mut HeaderMap) {
             .filter_map(|name| HeaderName::try_from(name.trim()).ok())
             .filter(|name| *name != header::TE)
             .collect();
-        for name in named.iter().chain(&FIELDS) {
+        for name in named.iter().chain(FIELDS.iter()) {
             headers.remove(name);
         }
     }
@@ -144,20 +143,6 @@ fn strip_connection_fields(headers: &mut HeaderMap) {
         headers.remove(header::TE);
         if trailers {
             headers.insert(header::TE, HeaderValue::from_static("trailers"));
-        }
-    }
-}
-
-/// Keeps out of the connection's table of fields (RFC 7541) what is another with each request. There it would push out what
-/// comes again, and h2 holds a field against all that have its name there, which were fifty.
-fn spare_the_table(headers: &mut HeaderMap) {
-    const FIELDS: [HeaderName; 2] = [
-        HeaderName::from_static("x-request-id"),
-        HeaderName::from_static("traceparent"),
-    ];
-    for name in &FIELDS {
-        if let Some(value) = headers.get_mut(name) {
-            value.set_sensitive(true);
         }
     }
 }

@@ -200,7 +200,7 @@ async fn listen(shared: Arc<Shared>, http2: bool, tls: Option<TlsConnection>) ->
                     let mut request = request.map(seaway_proxy::body::Body::from);
                     // What the gateway's own HTTP/2 finds on a request that wants a tunnel.
                     if let Some(protocol) = request.extensions_mut().remove::<hyper::ext::Protocol>() {
-                        let protocol = h2::ext::Protocol::from(protocol.as_str());
+                        let protocol = seaway_http2::Protocol::from(protocol.as_str());
                         request.extensions_mut().insert(protocol);
                     }
                     async move { Ok::<_, Infallible>(pipeline::handle(connection, request).await) }

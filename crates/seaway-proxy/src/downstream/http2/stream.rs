@@ -6,13 +6,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::SystemTime;
 
-use bytes::Bytes;
-use h2::RecvStream;
-use h2::server::SendResponse;
 use http::header::{CONTENT_LENGTH, COOKIE, DATE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body as _;
-use pin_project_lite::pin_project;
+use seaway_http2::server::SendResponse;
+use seaway_http2::{Error, RecvStream};
 
 use super::streams::{Stream, Streams};
 use crate::body::Body;
@@ -23,23 +21,24 @@ use crate::downstream::patience;
 use crate::http2::{Asked, Pump, Received, Tunnel, date, strip_response};
 use crate::switch::{self, Promise};
 
-pin_project! {
-    /// The work on one. Dropping it resets the stream.
-    pub(super) struct Work<F> {
-        #[pin]
-        state: State<F>,
-        respond: SendResponse<Bytes>,
-        tunnel: Option<Offered>,
-        stream: Stream,
-    }
+/// The work on one. Dropping it resets the stream.
+pub(super) struct Work<F> {
+    state: State<F>,
+    stream: Stream,
 }
 
-pin_project! {
-    #[project = StateNow]
-    enum State<F> {
-        Handled { #[pin] answer: F },
-        Sent { pump: Pump },
-    }
+enum State<F> {
+    Handled(Handled<F>),
+    Sent(Pump),
+    Over,
+}
+
+/// A request that is being answered.
+struct Handled<F> {
+    /// Boxed, since it is large, and work is moved on its way to where it is polled.
+    answer: Pin<Box<F>>,
+    respond: SendResponse,
+    tunnel: Option<Offered>,
 }
 
 /// What becomes a tunnel if the answer says so.
@@ -54,13 +53,13 @@ pub(super) fn work<H: Handler>(
     connection: &Arc<Connection>,
     streams: &Arc<Streams>,
     request: Request<RecvStream>,
-    mut respond: SendResponse<Bytes>,
+    mut respond: SendResponse,
 ) -> Option<Work<impl Future<Output = Response<Body>> + Send + use<H>>> {
     let (mut head, receive) = request.into_parts();
     let shared = &connection.shared;
     if has_more_fields(&head.headers, shared.options.limits.head_fields) {
         shared.counters.count_refusal(Reason::TooManyFields);
-        refuse(&mut respond, Reason::TooManyFields.status());
+        refuse(respond, Reason::TooManyFields.status());
         return None;
     }
     let mut tunnel = None;
@@ -71,7 +70,7 @@ pub(super) fn work<H: Handler>(
             .get(CONTENT_LENGTH)
             .is_some_and(|length| length != "0")
         {
-            respond.send_reset(h2::Reason::PROTOCOL_ERROR);
+            respond.send_reset(seaway_http2::Reason::PROTOCOL_ERROR);
             return None;
         }
         let promise = switch::offer(&mut head.extensions);
@@ -80,11 +79,13 @@ pub(super) fn work<H: Handler>(
     } else {
         Received::body(receive, &head.headers)
     };
-    let answer = handler.handle(Arc::clone(connection), Request::from_parts(head, body));
+    let answer = Box::pin(handler.handle(Arc::clone(connection), Request::from_parts(head, body)));
     Some(Work {
-        state: State::Handled { answer },
-        respond,
-        tunnel,
+        state: State::Handled(Handled {
+            answer,
+            respond,
+            tunnel,
+        }),
         stream: Stream::open(streams),
     })
 }
@@ -92,22 +93,23 @@ pub(super) fn work<H: Handler>(
 impl<F: Future<Output = Response<Body>>> Future for Work<F> {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut this = self.project();
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
         loop {
-            match this.state.as_mut().project() {
-                StateNow::Handled { answer } => {
-                    let Poll::Ready(response) = answer.poll(cx) else {
+            match &mut this.state {
+                State::Handled(handled) => {
+                    let Poll::Ready(response) = handled.answer.as_mut().poll(cx) else {
                         // The client may take it back.
-                        return this.respond.poll_reset(cx).map(drop);
+                        return handled.respond.poll_reset(cx).map(drop);
                     };
                     this.stream.answered();
-                    let Some(pump) = send(this.respond, response, this.tunnel.take()) else {
-                        return Poll::Ready(());
-                    };
-                    this.state.set(State::Sent { pump });
+                    if let State::Handled(handled) = std::mem::replace(&mut this.state, State::Over)
+                        && let Some(pump) = handled.send(response)
+                    {
+                        this.state = State::Sent(pump);
+                    }
                 }
-                StateNow::Sent { pump } => {
+                State::Sent(pump) => {
                     let polled = pump.poll(cx);
                     match pump.asked() {
                         Asked::Never => {}
@@ -116,6 +118,7 @@ impl<F: Future<Output = Response<Body>>> Future for Work<F> {
                     }
                     return polled.map(|_broken| ());
                 }
+                State::Over => return Poll::Ready(()),
             }
         }
     }
@@ -129,36 +132,30 @@ fn has_more_fields(headers: &HeaderMap, most: usize) -> bool {
     }
 }
 
-/// Answers what is no request as briefly as h2 does that is too large.
-fn refuse(respond: &mut SendResponse<Bytes>, status: StatusCode) {
+/// Answers what is no request as briefly as the codec does that is too large.
+fn refuse(respond: SendResponse, status: StatusCode) {
     let mut response = Response::new(());
     *response.status_mut() = status;
     finish(response.headers_mut(), &Body::Empty, false);
-    if respond.send_response(response, true).is_err() {
-        respond.send_reset(h2::Reason::INTERNAL_ERROR);
-    }
+    // Fails only where the stream is over, and then there is nobody to tell.
+    let _told: Result<_, Error> = respond.send_response(&response, true);
 }
 
-/// Sends a head, and says what is to follow.
-fn send(
-    respond: &mut SendResponse<Bytes>,
-    response: Response<Body>,
-    tunnel: Option<Offered>,
-) -> Option<Pump> {
-    let (head, body) = response.into_parts();
-    let mut response = Response::from_parts(head, ());
-    let becomes_tunnel = tunnel.filter(|_| response.status().is_success());
-    let is_over = becomes_tunnel.is_none() && body.is_end_stream();
-    finish(response.headers_mut(), &body, is_over || becomes_tunnel.is_some());
-    let Ok(stream) = respond.send_response(response, is_over) else {
-        respond.send_reset(h2::Reason::INTERNAL_ERROR);
-        return None;
-    };
-    if let Some(Offered { promise, receive }) = becomes_tunnel {
-        promise.keep(Box::new(Tunnel::new(stream, receive)));
-        return None;
+impl<F> Handled<F> {
+    /// Sends a head, and says what is to follow.
+    fn send(self, response: Response<Body>) -> Option<Pump> {
+        let (head, body) = response.into_parts();
+        let mut response = Response::from_parts(head, ());
+        let becomes_tunnel = self.tunnel.filter(|_| response.status().is_success());
+        let is_over = becomes_tunnel.is_none() && body.is_end_stream();
+        finish(response.headers_mut(), &body, is_over || becomes_tunnel.is_some());
+        let stream = self.respond.send_response(&response, is_over).ok()?;
+        if let Some(Offered { promise, receive }) = becomes_tunnel {
+            promise.keep(Box::new(Tunnel::new(stream, receive)));
+            return None;
+        }
+        (!is_over).then(|| Pump::new(stream, body))
     }
-    (!is_over).then(|| Pump::new(stream, body))
 }
 
 /// What a codec adds to an answer: its date (RFC 9110, 6.6.1), and its length where it is known.

@@ -8,9 +8,8 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
-use h2::client::Connection;
-use h2::{Ping, PingPong};
+use seaway_http2::Error;
+use seaway_http2::client::Connection;
 use seaway_model::Http2Keepalive;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
@@ -27,26 +26,25 @@ const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Drives a connection until it ends.
 pub(super) struct Driver {
-    connection: Connection<Heard, Bytes>,
+    connection: Connection<Heard>,
     link: Arc<Link>,
-    watch: Option<Watch>,
+    watch: Watch,
 }
 
 impl Driver {
     pub(super) fn new(
-        mut connection: Connection<Heard, Bytes>,
+        connection: Connection<Heard>,
         link: Arc<Link>,
         keepalive: Option<&Http2Keepalive>,
     ) -> Self {
-        let watch = connection.ping_pong().map(|pings| Watch {
-            pings,
+        let watch = Watch {
             interval: keepalive.map_or(PING_INTERVAL, |ping| ping.interval.duration()),
             timeout: keepalive.map_or(PING_TIMEOUT, |ping| ping.timeout.duration()),
             while_idle: keepalive.is_some(),
             timer: LazyTimer::default(),
             is_asked: false,
             end: None,
-        });
+        };
         Self {
             connection,
             link,
@@ -54,11 +52,11 @@ impl Driver {
         }
     }
 
-    pub(super) async fn run(mut self) -> Result<(), h2::Error> {
+    pub(super) async fn run(mut self) -> Result<(), Error> {
         poll_fn(|cx| self.poll(cx)).await
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let polled = Pin::new(&mut self.connection).poll(cx);
         if polled.is_pending() && !self.link.is_settled.load(Ordering::Relaxed) {
             self.link.moved.notify_one();
@@ -66,11 +64,10 @@ impl Driver {
         if polled.is_ready() {
             return polled;
         }
-        match &mut self.watch {
-            // The connection is dropped, and with it everything on it.
-            Some(watch) => watch.poll_vanished(cx, &self.link).map(Ok),
-            None => Poll::Pending,
-        }
+        // The connection is dropped, and with it everything on it.
+        self.watch
+            .poll_vanished(cx, &mut self.connection, &self.link)
+            .map(Ok)
     }
 }
 
@@ -83,7 +80,6 @@ impl Drop for Driver {
 
 /// Asks a peer that has been silent for long whether it is still there.
 struct Watch {
-    pings: PingPong,
     interval: Duration,
     timeout: Duration,
     /// Also while there are no streams.
@@ -97,8 +93,13 @@ struct Watch {
 
 impl Watch {
     /// Ready when it does not answer.
-    fn poll_vanished(&mut self, cx: &mut Context<'_>, link: &Link) -> Poll<()> {
-        if self.is_asked && self.pings.poll_pong(cx).is_ready() {
+    fn poll_vanished(
+        &mut self,
+        cx: &mut Context<'_>,
+        connection: &mut Connection<Heard>,
+        link: &Link,
+    ) -> Poll<()> {
+        if self.is_asked && connection.take_pong() {
             self.is_asked = false;
             self.end = None;
             self.timer = LazyTimer::default();
@@ -121,12 +122,10 @@ impl Watch {
             }
             let was_heard = link.heard.swap(false, Ordering::Relaxed);
             let is_wanted = self.while_idle || link.streams() > 0;
-            if !was_heard && is_wanted && self.pings.send_ping(Ping::opaque()).is_ok() {
+            if !was_heard && is_wanted {
                 self.is_asked = true;
-                // For its answer this task is to be woken.
-                if self.pings.poll_pong(cx).is_ready() {
-                    self.is_asked = false;
-                }
+                // This task is polled again, since it has that to write.
+                connection.send_ping();
             }
         }
     }

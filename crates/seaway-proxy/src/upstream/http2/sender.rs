@@ -5,11 +5,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
-use h2::client::{ResponseFuture, SendRequest};
 use http::header::CONTENT_LENGTH;
 use http::{HeaderValue, Request, Response};
 use http_body::Body as _;
+use seaway_http2::client::{ResponseFuture, SendRequest};
 use tokio::task::JoinHandle;
 
 use super::super::classify;
@@ -22,18 +21,18 @@ use crate::http2::{Pump, Received};
 /// Sends requests. Copies are of the same connection, which is closed when the last is dropped and its streams are over.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Sender {
-    requests: SendRequest<Bytes>,
+    requests: SendRequest,
     link: Arc<Link>,
 }
 
 impl Sender {
-    pub(in super::super) fn new(requests: SendRequest<Bytes>, link: Arc<Link>) -> Self {
+    pub(in super::super) fn new(requests: SendRequest, link: Arc<Link>) -> Self {
         Self { requests, link }
     }
 
     /// A place for one stream, if there is one.
     pub(in super::super) fn try_stream(&self) -> Option<StreamGuard> {
-        Link::try_stream(&self.link, self.requests.current_max_send_streams())
+        Link::try_stream(&self.link, self.requests.most_streams())
     }
 
     /// What is known of the connection.
@@ -67,12 +66,12 @@ impl Sender {
         }
         let (response, stream) = self
             .requests
-            .send_request(head, is_over)
+            .send_request(&head, is_over)
             .map_err(|error| classify::stream(&error))?;
         let uploading = if is_over {
             None
         } else {
-            upload(cx, Pump::new(stream, body).ahead())
+            upload(cx, Pump::new(stream, body))
         };
         Poll::Ready(Ok(Sent { response, uploading }))
     }

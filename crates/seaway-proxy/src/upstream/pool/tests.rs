@@ -42,8 +42,16 @@ async fn http1_counted_by(breakers: &Arc<Breakers>) -> (Box<Http1Connection>, Tc
 }
 
 async fn http2() -> (Shared, tokio::io::DuplexStream) {
-    let (ours, theirs) = tokio::io::duplex(1024);
-    let (requests, connection) = h2::client::handshake(ours).await.unwrap();
+    use tokio::io::AsyncWriteExt as _;
+    let (ours, mut theirs) = tokio::io::duplex(1024);
+    let (requests, mut connection) = seaway_http2::client::Builder::default().handshake(ours);
+    // Settings that say nothing allow any number of streams.
+    theirs.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
+    std::future::poll_fn(|cx| {
+        assert!(std::pin::Pin::new(&mut connection).poll(cx).is_pending());
+        std::task::Poll::Ready(())
+    })
+    .await;
     tokio::spawn(connection);
     let shared = Shared {
         sender: Http2Sender::new(requests, Arc::default()),

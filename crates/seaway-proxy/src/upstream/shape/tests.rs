@@ -175,16 +175,3 @@ fn switching_protocols_unasked_is_refused() {
     );
     assert_eq!(check_response(&mut response, true), Ok(()));
 }
-
-#[test]
-fn what_is_another_with_each_request_stays_out_of_the_table_of_fields() {
-    let mut request = request(
-        "http://shop.example.com/",
-        &[("x-request-id", "1"), ("traceparent", "2"), ("x-other", "3")],
-    );
-    for_http2(&mut request, false).unwrap();
-    let stays_out = |name: &str| request.headers()[name].is_sensitive();
-    assert!(stays_out("x-request-id"));
-    assert!(stays_out("traceparent"));
-    assert!(!stays_out("x-other"));
-}
