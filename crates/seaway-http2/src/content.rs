@@ -1,6 +1,6 @@
 //! Content that came, and waits to be taken.
 //!
-//! A piece refers to the memory that it was read into, which may be thousand times its size. One such piece of a stream is
+//! A piece may refer to the memory that it was read into, which may be many times its size. One such piece of a stream is
 //! no harm, and spares a copy where content is taken as it comes. Of what waits behind it, all that is small is put
 //! together: a peer that sends single bytes would make us keep far more than its window says.
 

@@ -18,7 +18,7 @@ const FULL: usize = 256 << 10;
 /// Pieces of one vectored write.
 const SLICES: usize = 32;
 /// Memory that is kept for the next frames.
-const KEPT: usize = 16 << 10;
+const KEPT: usize = 4 << 10;
 
 /// What was said and has not been written.
 #[derive(Debug, Default)]

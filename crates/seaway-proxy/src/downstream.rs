@@ -2,7 +2,7 @@
 //!
 //! The way of a connection: `accept` admits it, `site` takes the header of the PROXY protocol off where there is one, takes
 //! it through TLS (`crate::tls`) to a protocol, or to `crate::l4` if it is not HTTP; `http1`
-//! speaks it, or `http2` lets h2 do so, and each request goes to a [`Handler`]. What HTTP/1.1 hears is judged by the
+//! or `http2` speaks it, and each request goes to a [`Handler`]. What HTTP/1.1 hears is judged by the
 //! [`guard`]. This room knows nothing of routes; what it answers itself is what is no request at all.
 
 mod accept;

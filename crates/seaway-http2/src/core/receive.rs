@@ -9,6 +9,10 @@ use crate::frame::{self, Head};
 use crate::settings::{MOST_WINDOW, Settings};
 use crate::stream::{Coming, Going};
 
+/// Content up to this is copied out of what was read, so that the memory it was read into can be read into again: a copy
+/// costs less than new memory for the next read, and a small piece that waits does not keep a large one.
+const COPIED: usize = 4 << 10;
+
 impl Core {
     /// Takes all frames that are complete. An error is one of the connection.
     pub(crate) fn receive(&mut self, input: &mut BytesMut) -> Result<(), Reason> {
@@ -23,7 +27,11 @@ impl Core {
                 break;
             };
             self.check_order(head)?;
-            if head.kind == frame::DATA {
+            if head.kind == frame::DATA && head.length <= COPIED {
+                let payload = Bytes::copy_from_slice(payload);
+                input.advance(frame::HEAD + head.length);
+                self.data(head, payload)?;
+            } else if head.kind == frame::DATA {
                 input.advance(frame::HEAD);
                 let payload = input.split_to(head.length).freeze();
                 self.data(head, payload)?;
