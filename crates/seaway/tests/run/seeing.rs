@@ -44,6 +44,12 @@ async fn requests_are_counted_under_istios_names_and_labels() {
     let (_folder, _one, gateway) = service(&[]).await;
     gateway.answers(HOST, "one").await;
     assert_eq!(gateway.get("unknown.example.com", "/").await.status, 404);
+    // A request is counted when its answer has left, which the client may know first.
+    let is_counted = async || {
+        let text = gateway.admin("/metrics").await.text();
+        text.contains("response_code=\"404\"")
+    };
+    gateway.until("the last answer is counted", is_counted).await;
     let text = gateway.admin("/metrics").await.text();
     let served = labels(&text, "istio_requests_total", "response_code=\"200\"");
     for (name, value) in [
