@@ -98,30 +98,19 @@ impl<N: Fn() -> Duration, T: FnMut() -> u64, R: Rng> Chooser<'_, N, T, R> {
     }
 
     fn any(&mut self, set: &EndpointSet, fits: impl Fn(&Member, &N) -> bool) -> Option<usize> {
+        let Self {
+            now,
+            turn,
+            rng,
+            asked,
+            ..
+        } = self;
+        let now = &*now;
+        let eligible = |index: usize| set.member(index, |member| fits(member, now));
         match &set.plan {
             Plan::Nobody => None,
-            Plan::Flat(balancer) => {
-                let Self {
-                    now,
-                    turn,
-                    rng,
-                    asked,
-                    ..
-                } = self;
-                let now = &*now;
-                let eligible = |index: usize| set.member(index, |member| fits(member, now));
-                pick(set, balancer, &eligible, &|own| own, *asked, now, turn, *rng)
-            }
+            Plan::Flat(balancer) => pick(set, balancer, &eligible, &|own| own, *asked, now, turn, *rng),
             Plan::Layered(layers) => {
-                let Self {
-                    now,
-                    turn,
-                    rng,
-                    asked,
-                    ..
-                } = self;
-                let now = &*now;
-                let eligible = |index: usize| set.member(index, |member| fits(member, now));
                 let mut picker = Picker {
                     set,
                     asked: *asked,
