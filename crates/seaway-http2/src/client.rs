@@ -96,9 +96,9 @@ impl SendRequest {
     ///
     /// # Errors
     /// The connection takes no more.
-    pub fn send_request(
+    pub fn send_request<B>(
         &mut self,
-        request: &Request<()>,
+        request: &Request<B>,
         is_over: bool,
     ) -> Result<(ResponseFuture, SendStream), Error> {
         let shared = &self.opener.0;

@@ -139,7 +139,7 @@ impl SendResponse {
     ///
     /// # Errors
     /// The stream is over.
-    pub fn send_response(self, response: &Response<()>, is_over: bool) -> Result<SendStream, Error> {
+    pub fn send_response<B>(self, response: &Response<B>, is_over: bool) -> Result<SendStream, Error> {
         let (shared, key) = (self.0.shared(), self.0.key());
         shared.with(|core| core.respond(key, response, is_over))?;
         Ok(SendStream(self.0))

@@ -11,6 +11,7 @@
 pub mod admin;
 #[doc(hidden)]
 pub mod bench;
+mod blocks;
 pub mod body;
 pub mod challenges;
 pub mod context;

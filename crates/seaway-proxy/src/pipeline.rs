@@ -49,12 +49,27 @@ use self::upgrade::Upgrade;
 use crate::body::Body;
 use crate::challenges;
 use crate::context::Connection;
+use crate::downstream::Handler;
 use crate::error::Failure;
 
 pub use self::shares::connection as l4_destination;
 
 pub use self::mirror::{MirrorCounts, counts as mirror_counts};
 pub use self::sink::install as install_sink;
+
+/// The handler that answers by [`handle`].
+#[derive(Clone, Copy, Debug)]
+pub struct Pipeline;
+
+impl Handler for Pipeline {
+    fn handle(
+        &self,
+        connection: Arc<Connection>,
+        request: Box<Request<Body>>,
+    ) -> impl Future<Output = Box<Response<Body>>> + Send + 'static + use<> {
+        handle(connection, request)
+    }
+}
 
 /// Answers a request.
 ///
@@ -63,13 +78,13 @@ pub use self::sink::install as install_sink;
 /// dropped; that of a request that is shed, at once. A request that was upgraded is recorded when its tunnel closes.
 ///
 /// Runs on a tokio runtime of the current thread; it spawns mirrors and tunnels there.
-pub async fn handle(connection: Arc<Connection>, mut request: Request<Body>) -> Response<Body> {
+pub async fn handle(connection: Arc<Connection>, mut request: Box<Request<Body>>) -> Box<Response<Body>> {
     // Before anything is made for it, a request that is too much is shed.
     if let Some((response, cause)) = shed::shed(&connection, &request) {
         drop(request);
         // Boxed, since those that are let in should not carry the room for it.
         Box::pin(shed::wait(&connection, cause)).await;
-        return response;
+        return Box::new(response);
     }
     // From here on the request exists for the log, whatever becomes of it. Its configuration is loaded here, once.
     let fields = Fields::of(request.headers());
@@ -173,7 +188,7 @@ pub async fn handle(connection: Arc<Connection>, mut request: Request<Body>) -> 
                 Err((failure, finish)) => return answer(exchange, Answer::Failure(failure), Some(&finish)),
             };
             match attempts::run(&mut exchange, &ready.plan, &mut ready.outgoing).await {
-                Ok(sent) => forward::deliver(exchange, sent, ready),
+                Ok(sent) => forward::deliver(exchange, sent, ready.upgrade, &ready.finish),
                 Err(failure) => answer(exchange, Answer::Failure(failure), Some(&ready.finish)),
             }
         }

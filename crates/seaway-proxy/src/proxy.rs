@@ -52,7 +52,7 @@ impl Proxy {
     /// # Errors
     /// When the system gives no threads or event queues.
     pub fn start(options: Options, sinks: Arc<dyn Sinks>) -> std::io::Result<Self> {
-        Self::start_with(options, sinks, crate::pipeline::handle)
+        Self::start_with(options, sinks, crate::pipeline::Pipeline)
     }
 
     /// The same with something else behind the connections.

@@ -207,10 +207,10 @@ impl Core {
     }
 
     /// Answers a request.
-    pub(crate) fn respond(
+    pub(crate) fn respond<B>(
         &mut self,
         key: usize,
-        response: &Response<()>,
+        response: &Response<B>,
         is_over: bool,
     ) -> Result<(), Error> {
         self.open_stream(key)?;

@@ -19,7 +19,7 @@ const MOST_CONTENT: usize = 64 << 10;
 
 impl Core {
     /// Opens a stream with a request. There must be a place for it.
-    pub(crate) fn open(&mut self, request: &Request<()>, is_over: bool) -> Result<usize, Error> {
+    pub(crate) fn open<B>(&mut self, request: &Request<B>, is_over: bool) -> Result<usize, Error> {
         if let Some(refusal) = self.refusal() {
             return Err(refusal);
         }

@@ -47,7 +47,7 @@ pub fn pipeline() -> Walk {
         headers.insert(name, HeaderValue::from_static(value));
     }
     let handle = move || {
-        let mut request = Request::new(Body::Empty);
+        let mut request = Box::new(Request::new(Body::Empty));
         *request.uri_mut() = http::Uri::from_static("/api/items?page=2&order=price");
         request.headers_mut().clone_from(&headers);
         pipeline::handle(Arc::clone(&connection), request)

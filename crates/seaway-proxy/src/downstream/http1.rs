@@ -26,7 +26,7 @@ mod tests;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -145,8 +145,7 @@ impl<H: Handler> Http1<'_, H> {
                 in_a_row = 0;
                 tokio::task::yield_now().await;
             }
-            let next = poll_fn(|cx| line.poll_next(cx)).await;
-            let turn = match self.begin(next, line) {
+            let turn = match poll_fn(|cx| self.poll_begin(cx, line)).await {
                 Begun::Turn(turn) => turn,
                 Begun::Http2 => return Left::Http2,
                 Begun::Refused(reason) => {
@@ -174,20 +173,21 @@ impl<H: Handler> Http1<'_, H> {
         }
     }
 
-    /// Calls the handler, if it is a request that came.
-    fn begin<IO, F>(
+    /// Waits for a head, and calls the handler, if it is a request that came.
+    fn poll_begin<IO, F>(
         &self,
-        next: Next,
+        cx: &mut Context<'_>,
         line: &mut Line<'_, IO, F>,
-    ) -> Begun<impl Future<Output = Response<Body>> + Send + use<IO, F, H>>
+    ) -> Poll<Begun<impl Future<Output = Box<Response<Body>>> + Send + use<IO, F, H>>>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
+        F: Future<Output = ()>,
     {
-        let (mut request, asked) = match next {
+        let (mut request, asked) = match ready!(line.poll_next(cx)) {
             Next::Request(request, asked) => (request, asked),
-            Next::Refused(reason) => return Begun::Refused(reason),
-            Next::Http2 => return Begun::Http2,
-            Next::Over => return Begun::Over,
+            Next::Refused(reason) => return Poll::Ready(Begun::Refused(reason)),
+            Next::Http2 => return Poll::Ready(Begun::Http2),
+            Next::Over => return Poll::Ready(Begun::Over),
         };
         let promise = asked.may_switch.then(|| switch::offer(request.extensions_mut()));
         let mut upload = None;
@@ -200,12 +200,15 @@ impl<H: Handler> Http1<'_, H> {
                 }
             }
         }
-        Begun::Turn(Turn {
-            work: Box::pin(self.handler.handle(Arc::clone(self.connection), request)),
+        // Made where it stays: two kilobytes.
+        let work = Box::new_uninit();
+        let work = Box::write(work, self.handler.handle(Arc::clone(self.connection), request));
+        Poll::Ready(Begun::Turn(Turn {
+            work: Box::into_pin(work),
             asked,
             upload,
             promise,
-        })
+        }))
     }
 }
 
@@ -225,7 +228,7 @@ async fn answer<IO, F, W>(mut turn: Turn<W>, line: &mut Line<'_, IO, F>, connect
 where
     IO: AsyncRead + AsyncWrite + Unpin,
     F: Future<Output = ()>,
-    W: Future<Output = Response<Body>>,
+    W: Future<Output = Box<Response<Body>>>,
 {
     let Some(response) = poll_fn(|cx| poll_work(cx, turn.work.as_mut(), line, turn.upload.as_mut())).await
     else {
@@ -255,11 +258,11 @@ fn poll_work<IO, F, W>(
     mut work: Pin<&mut W>,
     line: &mut Line<'_, IO, F>,
     mut upload: Option<&mut Upload>,
-) -> Poll<Option<Response<Body>>>
+) -> Poll<Option<Box<Response<Body>>>>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
     F: Future<Output = ()>,
-    W: Future<Output = Response<Body>>,
+    W: Future<Output = Box<Response<Body>>>,
 {
     loop {
         if let Poll::Ready(response) = work.as_mut().poll(cx) {
@@ -275,7 +278,7 @@ where
 
 /// Decides how an answer is written.
 fn prepare<IO, F: Future<Output = ()>>(
-    mut response: Response<Body>,
+    mut response: Box<Response<Body>>,
     asked: &Asked,
     line: &Line<'_, IO, F>,
     upload: Option<&mut Upload>,
@@ -286,7 +289,7 @@ fn prepare<IO, F: Future<Output = ()>>(
         connection.shared.counters.count_refusal(refusal.reason);
         // Whatever went wrong behind us, it went wrong because the body was bad.
         if response.status().is_server_error() {
-            response = answer::response(refusal);
+            *response = answer::response(refusal);
         }
     }
     let is_left = upload.is_some_and(|upload| {
@@ -295,15 +298,19 @@ fn prepare<IO, F: Future<Output = ()>>(
         !upload.is_over() && (is_unasked || is_too_much(upload, DISCARDED_BYTES))
     });
     let closes = line.closing.has_begun() || refusal.is_some() || is_left;
-    let (head, body) = response.into_parts();
-    if let Ok(plan) = encode::plan(&head, &body, asked, closes) {
-        return (Reply::new(head, body, plan, asked.takes_trailers), plan);
-    }
-    let mut response = Response::new(());
-    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    let (head, ()) = response.into_parts();
-    let plan = encode::Plan::last();
-    (Reply::new(head, Body::Empty, plan, false), plan)
+    let plan = encode::plan(
+        response.status(),
+        response.headers(),
+        response.body(),
+        asked,
+        closes,
+    );
+    let plan = plan.unwrap_or_else(|_unwritable| {
+        *response = Response::new(Body::Empty);
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        encode::Plan::last()
+    });
+    (Reply::new(response, plan, asked.takes_trailers), plan)
 }
 
 /// Whether nobody reads what is left of a body, and it is known to be more than so much, so that it is not read away.

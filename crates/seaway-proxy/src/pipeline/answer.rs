@@ -33,11 +33,11 @@ pub(crate) fn answer(
     mut exchange: Box<Exchange>,
     answer: Answer<'_>,
     finish: Option<&Finish<'_>>,
-) -> Response<Body> {
+) -> Box<Response<Body>> {
     if let Answer::Failure(Failure::ClientGone) = answer {
         // Nobody will read this. The exchange records itself as it would if it had been dropped before.
         drop(exchange);
-        return plain(StatusCode::BAD_REQUEST, Bytes::new());
+        return Box::new(plain(StatusCode::BAD_REQUEST, Bytes::new()));
     }
     let is_overflow = matches!(answer, Answer::Failure(Failure::Overflow));
     let mut refused_connect = false;
@@ -99,7 +99,7 @@ pub(crate) fn answer(
         Some(finish) => finish.apply(response.headers_mut()),
         None => name_server(response.headers_mut()),
     }
-    exchange.respond(response)
+    exchange.respond(Box::new(response))
 }
 
 /// A status that the configuration or the table names; what is none becomes 500.

@@ -102,7 +102,9 @@ impl Exchange {
         connection.made.presence.begin();
         let began = Instant::now();
         let idle = connection.shared.options.limits.stream_idle_timeout;
-        Box::new(Self {
+        // Made where it stays.
+        let room = Box::new_uninit();
+        let exchange = Self {
             snapshot: connection.snapshot(),
             connection,
             clock: Clock::new(began, idle),
@@ -131,7 +133,8 @@ impl Exchange {
             body: Body::Empty,
             state: State::Open,
             guard: None,
-        })
+        };
+        Box::write(room, exchange)
     }
 
     /// Adds a flag, once.
@@ -174,11 +177,11 @@ impl Exchange {
     }
 
     /// The response that goes to the client. The exchange becomes its body, and ends with it.
-    pub(crate) fn respond(mut self: Box<Self>, response: Response<Body>) -> Response<Body> {
-        let (parts, body) = response.into_parts();
-        self.head_sent(parts.status, &parts.headers);
-        self.body = body;
-        Response::from_parts(parts, Body::Boxed(Box::into_pin(self)))
+    pub(crate) fn respond(mut self: Box<Self>, mut response: Box<Response<Body>>) -> Box<Response<Body>> {
+        self.head_sent(response.status(), response.headers());
+        self.body = std::mem::replace(response.body_mut(), Body::Empty);
+        *response.body_mut() = Body::Boxed(Box::into_pin(self));
+        response
     }
 
     /// The head is decided; the exchange goes on elsewhere (a tunnel).

@@ -48,7 +48,7 @@ struct Chosen<'a> {
 pub(crate) struct Ready<'a> {
     pub(crate) plan: Plan<'a>,
     pub(crate) outgoing: Outgoing,
-    upgrade: Option<Upgrade>,
+    pub(crate) upgrade: Option<Upgrade>,
     pub(crate) finish: Finish<'a>,
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn prepare<'a>(
     exchange: &mut Exchange,
     stage: Stage<'a>,
     forward: &'a Forward,
-    request: Request<Body>,
+    request: Box<Request<Body>>,
     upgrade: Option<Upgrade>,
 ) -> Result<Ready<'a>, (Failure, Finish<'a>)> {
     let Stage {
@@ -208,7 +208,7 @@ fn outgoing(
     forward: &Forward,
     chosen: &Chosen<'_>,
     identity: &Identity<'_>,
-    request: Request<Body>,
+    mut request: Box<Request<Body>>,
     client: Client,
 ) -> Result<Outgoing, Failure> {
     let target = effect::upstream_target(
@@ -218,10 +218,10 @@ fn outgoing(
         identity.query,
         identity.authority,
     );
-    let (parts, body) = request.into_parts();
-    let mut headers = parts.headers;
-    hop::strip_request(&mut headers, client.upgrade);
-    let announced = forwarded::announce(&exchange.connection, client.trusted, &mut headers);
+    let (version, body) = (request.version(), std::mem::take(request.body_mut()));
+    let headers = request.headers_mut();
+    hop::strip_request(headers, client.upgrade);
+    let announced = forwarded::announce(&exchange.connection, client.trusted, headers);
     exchange.request_id = Some(announced.request_id);
     exchange.forwarded_for = Some(announced.forwarded_for);
     // What the client sent is still there: no connection header can take it away.
@@ -241,12 +241,12 @@ fn outgoing(
         &chosen.destination.request_headers,
     ];
     if edits.iter().any(|edit| !edit.is_empty()) {
-        edits.iter().for_each(|edit| edit.apply(&mut headers));
+        edits.iter().for_each(|edit| edit.apply(headers));
         exchange.request_id = headers.get(forwarded::X_REQUEST_ID).cloned();
         exchange.forwarded_for = headers.get(forwarded::X_FORWARDED_FOR).cloned();
     }
-    let uri = path_and_query(&exchange.uri, target.path_and_query)?;
-    let outgoing = Outgoing::new(parts.method, uri, headers);
+    *request.uri_mut() = path_and_query(&exchange.uri, target.path_and_query)?;
+    let outgoing = Outgoing::new(request);
     if body.is_end_stream() {
         return Ok(outgoing);
     }
@@ -260,7 +260,7 @@ fn outgoing(
     exchange.upload = Some(Arc::clone(&transfer));
     let mut outgoing = outgoing.with_body(body, transfer);
     if chosen.cluster.config().protocol == UpstreamProtocol::Http1 {
-        outgoing.wait_for_continue(parts.version);
+        outgoing.wait_for_continue(version);
     }
     Ok(outgoing)
 }
@@ -296,15 +296,18 @@ fn send_copies(
 }
 
 /// The upstream's answer on its way to the client.
-pub(crate) fn deliver(mut exchange: Box<Exchange>, sent: Sent, ready: Ready<'_>) -> Response<Body> {
-    let Ready { upgrade, finish, .. } = ready;
-    let finish = &finish;
+pub(crate) fn deliver(
+    mut exchange: Box<Exchange>,
+    sent: Sent,
+    upgrade: Option<Upgrade>,
+    finish: &Finish<'_>,
+) -> Box<Response<Body>> {
     exchange.head_arrived();
     exchange.keep(sent.in_flight);
-    let response = sent.response;
+    let mut response = sent.response;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return match upgrade {
-            Some(upgrade) => upgrade.accept(exchange, response, finish),
+            Some(upgrade) => upgrade.accept(exchange, &mut response, finish),
             None => answer(exchange, Answer::Failure(Failure::UpstreamProtocol), Some(finish)),
         };
     }
@@ -312,18 +315,13 @@ pub(crate) fn deliver(mut exchange: Box<Exchange>, sent: Sent, ready: Ready<'_>)
         // To the client a success would say that there is a tunnel.
         return answer(exchange, Answer::Failure(Failure::UpstreamProtocol), Some(finish));
     }
-    let (parts, body) = response.into_parts();
     // RFC 9110, 9.3.2: HEAD has no content. Over HTTP/1.1 that goes without saying; an HTTP/2 upstream may send some, and
     // a client must not get it.
-    let body = if exchange.method == Method::HEAD {
-        Body::Empty
-    } else {
-        body
-    };
-    let mut response = Response::new(body);
+    if exchange.method == Method::HEAD {
+        *response.body_mut() = Body::Empty;
+    }
     *response.version_mut() = Version::HTTP_11;
-    *response.status_mut() = parts.status;
-    *response.headers_mut() = parts.headers;
+    response.extensions_mut().clear();
     hop::strip_response(response.headers_mut(), false);
     finish.apply(response.headers_mut());
     exchange.respond(response)

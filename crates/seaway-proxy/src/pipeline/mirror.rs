@@ -82,7 +82,7 @@ impl Drop for Place {
 pub(crate) fn send(
     place: Place,
     cluster: Arc<ClusterState>,
-    request: Request<Body>,
+    request: Box<Request<Body>>,
     limit: Option<Duration>,
 ) {
     tokio::spawn(async move {
@@ -98,7 +98,7 @@ pub(crate) fn send(
 }
 
 /// Reads the answer to its end, so that the connection can be used again. Whether there was one.
-async fn exchange(cluster: &Arc<ClusterState>, request: Request<Body>) -> bool {
+async fn exchange(cluster: &Arc<ClusterState>, request: Box<Request<Body>>) -> bool {
     let attempt = Attempt {
         cluster,
         hash: None,

@@ -9,11 +9,12 @@ use http_body::Body as _;
 use crate::body::{Body, CopyBody, Gate, Recording, Tee, Transfer, Upload};
 use crate::upstream::OnContinue;
 
-/// A head that is ready to go, and its body.
+/// A request that is ready to go.
 pub(crate) struct Outgoing {
     method: Method,
     uri: Uri,
-    headers: HeaderMap,
+    /// Until it goes a first time. Its body is [`Self::body`].
+    head: Option<Box<Request<Body>>>,
     body: Source,
     /// Opens the gate before the body.
     go_on: Option<Arc<dyn Fn() + Send + Sync>>,
@@ -28,12 +29,14 @@ enum Source {
 }
 
 impl Outgoing {
-    /// With an empty body.
-    pub(crate) fn new(method: Method, uri: Uri, headers: HeaderMap) -> Self {
+    /// What is left of the client's request. Its body is not sent unless it is given ([`Self::with_body`]).
+    pub(crate) fn new(mut head: Box<Request<Body>>) -> Self {
+        *head.version_mut() = Version::HTTP_11;
+        head.extensions_mut().clear();
         Self {
-            method,
-            uri,
-            headers,
+            method: head.method().clone(),
+            uri: head.uri().clone(),
+            head: Some(head),
             body: Source::Empty,
             go_on: None,
         }
@@ -48,10 +51,10 @@ impl Outgoing {
     /// Lets the upstream say whether it wants the body, if the client asked for that. Only where the connection to the
     /// upstream can tell (HTTP/1.1).
     pub(crate) fn wait_for_continue(&mut self, version: Version) {
-        let expects = self
-            .headers
-            .get(EXPECT)
-            .is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+        let expects = self.head.as_ref().is_some_and(|head| {
+            let field = head.headers().get(EXPECT);
+            field.is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+        });
         if let Source::Stream(Some(upload)) = &mut self.body
             && expects
             && version != Version::HTTP_10
@@ -63,20 +66,30 @@ impl Outgoing {
     }
 
     /// A copy of the request for a mirror; of the body at most `limit` bytes wait in it. Before the first try only.
-    pub(crate) fn copy(&mut self, limit: usize) -> Request<Body> {
-        let mut copy = Request::new(match &mut self.body {
+    pub(crate) fn copy(&mut self, limit: usize) -> Box<Request<Body>> {
+        let body = match &mut self.body {
             Source::Stream(Some(upload)) => {
                 let (tee, body): (Tee, CopyBody) = Tee::new(limit, upload.size_hint());
                 upload.copy_to(tee);
                 Body::boxed(body)
             }
             _ => Body::Empty,
-        });
-        *copy.method_mut() = self.method.clone();
-        *copy.uri_mut() = self.uri.clone();
-        *copy.headers_mut() = self.headers.clone();
+        };
+        let mut copy = self.bare();
+        *copy.body_mut() = body;
+        if let Some(head) = &self.head {
+            *copy.headers_mut() = head.headers().clone();
+        }
         copy.headers_mut().remove(EXPECT);
         copy
+    }
+
+    /// Without fields and body.
+    fn bare(&self) -> Box<Request<Body>> {
+        let mut request = Box::new(Request::new(Body::Empty));
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        request
     }
 
     /// Keeps what goes by of the body, up to `limit` bytes, for another try. Before the first try only.
@@ -108,16 +121,17 @@ impl Outgoing {
     }
 
     /// The request for one try. `sent`: the fields, where a try before this one has used them.
-    pub(crate) fn request(&mut self, sent: Option<HeaderMap>) -> Request<Body> {
+    pub(crate) fn request(&mut self, sent: Option<HeaderMap>) -> Box<Request<Body>> {
         let body = match &mut self.body {
             Source::Empty => Body::Empty,
             Source::Stream(upload) => upload.take().map_or(Body::Empty, Body::boxed),
             Source::Recorded(recording) => Body::boxed(recording.reader()),
         };
-        let mut request = Request::new(body);
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = sent.unwrap_or_else(|| std::mem::take(&mut self.headers));
+        let mut request = self.head.take().unwrap_or_else(|| self.bare());
+        *request.body_mut() = body;
+        if let Some(sent) = sent {
+            *request.headers_mut() = sent;
+        }
         if let Some(go_on) = self.go_on.clone() {
             request.extensions_mut().insert(OnContinue(go_on));
         }

@@ -52,14 +52,14 @@ impl Upgrade {
     }
 
     /// The upstream has switched. Answers the client, and joins the two connections.
-    pub(crate) fn accept<B>(
+    pub(crate) fn accept(
         self,
         mut exchange: Box<Exchange>,
-        mut response: Response<B>,
+        response: &mut Response<Body>,
         finish: &Finish<'_>,
-    ) -> Response<Body> {
+    ) -> Box<Response<Body>> {
         let upstream = switch::of(response.extensions_mut());
-        let mut answer = Response::new(Body::Empty);
+        let mut answer = Box::new(Response::new(Body::Empty));
         *answer.headers_mut() = std::mem::take(response.headers_mut());
         if self.extended_connect {
             hop::strip_response(answer.headers_mut(), false);

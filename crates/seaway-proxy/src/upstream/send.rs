@@ -50,7 +50,7 @@ pub struct Client<'a> {
 #[derive(Debug)]
 pub struct Sent {
     /// The answer. After a 101, [`crate::switch::of`] gives the tunnel.
-    pub response: Response<Body>,
+    pub response: Box<Response<Body>>,
     /// Who answered.
     pub endpoint: SocketAddr,
     /// Keep it until the body, or the tunnel, has ended.
@@ -67,7 +67,7 @@ pub struct SendError {
     /// Who failed; `None` when there was nobody to choose.
     pub endpoint: Option<SocketAddr>,
     /// The request, whenever nothing of it was sent; in the form that the wire wants, fit to be sent again.
-    pub request: Option<Request<Body>>,
+    pub request: Option<Box<Request<Body>>>,
     /// Whether the connection had served before. If so, an idle one was probably just being closed.
     pub reused: bool,
 }
@@ -120,8 +120,8 @@ pub(crate) struct Unanswered {
 ///
 /// # Errors
 /// [`SendError`] says what failed, and gives the request back when nothing of it was sent.
-pub async fn send(attempt: Attempt<'_>, request: Request<Body>) -> Result<Sent, SendError> {
-    let mut slot = Slot::once(request);
+pub async fn send(attempt: Attempt<'_>, request: impl Into<Box<Request<Body>>>) -> Result<Sent, SendError> {
+    let mut slot = Slot::once(request.into());
     let mut endpoint = None;
     let result = send_from(attempt, &mut slot, &mut Trail::new(&mut endpoint)).await;
     result.map_err(|unanswered| SendError {
@@ -270,7 +270,7 @@ struct Failed {
     reused: bool,
 }
 
-type Exchanged = Result<(Response<Body>, bool), Failed>;
+type Exchanged = Result<(Box<Response<Body>>, bool), Failed>;
 
 async fn exchange_http1(
     attempt: &Attempt<'_>,

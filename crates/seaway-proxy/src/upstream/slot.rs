@@ -12,7 +12,7 @@ use crate::body::Body;
 /// A place for one request.
 #[derive(Debug, Default)]
 pub(crate) struct Slot {
-    request: Option<Request<Body>>,
+    request: Option<Box<Request<Body>>>,
     /// Whether its head may be needed once more after it was sent.
     repeats: bool,
     fields: Option<Fields>,
@@ -27,7 +27,7 @@ enum Fields {
 
 impl Slot {
     /// With a request that is sent once.
-    pub(crate) fn once(request: Request<Body>) -> Self {
+    pub(crate) fn once(request: Box<Request<Body>>) -> Self {
         Self {
             request: Some(request),
             ..Self::default()
@@ -41,12 +41,12 @@ impl Slot {
 
     /// What waits here, to be made fit for its wire and written.
     pub(crate) fn request(&mut self) -> Option<&mut Request<Body>> {
-        self.request.as_mut()
+        self.request.as_deref_mut()
     }
 
     /// Makes a request unless one waits, from the fields of the one that was sent, if they are left. `repeats`: whether
     /// that may happen once more.
-    pub(crate) fn fill(&mut self, repeats: bool, make: impl FnOnce(Option<HeaderMap>) -> Request<Body>) {
+    pub(crate) fn fill(&mut self, repeats: bool, make: impl FnOnce(Option<HeaderMap>) -> Box<Request<Body>>) {
         self.repeats = repeats;
         if self.request.is_none() {
             let fields = match self.fields.take() {
@@ -75,7 +75,7 @@ impl Slot {
     }
 
     /// Takes the request away.
-    pub(crate) fn take(&mut self) -> Option<Request<Body>> {
+    pub(crate) fn take(&mut self) -> Option<Box<Request<Body>>> {
         self.request.take()
     }
 
@@ -99,7 +99,7 @@ mod tests {
         slot.fill(repeats, |fields| {
             assert!(fields.is_none());
             let request = Request::get("/").header("host", "a").header("x", "1");
-            request.body(Body::Empty).unwrap()
+            Box::new(request.body(Body::Empty).unwrap())
         });
         slot
     }
@@ -109,7 +109,7 @@ mod tests {
         let mut found = None;
         slot.fill(true, |fields| {
             found = fields;
-            Request::new(Body::Empty)
+            Box::new(Request::new(Body::Empty))
         });
         found
     }

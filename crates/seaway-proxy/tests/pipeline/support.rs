@@ -192,7 +192,7 @@ async fn listen(shared: Arc<Shared>, http2: bool, tls: Option<TlsConnection>) ->
             });
             tokio::spawn(async move {
                 if !http2 {
-                    serve_http1(stream, &connection, &pipeline::handle).await;
+                    serve_http1(stream, &connection, &pipeline::Pipeline).await;
                     return;
                 }
                 let service = service_fn(|request: Request<Incoming>| {
@@ -203,7 +203,7 @@ async fn listen(shared: Arc<Shared>, http2: bool, tls: Option<TlsConnection>) ->
                         let protocol = seaway_http2::Protocol::from(protocol.as_str());
                         request.extensions_mut().insert(protocol);
                     }
-                    async move { Ok::<_, Infallible>(pipeline::handle(connection, request).await) }
+                    async move { Ok::<_, Infallible>(*pipeline::handle(connection, Box::new(request)).await) }
                 });
                 let _ended = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
                     .enable_connect_protocol()

@@ -131,7 +131,7 @@ async fn a_refused_endpoint_is_ejected_and_the_others_serve() {
         (error.failure, error.endpoint),
         (Failure::ConnectFailed, Some(refusing))
     );
-    let retried = avoiding(&cluster, error.request.unwrap(), &[refusing])
+    let retried = avoiding(&cluster, *error.request.unwrap(), &[refusing])
         .await
         .unwrap();
     assert_eq!(retried.endpoint, server.address);

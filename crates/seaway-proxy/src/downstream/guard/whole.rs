@@ -34,6 +34,9 @@ pub(crate) struct FieldSpan {
     pub(crate) value: Span,
 }
 
+/// The lines of a head. Beside [`Whole`] and not in it: it is large, and whoever wants it has a place for it.
+pub(crate) type Fields = SmallVec<[FieldSpan; USUAL_FIELDS]>;
+
 /// A good head, and what follows from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Whole {
@@ -42,7 +45,6 @@ pub(crate) struct Whole {
     pub(crate) method: Span,
     pub(crate) target: Span,
     pub(crate) is_http10: bool,
-    pub(crate) fields: SmallVec<[FieldSpan; USUAL_FIELDS]>,
     pub(crate) body: Framing,
     /// What comes after the message is not HTTP if the answer says so.
     pub(crate) may_switch: bool,
@@ -57,8 +59,8 @@ pub(crate) struct Whole {
     pub(crate) has_upgrade: bool,
 }
 
-/// Reads a head, if a good one is all there.
-pub(crate) fn whole(input: &[u8], limits: HeadLimits) -> Option<Whole> {
+/// Reads a head, if a good one is all there. Puts its lines into `fields`, instead of what was there.
+pub(crate) fn whole(input: &[u8], limits: HeadLimits, fields: &mut Fields) -> Option<Whole> {
     let limits = limits.sensible();
     let input = input.get(..input.len().min(MAX_BYTES)).unwrap_or_default();
     let mut reader = Reader { input, at: 0 };
@@ -101,7 +103,7 @@ pub(crate) fn whole(input: &[u8], limits: HeadLimits) -> Option<Whole> {
         expects_continue: false,
         takes_trailers: false,
     };
-    let mut fields = SmallVec::new();
+    fields.clear();
     while let Some(field) = reader.field()? {
         if fields.len() == limits.fields {
             return None;
@@ -118,7 +120,6 @@ pub(crate) fn whole(input: &[u8], limits: HeadLimits) -> Option<Whole> {
         method,
         target,
         is_http10,
-        fields,
         body: follows.body,
         may_switch: follows.may_switch,
         says_close: noted.says_close,
@@ -343,18 +344,16 @@ mod tests {
     fn it_says_where_everything_is() {
         let input = b"\r\nPOST /x?y HTTP/1.1\r\nHost: a\r\nX:\t b c \r\nEmpty:  \r\nTE: gzip, Trailers\r\n\
             Expect: 100-Continue\r\nConnection: x, Close\r\nContent-Length: 3\r\n\r\nabc";
-        let whole = whole(
-            input,
-            HeadLimits {
-                bytes: 1000,
-                fields: 10,
-            },
-        )
-        .unwrap();
+        let limits = HeadLimits {
+            bytes: 1000,
+            fields: 10,
+        };
+        let mut fields = Fields::new();
+        let whole = whole(input, limits, &mut fields).unwrap();
         assert_eq!(whole.length, input.len() - 3);
         assert_eq!(whole.method.of(input), b"POST");
         assert_eq!(whole.target.of(input), b"/x?y");
-        let field = |at: usize| (whole.fields[at].name.of(input), whole.fields[at].value.of(input));
+        let field = |at: usize| (fields[at].name.of(input), fields[at].value.of(input));
         assert_eq!(field(1), (&b"X"[..], &b"b c"[..]));
         assert_eq!(field(2), (&b"Empty"[..], &b""[..]));
         assert_eq!(whole.body, Framing::Length(3));

@@ -7,7 +7,6 @@
 use std::time::SystemTime;
 
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRAILER, TRANSFER_ENCODING};
-use http::response::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body::Body as _;
 
@@ -61,8 +60,13 @@ impl Plan {
 pub(super) struct Unwritable;
 
 /// Plans an answer. `closes`: the connection has to end with it, whatever it says itself.
-pub(super) fn plan(parts: &Parts, body: &Body, asked: &Asked, closes: bool) -> Result<Plan, Unwritable> {
-    let (status, headers) = (parts.status, &parts.headers);
+pub(super) fn plan(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &Body,
+    asked: &Asked,
+    closes: bool,
+) -> Result<Plan, Unwritable> {
     let switches = is_switch(status, asked);
     if status.is_informational() && !switches {
         return Err(Unwritable);
@@ -140,12 +144,12 @@ fn number(value: &HeaderValue) -> Option<u64> {
 }
 
 /// Writes the head.
-pub(super) fn head(parts: &Parts, plan: Plan, now: SystemTime, out: &mut Vec<u8>) {
-    status_line(parts.status, plan.is_http10, out);
+pub(super) fn head(status: StatusCode, headers: &HeaderMap, plan: Plan, now: SystemTime, out: &mut Vec<u8>) {
+    status_line(status, plan.is_http10, out);
     let mut has_date = false;
     let mut keeps_length = plan.keeps_length;
     let mut has_connection = false;
-    for (name, value) in &parts.headers {
+    for (name, value) in headers {
         if name == CONTENT_LENGTH {
             if !std::mem::take(&mut keeps_length) {
                 continue;
@@ -161,7 +165,7 @@ pub(super) fn head(parts: &Parts, plan: Plan, now: SystemTime, out: &mut Vec<u8>
         field(name, value, out);
     }
     if has_connection || plan.closes || plan.is_http10 {
-        connection(&parts.headers, plan, out);
+        connection(headers, plan, out);
     }
     if plan.coding == Coding::Chunked {
         out.extend_from_slice(b"transfer-encoding: chunked\r\n");

@@ -13,12 +13,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::super::clock::{Clock, Timeouts, Waiting};
 use super::super::closing::Seldom;
-use super::super::guard::{self, Guard, HeadFed, HeadLimits, Phase, Reason, Stop};
+use super::super::guard::{self, Fields, Guard, HeadFed, HeadLimits, Phase, Reason, Stop};
 use super::super::socket::Socket;
 use super::output::Output;
 use super::request::{self, Asked};
 use super::scratch;
 use super::upload::Upload;
+use crate::blocks;
 use crate::body::Body;
 
 /// What is read ahead of the answer before, of requests that do not wait for it.
@@ -46,12 +47,8 @@ pub(crate) struct Line<'a, IO, F> {
 }
 
 /// What came of waiting for a head.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the large one is the usual one, and lives shortly"
-)]
 pub(super) enum Next {
-    Request(Request<Body>, Asked),
+    Request(Box<Request<Body>>, Asked),
     Refused(Reason),
     Http2,
     /// The client closed its side, or has been idle for too long.
@@ -124,11 +121,12 @@ where
         let (is_end, next) = ready!(scratch::read(io, cx, |input| {
             let mut taken = 0;
             let mut next = None;
+            let mut fields = Fields::new();
             if early.is_empty()
-                && let Some(whole) = guard::whole(input, limits)
+                && let Some(whole) = guard::whole(input, limits, &mut fields)
             {
                 taken = whole.length;
-                next = Some(request(input, &whole));
+                next = Some(request(input, &whole, &fields));
             }
             let rest = input.get(taken..).unwrap_or_default();
             if !rest.is_empty() {
@@ -149,8 +147,9 @@ where
         if early.len() == self.followed {
             return None;
         }
+        let mut fields = Fields::new();
         let whole = match self.guard {
-            None => guard::whole(early, self.limits),
+            None => guard::whole(early, self.limits, &mut fields),
             Some(_) => None,
         };
         let whole = match whole {
@@ -159,7 +158,7 @@ where
                 HeadFed::Incomplete => return None,
                 HeadFed::Complete(length) => {
                     let head = self.socket.early.get(..length).unwrap_or_default();
-                    match guard::whole(head, self.limits) {
+                    match guard::whole(head, self.limits, &mut fields) {
                         Some(whole) => whole,
                         // The two never disagree, a test says. If they did, to refuse is the safe side.
                         None => return Some(Next::Refused(Reason::Target)),
@@ -170,7 +169,7 @@ where
                 HeadFed::Stop(Stop::Held) => return None,
             },
         };
-        let next = request(&self.socket.early, &whole);
+        let next = request(&self.socket.early, &whole, &fields);
         self.socket.consume(whole.length);
         self.began();
         Some(next)
@@ -302,9 +301,9 @@ where
     }
 }
 
-fn request(input: &[u8], whole: &guard::Whole) -> Next {
-    let head = scratch::keep(input.get(..whole.length).unwrap_or_default());
-    match request::request(&head, whole) {
+fn request(input: &[u8], whole: &guard::Whole, fields: &Fields) -> Next {
+    let head = blocks::keep(input.get(..whole.length).unwrap_or_default());
+    match request::request(&head, whole, fields) {
         Some((request, asked)) => Next::Request(request, asked),
         None => Next::Refused(Reason::Target),
     }

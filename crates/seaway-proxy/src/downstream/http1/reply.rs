@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::response::Parts;
+use http::{HeaderMap, Response};
 use http_body::Body as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -26,10 +26,10 @@ const AFTER_LAST_CHUNK: &[u8] = b"\r\n0\r\n\r\n";
 
 /// The answer.
 pub(super) struct Reply {
-    /// Until it is written.
-    head: Option<Parts>,
+    /// Without its fields once they are written.
+    response: Box<Response<Body>>,
+    owes_head: bool,
     plan: Plan,
-    body: Body,
     /// Of a promised length.
     left: u64,
     takes_trailers: bool,
@@ -40,16 +40,16 @@ pub(super) struct Reply {
 #[derive(Default)]
 struct Piece {
     data: Bytes,
-    trailers: Option<http::HeaderMap>,
+    trailers: Option<HeaderMap>,
     is_last: bool,
 }
 
 impl Reply {
-    pub(super) fn new(head: Parts, body: Body, plan: Plan, takes_trailers: bool) -> Self {
+    pub(super) fn new(response: Box<Response<Body>>, plan: Plan, takes_trailers: bool) -> Self {
         Self {
-            head: Some(head),
+            response,
+            owes_head: true,
             plan,
-            body,
             left: match plan.coding {
                 Coding::Length(length) => length,
                 _ => 0,
@@ -87,13 +87,13 @@ impl Reply {
             match self.poll_piece(cx) {
                 Poll::Ready(Ok(piece)) => self.write(cx, line, piece)?,
                 Poll::Ready(Err(error)) => {
-                    if self.head.is_some() {
+                    if self.owes_head {
                         self.write(cx, line, Piece::default())?;
                     }
                     return Poll::Ready(Err(error));
                 }
                 Poll::Pending => {
-                    if self.head.is_some() {
+                    if self.owes_head {
                         self.write(cx, line, Piece::default())?;
                         continue;
                     }
@@ -113,13 +113,13 @@ impl Reply {
         loop {
             let has_all = match self.plan.coding {
                 Coding::Nothing => true,
-                Coding::Length(_) => self.left == 0 && self.head.is_none(),
+                Coding::Length(_) => self.left == 0 && !self.owes_head,
                 Coding::Chunked | Coding::UntilClose => false,
             };
-            if has_all || self.body.is_end_stream() {
+            if has_all || self.response.body().is_end_stream() {
                 return Poll::Ready(self.end(None));
             }
-            let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(cx)) else {
+            let Some(frame) = ready!(Pin::new(self.response.body_mut()).poll_frame(cx)) else {
                 return Poll::Ready(self.end(None));
             };
             let frame = match frame.map_err(io::Error::other)?.into_data() {
@@ -133,7 +133,7 @@ impl Reply {
         }
     }
 
-    fn end(&mut self, trailers: Option<http::HeaderMap>) -> io::Result<Piece> {
+    fn end(&mut self, trailers: Option<HeaderMap>) -> io::Result<Piece> {
         if self.left > 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
@@ -160,7 +160,7 @@ impl Reply {
                 piece.is_last = true;
             }
         } else {
-            piece.is_last = self.body.is_end_stream();
+            piece.is_last = self.response.body().is_end_stream();
         }
         Ok(piece)
     }
@@ -168,8 +168,8 @@ impl Reply {
     /// Everything that was promised is here. Lets the body come to its end, if that takes no waiting; more than was
     /// promised is an error, and what goes wrong after it is not.
     fn finish(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        while !self.body.is_end_stream() {
-            match Pin::new(&mut self.body).poll_frame(cx) {
+        while !self.response.body().is_end_stream() {
+            match Pin::new(self.response.body_mut()).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) if frame.data_ref().is_none_or(Bytes::is_empty) => {}
                 Poll::Ready(Some(Ok(_))) => return Err(too_long()),
                 Poll::Ready(Some(Err(_)) | None) | Poll::Pending => return Ok(()),
@@ -189,8 +189,15 @@ impl Reply {
     {
         self.is_written = piece.is_last;
         scratch::write(|lead| {
-            if let Some(head) = self.head.take() {
-                encode::head(&head, self.plan, SystemTime::now(), lead);
+            if std::mem::take(&mut self.owes_head) {
+                let headers = std::mem::take(self.response.headers_mut());
+                encode::head(
+                    self.response.status(),
+                    &headers,
+                    self.plan,
+                    SystemTime::now(),
+                    lead,
+                );
             }
             let Piece {
                 mut data,

@@ -5,7 +5,7 @@ use http::header::{HeaderName, UPGRADE};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 
-use super::super::guard::{FieldSpan, Framing, Span, Whole};
+use super::super::guard::{FieldSpan, Fields, Framing, Span, Whole};
 use crate::body::Body;
 
 /// Room for what a proxy adds, so that the map does not have to grow for it.
@@ -25,17 +25,19 @@ pub(super) struct Asked {
     pub(super) body: Framing,
 }
 
-/// Makes the request. Its fields are slices of `head`, in which `whole` says where they are. `None`: the target is no
+/// Makes the request. Its fields are slices of `head`, in which `fields` says where they are. `None`: the target is no
 /// URI, which is stricter than HTTP in a few characters.
-pub(super) fn request(head: &Bytes, whole: &Whole) -> Option<(Request<Body>, Asked)> {
+pub(super) fn request(head: &Bytes, whole: &Whole, fields: &Fields) -> Option<(Box<Request<Body>>, Asked)> {
     let method = Method::from_bytes(whole.method.of(head)).ok()?;
     let uri = uri(slice(head, whole.target))?;
-    let mut headers = HeaderMap::with_capacity(whole.fields.len() + ADDED_FIELDS);
-    for field in &whole.fields {
-        append(&mut headers, head, *field)?;
+    let mut request = Box::new(Request::new(Body::Empty));
+    let headers = request.headers_mut();
+    headers.reserve(fields.len() + ADDED_FIELDS);
+    for field in fields {
+        append(headers, head, *field)?;
     }
     let mut may_switch = whole.may_switch && !(whole.is_http10 && method != Method::CONNECT);
-    if whole.has_upgrade && forget_h2c(&mut headers) {
+    if whole.has_upgrade && forget_h2c(headers) {
         may_switch = method == Method::CONNECT;
     }
     let asked = Asked {
@@ -48,10 +50,8 @@ pub(super) fn request(head: &Bytes, whole: &Whole) -> Option<(Request<Body>, Ask
         expects_continue: whole.expects_continue,
         body: whole.body,
     };
-    let mut request = Request::new(Body::Empty);
     *request.method_mut() = method;
     *request.uri_mut() = uri;
-    *request.headers_mut() = headers;
     *request.version_mut() = if whole.is_http10 {
         Version::HTTP_10
     } else {

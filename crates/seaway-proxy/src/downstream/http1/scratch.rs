@@ -18,17 +18,12 @@ const READ_BYTES: usize = 16 * 1024;
 const BODY_BYTES: usize = 64 * 1024;
 /// Pieces of a body below this are copied: one of them would keep the whole room from being used again.
 const COPIED_BYTES: usize = 16 * 1024;
-/// Heads are put one behind the other into blocks of so many bytes, which saves an allocation or two for each. A request
-/// that lasts keeps its block, so it is a small one; and what is large for it has its own.
-const HEADS_BYTES: usize = 4096;
-const SMALL_HEAD_BYTES: usize = 1024;
 /// What is kept of the room for writing.
 const KEPT_BYTES: usize = 64 * 1024;
 
 thread_local! {
     static READ: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
     static BODY: RefCell<BytesMut> = RefCell::new(BytesMut::new());
-    static HEADS: RefCell<BytesMut> = RefCell::new(BytesMut::new());
     static WRITE: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(4096));
 }
 
@@ -60,20 +55,6 @@ pub(super) fn read_body<IO: AsyncRead + Unpin>(io: &mut IO, cx: &mut Context<'_>
             return Poll::Ready(Ok(copy));
         }
         Poll::Ready(Ok(room.split().freeze()))
-    })
-}
-
-/// Keeps a head.
-pub(super) fn keep(head: &[u8]) -> Bytes {
-    if head.len() > SMALL_HEAD_BYTES {
-        return Bytes::copy_from_slice(head);
-    }
-    HEADS.with_borrow_mut(|block| {
-        if block.capacity() < head.len() {
-            *block = BytesMut::with_capacity(HEADS_BYTES);
-        }
-        block.extend_from_slice(head);
-        block.split().freeze()
     })
 }
 

@@ -54,7 +54,7 @@ pub(super) fn work<H: Handler>(
     streams: &Arc<Streams>,
     request: Request<RecvStream>,
     mut respond: SendResponse,
-) -> Option<Work<impl Future<Output = Response<Body>> + Send + use<H>>> {
+) -> Option<Work<impl Future<Output = Box<Response<Body>>> + Send + use<H>>> {
     let (mut head, receive) = request.into_parts();
     let shared = &connection.shared;
     if has_more_fields(&head.headers, shared.options.limits.head_fields) {
@@ -79,10 +79,13 @@ pub(super) fn work<H: Handler>(
     } else {
         Received::body(receive, &head.headers)
     };
-    let answer = Box::pin(handler.handle(Arc::clone(connection), Request::from_parts(head, body)));
+    let request = Box::new(Request::from_parts(head, body));
+    // Made where it stays: two kilobytes.
+    let answer = Box::new_uninit();
+    let answer = Box::write(answer, handler.handle(Arc::clone(connection), request));
     Some(Work {
         state: State::Handled(Handled {
-            answer,
+            answer: Box::into_pin(answer),
             respond,
             tunnel,
         }),
@@ -90,7 +93,7 @@ pub(super) fn work<H: Handler>(
     })
 }
 
-impl<F: Future<Output = Response<Body>>> Future for Work<F> {
+impl<F: Future<Output = Box<Response<Body>>>> Future for Work<F> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -143,9 +146,8 @@ fn refuse(respond: SendResponse, status: StatusCode) {
 
 impl<F> Handled<F> {
     /// Sends a head, and says what is to follow.
-    fn send(self, response: Response<Body>) -> Option<Pump> {
-        let (head, body) = response.into_parts();
-        let mut response = Response::from_parts(head, ());
+    fn send(self, mut response: Box<Response<Body>>) -> Option<Pump> {
+        let body = std::mem::take(response.body_mut());
         let becomes_tunnel = self.tunnel.filter(|_| response.status().is_success());
         let is_over = becomes_tunnel.is_none() && body.is_end_stream();
         finish(response.headers_mut(), &body, is_over || becomes_tunnel.is_some());

@@ -21,6 +21,7 @@ use super::head::{self, Head};
 use super::incoming::Incoming;
 use super::scratch;
 use super::sending::{self, Broken, Hindrance, NotBegun, Sending};
+use crate::blocks;
 use crate::body::Body;
 use crate::error::Failure;
 use crate::switch;
@@ -84,7 +85,7 @@ impl Call {
         cx: &mut Context<'_>,
         slot: &mut Slot,
         place: &Arc<Place>,
-    ) -> Poll<Result<Response<Body>, Failure>> {
+    ) -> Poll<Result<Box<Response<Body>>, Failure>> {
         let polled = self.poll_inner(cx, slot, place);
         if let Poll::Ready(Err(_)) = &polled {
             self.connection = None;
@@ -97,7 +98,7 @@ impl Call {
         cx: &mut Context<'_>,
         slot: &mut Slot,
         place: &Arc<Place>,
-    ) -> Poll<Result<Response<Body>, Failure>> {
+    ) -> Poll<Result<Box<Response<Body>>, Failure>> {
         if !self.begun {
             self.begin(cx, slot)?;
         }
@@ -182,7 +183,7 @@ impl Call {
             let bytes = scratch::reading(|buffer| {
                 let mut buffer = ReadBuf::new(buffer);
                 ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;
-                Poll::Ready(Ok::<_, io::Error>(Bytes::copy_from_slice(buffer.filled())))
+                Poll::Ready(Ok::<_, io::Error>(blocks::keep(buffer.filled())))
             });
             return Poll::Ready(arrived(ready!(bytes)));
         }
@@ -220,7 +221,12 @@ impl Call {
     }
 
     /// The answer, with what came behind its head.
-    fn answer(&mut self, head: Head, rest: Bytes, place: &Arc<Place>) -> Result<Response<Body>, Failure> {
+    fn answer(
+        &mut self,
+        head: Head,
+        rest: Bytes,
+        place: &Arc<Place>,
+    ) -> Result<Box<Response<Body>>, Failure> {
         let Some(connection) = self.connection.take() else {
             return Err(Failure::UpstreamReset);
         };
@@ -230,7 +236,7 @@ impl Call {
             return Err(Failure::UpstreamProtocol);
         }
         let framing = Framing::of(&head, &self.method);
-        let mut response = Response::new(Body::Empty);
+        let mut response = Box::new(Response::new(Body::Empty));
         *response.status_mut() = head.status;
         *response.headers_mut() = head.headers;
         if switches || self.method == Method::CONNECT && head.status.is_success() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::header::CONTENT_LENGTH;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderValue, Response};
 use http_body::Body as _;
 use seaway_http2::client::{ResponseFuture, SendRequest};
 use tokio::task::JoinHandle;
@@ -55,18 +55,17 @@ impl Sender {
         slot: &mut Slot,
     ) -> Poll<Result<Sent, Failure>> {
         ready!(self.requests.poll_ready(cx)).map_err(|error| classify::stream(&error))?;
-        let Some(request) = slot.take() else {
+        let Some(mut request) = slot.take() else {
             return Poll::Ready(Err(Failure::UpstreamReset));
         };
-        let (head, body) = request.into_parts();
-        let mut head = Request::from_parts(head, ());
+        let body = std::mem::take(request.body_mut());
         let is_over = body.is_end_stream();
         if !is_over {
-            announce(&mut head, &body);
+            announce(request.headers_mut(), &body);
         }
         let (response, stream) = self
             .requests
-            .send_request(&head, is_over)
+            .send_request(&*request, is_over)
             .map_err(|error| classify::stream(&error))?;
         let uploading = if is_over {
             None
@@ -93,7 +92,7 @@ impl Drop for Sent {
 }
 
 impl Future for Sent {
-    type Output = Result<Response<Body>, Failure>;
+    type Output = Result<Box<Response<Body>>, Failure>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let response =
@@ -102,17 +101,16 @@ impl Future for Sent {
         self.uploading = None;
         let (head, receive) = response.into_parts();
         let body = Received::body(receive, &head.headers);
-        Poll::Ready(Ok(Response::from_parts(head, body)))
+        Poll::Ready(Ok(Box::new(Response::from_parts(head, body))))
     }
 }
 
 /// Says the length of a body that has one.
-fn announce(head: &mut Request<()>, body: &Body) {
+fn announce(headers: &mut HeaderMap, body: &Body) {
     if let Some(length) = body.size_hint().exact()
-        && !head.headers().contains_key(CONTENT_LENGTH)
+        && !headers.contains_key(CONTENT_LENGTH)
     {
-        head.headers_mut()
-            .insert(CONTENT_LENGTH, HeaderValue::from(length));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
 }
 

@@ -114,7 +114,7 @@ fn heads() -> impl Strategy<Value = Vec<u8>> {
 fn whole_agrees(input: &[u8]) {
     let mut guard = Guard::new(LIMITS, true);
     let fed = guard.feed_head(input);
-    match whole(input, LIMITS) {
+    match whole(input, LIMITS, &mut Fields::new()) {
         Some(whole) => {
             assert_eq!(fed, HeadFed::Complete(whole.length));
             let follows = match guard.state {

@@ -50,9 +50,9 @@ fn written(
             .headers
             .append(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
-    let plan = plan(&parts, body, asked, false).unwrap();
+    let plan = plan(parts.status, &parts.headers, body, asked, false).unwrap();
     let mut out = Vec::new();
-    head(&parts, plan, UNIX_EPOCH, &mut out);
+    head(parts.status, &parts.headers, plan, UNIX_EPOCH, &mut out);
     let text = String::from_utf8(out).unwrap();
     (
         text.replace("date: Thu, 01 Jan 1970 00:00:00 GMT\r\n", ""),
@@ -152,7 +152,7 @@ fn what_cannot_be_promised_cleanly_is_refused() {
                 .headers
                 .append(CONTENT_LENGTH, HeaderValue::from_static(length));
         }
-        plan(&parts, &full(), &GET, false).is_err()
+        plan(parts.status, &parts.headers, &full(), &GET, false).is_err()
     };
     assert!(refused(200, &["5", "6"]));
     assert!(refused(200, &["five"]));
