@@ -23,14 +23,14 @@ mod startup;
 mod upstream;
 mod xds;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 
-use crate::project;
+use crate::{profile, project};
 use compare::{Settings, Stage};
 use figure::Figure;
 use report::Report;
@@ -60,6 +60,9 @@ pub struct Options {
     /// Measures this gateway instead of building one.
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
+    /// Measures this build of ours beside it, in the same rounds: what a change was worth.
+    #[arg(long, value_name = "FILE")]
+    before: Option<PathBuf>,
     /// Puts the tables into docs/performance.md.
     #[arg(long)]
     write: bool,
@@ -139,7 +142,7 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let scenarios = compare::chosen(&options.asked());
     if !scenarios.is_empty() {
-        let peers = peer::chosen(&options.peers, binary)?;
+        let peers = peer::chosen(&options.peers, binary, options.before.clone())?;
         let stage = Stage::new(Settings {
             rounds: usize::from(options.rounds),
             time: Duration::from_secs_f64(options.seconds),
@@ -166,6 +169,27 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
+/// Has a gateway do everything that is measured here, for what it counts meanwhile.
+///
+/// # Errors
+/// It fails at something.
+pub fn train(binary: &Path, time: Duration) -> Result<()> {
+    for (name, measure) in ROWS
+        .iter()
+        .filter(|(name, _)| !["decision", "xds"].contains(name))
+    {
+        eprintln!("profile: {name}");
+        measure(&gateway::Binary(binary.to_owned()))?;
+    }
+    let ours = peer::chosen(&[peer::OURS.to_owned()], binary.to_owned(), None)?;
+    let stage = Stage::new(Settings { rounds: 1, time })?;
+    for scenario in SCENARIOS {
+        eprintln!("profile: {}", scenario.name);
+        stage.measure(scenario, &ours)?;
+    }
+    Ok(())
+}
+
 fn build_and_continue(options: &Options) -> Result<()> {
     // What decides in this process is measured as it is released. A load generator need not be, which saves minutes.
     let is_quick = options.binary.is_some() && !options.rows().iter().any(|row| row.0 == "decision");
@@ -174,13 +198,19 @@ fn build_and_continue(options: &Options) -> Result<()> {
     } else {
         ("release", "release")
     };
-    let mut build = project::cargo();
-    build.args(["build", "--profile", profile, "--locked", "--package", "xtask"]);
+    let build = |package: &str| {
+        // One by one: together they would share the features of what they depend on, and the gateway would not be the one
+        // that is published.
+        let mut build = project::cargo();
+        build.args(["build", "--profile", profile, "--locked", "--package", package]);
+        let status = build.status().context("cargo could not be started")?;
+        ensure!(status.success(), "the {profile} build of {package} failed");
+        Ok(())
+    };
+    build("xtask")?;
     if options.binary.is_none() {
-        build.args(["--package", "seaway"]);
-    }
-    if !build.status().context("cargo could not be started")?.success() {
-        bail!("the {profile} build failed");
+        build("seaway")?;
+        profile::report(&project::path("target/release/seaway"));
     }
     let mut command = Command::new("taskset");
     command

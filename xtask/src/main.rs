@@ -17,6 +17,7 @@ mod instructions;
 mod layers;
 mod metadata;
 mod parts;
+mod profile;
 mod project;
 mod soak;
 mod supply;
@@ -51,6 +52,8 @@ enum Task {
     },
     /// Measures what the project promises: decisions, start, changes, and requests and memory beside other proxies.
     Bench(bench::Options),
+    /// Counts what a gateway does under the benchmark's load, for the compiler of release builds.
+    Profile(profile::Options),
     /// Serves mixed load for minutes while everything changes, and counts what fails.
     Soak(soak::Options),
     /// Throws changed manifests and changed requests at the code, on stable Rust.
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Task::Layers => layers::run(),
         Task::Supply => supply::run(),
         Task::Bench(options) => bench::run(&options),
+        Task::Profile(options) => profile::run(&options),
         Task::Soak(options) => soak::run(&options),
         Task::Fuzz(options) => fuzzing::run(&options),
         Task::Instructions(options) => instructions::run(&options),

@@ -90,15 +90,14 @@ impl Schedule {
     }
 }
 
-/// Asks `rate` times a second for so long; gives the time to each answer in microseconds, in order of size, and the
-/// lanes back.
+/// Asks `rate` times a second for so long; gives the time to each answer in microseconds, and the lanes back.
 pub async fn paced(lanes: Lanes, rate: f64, time: Duration) -> Result<(Vec<f64>, Lanes)> {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a count of requests, from two small positive numbers"
     )]
-    let count = (rate * time.as_secs_f64()) as u32;
+    let count = (rate * time.as_secs_f64()).ceil() as u32;
     let schedule = Arc::new(Schedule {
         next: Mutex::new(0),
         start: Instant::now() + Duration::from_millis(1),
@@ -125,7 +124,6 @@ pub async fn paced(lanes: Lanes, rate: f64, time: Duration) -> Result<(Vec<f64>,
         times.extend(some);
         lanes.push(lane);
     }
-    times.sort_by(f64::total_cmp);
     Ok((times, lanes))
 }
 

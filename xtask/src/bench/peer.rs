@@ -48,9 +48,12 @@ pub struct Running {
 
 /// The name of ours.
 pub const OURS: &str = "seaway";
+/// The name of another build of ours. It is no peer: no promise is about it.
+pub const BEFORE: &str = "before";
 
-/// Ours first, and those others that are named; all when none is. Those that lack are installed.
-pub fn chosen(names: &[String], binary: PathBuf) -> Result<Vec<Box<dyn Peer>>> {
+/// Ours first, then the build that it is compared with, and those others that are named; all when none is. Those that
+/// lack are installed.
+pub fn chosen(names: &[String], binary: PathBuf, before: Option<PathBuf>) -> Result<Vec<Box<dyn Peer>>> {
     let others: Vec<Box<dyn Peer>> = vec![
         Box::new(nginx::Nginx),
         Box::new(haproxy::HaProxy),
@@ -64,14 +67,15 @@ pub fn chosen(names: &[String], binary: PathBuf) -> Result<Vec<Box<dyn Peer>>> {
             bail!("there is no peer {name:?}; there are: {}", known.join(", "));
         }
     }
-    let mut peers: Vec<Box<dyn Peer>> = vec![Box::new(seaway::Seaway(binary))];
-    peers.extend(
-        others
-            .into_iter()
-            .filter(|peer| names.is_empty() || names.iter().any(|name| name == peer.name())),
-    );
-    for peer in peers.iter().skip(1) {
+    let others = others
+        .into_iter()
+        .filter(|peer| names.is_empty() || names.iter().any(|name| name == peer.name()));
+    let others: Vec<_> = others.collect();
+    for peer in &others {
         crate::parts::install(&[peer.name()])?;
     }
-    Ok(peers)
+    let builds = [Some((binary, OURS)), before.map(|binary| (binary, BEFORE))];
+    let builds = builds.into_iter().flatten();
+    let ours = builds.map(|(binary, name)| Box::new(seaway::Seaway { binary, name }) as Box<dyn Peer>);
+    Ok(ours.chain(others).collect())
 }

@@ -4,17 +4,30 @@
 //! and keeps those of threads that have ended; `/proc/PID/stat` counts in ticks of ten milliseconds.
 
 use std::process::{Child, Command};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use nix::sys::signal::{Signal, kill};
 use nix::time::{clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 
 /// A process that ends with its owner.
 pub struct Process(pub Child);
 
+/// How long a process may take to end by itself.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Asks it to end, as a service manager does: a build that counts writes its counts at its end.
 impl Drop for Process {
     fn drop(&mut self) {
+        let began = Instant::now();
+        let asked = i32::try_from(self.id()).is_ok_and(|id| kill(Pid::from_raw(id), Signal::SIGTERM).is_ok());
+        while asked && began.elapsed() < FAREWELL {
+            if !matches!(self.0.try_wait(), Ok(None)) {
+                return;
+            }
+            rest();
+        }
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -48,10 +61,11 @@ impl Process {
     }
 }
 
-/// Rests between two looks at a proxy that does not listen or answer yet. Programs of others have no event for that moment.
+/// Rests between two looks at a process that does not listen or answer yet, or has not ended. Programs of others have no
+/// event for those moments.
 #[expect(
     clippy::disallowed_methods,
-    reason = "a foreign program tells nobody when it listens"
+    reason = "a foreign program tells nobody when it listens, or will end"
 )]
 pub fn rest() {
     std::thread::sleep(Duration::from_millis(10));

@@ -53,6 +53,17 @@ pub(super) const PARTS: &[Part] = &[
         }],
     },
     Part {
+        name: "llvm",
+        purpose: "puts counts of a run into the form that compilers read, for `cargo xtask profile`",
+        source: Source::Debian(&["llvm-19", "libllvm19", "libz3-4", "libedit2", "libbsd0"]),
+        system: System::AtNeed,
+        programs: &[Program {
+            path: "usr/bin/llvm-profdata-19",
+            argument: "--version",
+            says: "LLVM version 19",
+        }],
+    },
+    Part {
         name: "testssl",
         purpose: "a TLS scanner, for `cargo xtask tls-scan`",
         source: Source::Debian(&["testssl.sh"]),

@@ -1,11 +1,15 @@
 //! What a request costs, and how long it takes.
+//!
+//! A round is cut into slices of a tenth of a second, and the proxies take them by turns. A shared machine has phases of
+//! seconds in which everything takes twice as long; whoever had his whole turn in one was slow, and another fast. In slices
+//! all meet the same phases.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::{Metric, Samples, Settings, Stage};
-use crate::bench::load::{paced, quantile, saturate};
+use super::{Metric, Samples, Stage};
+use crate::bench::load::{Lanes, paced, quantile, saturate};
 use crate::bench::peer::{Peer, Running};
 use crate::bench::scenario::Connect;
 use crate::bench::site::Job;
@@ -13,11 +17,26 @@ use crate::bench::site::Job;
 /// Of what the slowest proxy can do, how much is asked of all when latency is measured.
 const SHARE: f64 = 0.5;
 
+/// How long a proxy is asked before it is another's turn. Long against what it takes to warm a cache.
+const SLICE: Duration = Duration::from_millis(100);
+
 /// One proxy under load.
 struct Runner<'a> {
     peer: &'a dyn Peer,
     running: Running,
     samples: Samples,
+}
+
+/// What came of one proxy's slices of a round.
+#[derive(Default)]
+struct Tally {
+    answers: f64,
+    wall: f64,
+    /// Seconds of processor time, while as much was asked as was answered.
+    cpu: f64,
+    paced_cpu: f64,
+    /// Microseconds to each answer at the fixed rate.
+    times: Vec<f64>,
 }
 
 /// The fixed rate, and what was measured of each proxy.
@@ -36,25 +55,39 @@ pub fn measure(
             samples: Samples::new(),
         });
     }
-    let ask = |runner: &mut Runner<'_>, rate: Option<f64>| {
+    let connect = |runner: &Runner<'_>| {
         let way = stage.way(runner.running.target, job, lanes);
-        let round = round(runner, way, connect, stage.settings, rate);
-        let throughput = stage.runtime.block_on(round);
-        throughput.with_context(|| format!("{} failed under load", runner.peer.name()))
+        stage
+            .runtime
+            .block_on(connect(way))
+            .with_context(|| failed(runner))
     };
     // The first round fills pools and caches, and tells what rate all can hold.
     let mut slowest = f64::INFINITY;
-    for runner in &mut runners {
-        slowest = slowest.min(ask(runner, None)?);
-        runner.samples.clear();
+    for runner in &runners {
+        let mut tally = Tally::default();
+        let asked = tally.saturate(runner, connect(runner)?, stage.settings.time);
+        stage.runtime.block_on(asked).with_context(|| failed(runner))?;
+        slowest = slowest.min(tally.answers / tally.wall);
     }
     let rate = rounded(slowest * SHARE);
     for round in 0..stage.settings.rounds {
-        let count = runners.len();
-        for turn in 0..count {
-            if let Some(runner) = runners.get_mut((round + turn) % count) {
-                ask(runner, Some(rate))?;
+        let mut turns = Vec::new();
+        for runner in &runners {
+            turns.push((Tally::default(), connect(runner)?));
+        }
+        let slices = slices(stage.settings.time);
+        for slice in 0..slices {
+            for turn in 0..runners.len() {
+                let turn = (round + slice + turn) % runners.len();
+                if let (Some(runner), Some((tally, lanes))) = (runners.get(turn), turns.get_mut(turn)) {
+                    let asked = tally.slice(runner, std::mem::take(lanes), rate);
+                    *lanes = stage.runtime.block_on(asked).with_context(|| failed(runner))?;
+                }
             }
+        }
+        for (runner, (tally, _lanes)) in runners.iter_mut().zip(turns) {
+            tally.note(&mut runner.samples)?;
         }
     }
     for runner in &mut runners {
@@ -64,35 +97,54 @@ pub fn measure(
     Ok((rate, runners.into_iter().map(|runner| runner.samples).collect()))
 }
 
-/// Asks as much as is answered, then at the fixed rate; gives the requests a second of the former.
-async fn round(
-    runner: &mut Runner<'_>,
-    way: crate::bench::scenario::Way<'_>,
-    connect: Connect,
-    settings: Settings,
-    rate: Option<f64>,
-) -> Result<f64> {
-    let process = &runner.running.process;
-    let lanes = connect(way).await?;
-    let (began, before) = (Instant::now(), process.cpu()?);
-    let (answers, lanes) = saturate(lanes, settings.time).await?;
-    let cpu = process.cpu()?.saturating_sub(before).as_secs_f64();
-    let wall = began.elapsed().as_secs_f64();
-    let answers = f64::from(u32::try_from(answers).context("a count")?.max(1));
-    let mut note = |metric, value| runner.samples.entry(metric).or_default().push(value);
-    note(Metric::CpuMicros, cpu * 1e6 / answers);
-    note(Metric::BusyPercent, cpu * 100.0 / wall);
-    note(Metric::Throughput, answers / wall);
-    if let Some(rate) = rate {
+fn failed(runner: &Runner<'_>) -> String {
+    format!("{} failed under load", runner.peer.name())
+}
+
+/// Into how many slices so much time is cut; at least one.
+fn slices(time: Duration) -> usize {
+    usize::try_from(time.as_millis() / SLICE.as_millis()).map_or(1, |count| count.max(1))
+}
+
+impl Tally {
+    /// Asks as much as is answered, then at the fixed rate.
+    async fn slice(&mut self, runner: &Runner<'_>, lanes: Lanes, rate: f64) -> Result<Lanes> {
+        let lanes = self.saturate(runner, lanes, SLICE).await?;
+        let process = &runner.running.process;
         let before = process.cpu()?;
-        let (times, _lanes) = paced(lanes, rate, settings.time).await?;
-        let cpu = process.cpu()?.saturating_sub(before).as_secs_f64();
-        note(Metric::P50Micros, quantile(&times, 0.5)?);
-        note(Metric::P99Micros, quantile(&times, 0.99)?);
-        #[expect(clippy::cast_precision_loss, reason = "a count of what is in memory")]
-        note(Metric::PacedCpuMicros, cpu * 1e6 / times.len() as f64);
+        let (times, lanes) = paced(lanes, rate, SLICE).await?;
+        self.paced_cpu += process.cpu()?.saturating_sub(before).as_secs_f64();
+        self.times.extend(times);
+        Ok(lanes)
     }
-    Ok(answers / wall)
+
+    async fn saturate(&mut self, runner: &Runner<'_>, lanes: Lanes, time: Duration) -> Result<Lanes> {
+        let process = &runner.running.process;
+        let (began, before) = (Instant::now(), process.cpu()?);
+        let (answers, lanes) = saturate(lanes, time).await?;
+        self.cpu += process.cpu()?.saturating_sub(before).as_secs_f64();
+        self.wall += began.elapsed().as_secs_f64();
+        self.answers += f64::from(u32::try_from(answers).context("a count")?);
+        Ok(lanes)
+    }
+
+    /// The round is over.
+    fn note(mut self, samples: &mut Samples) -> Result<()> {
+        let answers = self.answers.max(1.0);
+        let mut note = |metric, value| samples.entry(metric).or_default().push(value);
+        note(Metric::CpuMicros, self.cpu * 1e6 / answers);
+        note(Metric::BusyPercent, self.cpu * 100.0 / self.wall);
+        note(Metric::Throughput, answers / self.wall);
+        self.times.sort_by(f64::total_cmp);
+        note(Metric::P50Micros, quantile(&self.times, 0.5)?);
+        note(Metric::P99Micros, quantile(&self.times, 0.99)?);
+        #[expect(clippy::cast_precision_loss, reason = "a count of what is in memory")]
+        note(
+            Metric::PacedCpuMicros,
+            self.paced_cpu * 1e6 / self.times.len() as f64,
+        );
+        Ok(())
+    }
 }
 
 /// Two digits are enough for a rate.
@@ -104,6 +156,12 @@ fn rounded(rate: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn time_is_cut_into_tenths_of_a_second_and_never_into_nothing() {
+        let slices = |millis| slices(Duration::from_millis(millis));
+        assert_eq!([2_000, 250, 100, 10].map(slices), [20, 2, 1, 1]);
+    }
 
     #[test]
     fn a_rate_is_rounded_down_to_two_digits() {

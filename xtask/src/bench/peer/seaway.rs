@@ -8,20 +8,23 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::start::said;
-use super::{OURS, Peer, Running};
+use super::{Peer, Running};
 use crate::bench::gateway::Binary;
 use crate::bench::site::{Site, Target};
 
-/// The program.
-pub struct Seaway(pub PathBuf);
+/// The program, and what it is called in tables.
+pub struct Seaway {
+    pub binary: PathBuf,
+    pub name: &'static str,
+}
 
 impl Peer for Seaway {
     fn name(&self) -> &'static str {
-        OURS
+        self.name
     }
 
     fn version(&self) -> Result<String> {
-        let line = said(Command::new(&self.0).arg("version"), "seaway")?;
+        let line = said(Command::new(&self.binary).arg("version"), "seaway")?;
         Ok(line.split_whitespace().nth(1).unwrap_or_default().to_owned())
     }
 
@@ -29,7 +32,7 @@ impl Peer for Seaway {
         let folder = tempfile::tempdir()?;
         manifests::write(site, folder.path())?;
         let flags = ["--admin", "127.0.0.1:0", "--map-port", "9000:0"];
-        let gateway = Binary(self.0.clone()).run_with(folder.path(), &flags)?;
+        let gateway = Binary(self.binary.clone()).run_with(folder.path(), &flags)?;
         let listener = |kind: &str| {
             let found = gateway.listeners.iter().find(|(name, _)| name.starts_with(kind));
             found.map(|(_, address)| *address)

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::bench::compare::{Comparison, Metric, Row};
 use crate::bench::figure::median;
-use crate::bench::peer::OURS;
+use crate::bench::peer::{BEFORE, OURS};
 
 /// How a promise fared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -139,7 +139,11 @@ fn envoy(comparison: &Comparison) -> Option<Verdict> {
 /// No worse than the best peer beyond the spread.
 fn latency(comparison: &Comparison, metric: Metric, word: &str) -> Option<Verdict> {
     let ours = row(comparison, OURS)?;
-    let best = best(comparison.rows.iter().filter(|row| row.peer != OURS), metric)?;
+    let peers = comparison
+        .rows
+        .iter()
+        .filter(|row| ![OURS, BEFORE].contains(&row.peer));
+    let best = best(peers, metric)?;
     let ratios = ratios(ours, best, metric)?;
     Some(Verdict {
         promise: format!(
