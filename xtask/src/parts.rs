@@ -295,7 +295,7 @@ mod tests {
         let error = install(&["pebbles"]).expect_err("no such part");
         assert_eq!(
             error.to_string(),
-            "there is no part \"pebbles\"; there are: pebble, envoy, valgrind, testssl, nginx, haproxy, traefik, caddy"
+            "there is no part \"pebbles\"; there are: pebble, envoy, valgrind, llvm, testssl, nginx, haproxy, traefik, caddy"
         );
     }
 }

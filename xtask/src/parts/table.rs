@@ -55,7 +55,16 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "llvm",
         purpose: "puts counts of a run into the form that compilers read, for `cargo xtask profile`",
-        source: Source::Debian(&["llvm-19", "libllvm19", "libz3-4", "libedit2", "libbsd0"]),
+        source: Source::Debian(&[
+            "llvm-19",
+            "libllvm19",
+            "libz3-4",
+            "libedit2",
+            "libbsd0",
+            "libmd0",
+            "libxml2",
+            "libicu72",
+        ]),
         system: System::AtNeed,
         programs: &[Program {
             path: "usr/bin/llvm-profdata-19",
