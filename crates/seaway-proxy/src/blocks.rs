@@ -1,4 +1,5 @@
-//! Small heads one behind the other, in blocks that a thread's connections share.
+//! Small heads one behind the other, in blocks that a thread's connections share: those of requests, and those of
+//! answers with what of a small body came along.
 //!
 //! The fields of a head are slices of it, so a head that has memory of its own takes two allocations: the bytes, and the
 //! count of who uses them. In a block they are shared by all that lie there. A message that lasts keeps its block, so it is

@@ -6,7 +6,7 @@
 //!
 //! State between requests is kept per thread: the counters of splits and mirrors, the generator, the sink of finished
 //! requests, timers. A request takes no lock of ours. What it allocates: the exchange, which becomes the response's body;
-//! the header values that it adds; and, towards HTTP/2, a copy of its fields where it may have to be sent again, which is
+//! the box of the answer; the header values that it adds; and, towards HTTP/2, a copy of its fields where it may have to be sent again, which is
 //! always so for a request that may happen twice and has no body.
 
 mod answer;

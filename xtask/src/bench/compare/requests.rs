@@ -55,46 +55,67 @@ pub fn measure(
             samples: Samples::new(),
         });
     }
-    let connect = |runner: &Runner<'_>| {
-        let way = stage.way(runner.running.target, job, lanes);
-        stage
-            .runtime
-            .block_on(connect(way))
-            .with_context(|| failed(runner))
+    let load = Load {
+        stage,
+        job,
+        lanes,
+        connect,
     };
     // The first round fills pools and caches, and tells what rate all can hold.
     let mut slowest = f64::INFINITY;
     for runner in &runners {
         let mut tally = Tally::default();
-        let asked = tally.saturate(runner, connect(runner)?, stage.settings.time);
+        let asked = tally.saturate(runner, load.connect(runner)?, stage.settings.time);
         stage.runtime.block_on(asked).with_context(|| failed(runner))?;
         slowest = slowest.min(tally.answers / tally.wall);
     }
     let rate = rounded(slowest * SHARE);
     for round in 0..stage.settings.rounds {
-        let mut turns = Vec::new();
-        for runner in &runners {
-            turns.push((Tally::default(), connect(runner)?));
-        }
-        let slices = slices(stage.settings.time);
-        for slice in 0..slices {
-            for turn in 0..runners.len() {
-                let turn = (round + slice + turn) % runners.len();
-                if let (Some(runner), Some((tally, lanes))) = (runners.get(turn), turns.get_mut(turn)) {
-                    let asked = tally.slice(runner, std::mem::take(lanes), rate);
-                    *lanes = stage.runtime.block_on(asked).with_context(|| failed(runner))?;
-                }
-            }
-        }
-        for (runner, (tally, _lanes)) in runners.iter_mut().zip(turns) {
-            tally.note(&mut runner.samples)?;
-        }
+        load.round(&mut runners, round, rate)?;
     }
     for runner in &mut runners {
         let resident = runner.running.process.memory("VmRSS")?;
         runner.samples.insert(Metric::LoadedMib, vec![resident]);
     }
     Ok((rate, runners.into_iter().map(|runner| runner.samples).collect()))
+}
+
+/// What every proxy is asked for.
+struct Load<'a> {
+    stage: &'a Stage,
+    job: Job,
+    lanes: usize,
+    connect: Connect,
+}
+
+impl Load<'_> {
+    fn connect(&self, runner: &Runner<'_>) -> Result<Lanes> {
+        let way = self.stage.way(runner.running.target, self.job, self.lanes);
+        let connected = self.stage.runtime.block_on((self.connect)(way));
+        connected.with_context(|| failed(runner))
+    }
+
+    /// Every proxy's slices, by turns; each round begins with another one.
+    fn round(&self, runners: &mut [Runner<'_>], round: usize, rate: f64) -> Result<()> {
+        let mut turns = Vec::new();
+        for runner in &*runners {
+            turns.push((Tally::default(), self.connect(runner)?));
+        }
+        for slice in 0..slices(self.stage.settings.time) {
+            for turn in 0..runners.len() {
+                let turn = (round + slice + turn) % runners.len();
+                if let (Some(runner), Some((tally, lanes))) = (runners.get(turn), turns.get_mut(turn)) {
+                    let asked = tally.slice(runner, std::mem::take(lanes), rate);
+                    let asked = self.stage.runtime.block_on(asked);
+                    *lanes = asked.with_context(|| failed(runner))?;
+                }
+            }
+        }
+        for (runner, (tally, _lanes)) in runners.iter_mut().zip(turns) {
+            tally.note(&mut runner.samples)?;
+        }
+        Ok(())
+    }
 }
 
 fn failed(runner: &Runner<'_>) -> String {
