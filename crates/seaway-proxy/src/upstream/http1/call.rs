@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::{Method, Request, Response, StatusCode, header};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 
 use super::super::endpoint::Place;
 use super::super::pool::{self, Http1Connection};
@@ -330,6 +331,12 @@ fn asks_to_close(request: &Request<Body>) -> bool {
 struct Tunnel {
     early: Bytes,
     stream: Stream,
+}
+
+impl switch::Bytes for Tunnel {
+    fn to_read(&self) -> Option<&TcpStream> {
+        self.stream.plain_tcp().filter(|_| self.early.is_empty())
+    }
 }
 
 impl AsyncRead for Tunnel {
