@@ -11,7 +11,6 @@
 pub mod admin;
 #[doc(hidden)]
 pub mod bench;
-mod blocks;
 pub mod body;
 pub mod challenges;
 pub mod context;
@@ -27,7 +26,9 @@ pub mod proxy;
 mod small_writes;
 pub mod snapshot;
 pub mod switch;
+mod tally;
 mod tcp;
+mod text;
 pub mod tls;
 pub mod upstream;
 pub mod worker;
