@@ -17,6 +17,7 @@ pub mod context;
 pub mod downstream;
 pub mod error;
 mod http2;
+mod in_place;
 mod l4;
 pub mod options;
 pub mod overload;

@@ -46,6 +46,7 @@ use super::handler::Handler;
 use super::socket::Socket;
 use crate::body::Body;
 use crate::context::Connection;
+use crate::in_place;
 use crate::switch::{self, Promise};
 
 /// What of a body that nobody reads is read away, so that the connection can be used again, and for how long. More is
@@ -200,9 +201,7 @@ impl<H: Handler> Http1<'_, H> {
                 }
             }
         }
-        // Made where it stays: two kilobytes.
-        let work = Box::new_uninit();
-        let work = Box::write(work, self.handler.handle(Arc::clone(self.connection), request));
+        let work = in_place::boxed(|| self.handler.handle(Arc::clone(self.connection), request));
         Poll::Ready(Begun::Turn(Turn {
             work: Box::into_pin(work),
             asked,

@@ -27,6 +27,7 @@ use super::sink;
 use crate::body::{Body, BodyError, Transfer};
 use crate::context::Connection;
 use crate::error::Failure;
+use crate::in_place;
 use crate::text;
 use crate::upstream::InFlight;
 
@@ -103,9 +104,7 @@ impl Exchange {
         let idle = connection.shared.options.limits.stream_idle_timeout;
         let in_target = || request.uri().authority().map(|authority| authority.as_str());
         let host = str_of(fields.host).or_else(in_target);
-        // Made where it stays.
-        let room = Box::new_uninit();
-        let exchange = Self {
+        in_place::boxed(|| Self {
             connection,
             clock: Clock::new(began, idle),
             method: request.method().clone(),
@@ -134,8 +133,7 @@ impl Exchange {
             body: Body::Empty,
             state: State::Open,
             guard: None,
-        };
-        Box::write(room, exchange)
+        })
     }
 
     /// Adds a flag, once.
