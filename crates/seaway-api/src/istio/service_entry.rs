@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::reach::{ProtocolShape, VISIBILITY};
-use super::shapes::{FILLED, SERVICE_HOST};
+use super::shapes::{FILLED, LABEL, SERVICE_HOST};
 use super::{PortProtocol, Text, Visibility, WorkloadAddress, WorkloadEntry};
 use crate::decode::{Cx, Int, Invalid, LabelMap, List, OneOf, Parsed, Via, at, obj, object};
-use crate::node::{Node, Value};
-use crate::{ProblemKind, Spanned};
+use crate::node::{Entry, Node, Value};
+use crate::{Pos, ProblemKind, Spanned};
 
 /// Where a service is, as seen from the mesh.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -58,7 +58,7 @@ object! {
         /// Addresses that stand for it: IP addresses or subnets.
         addresses: Vec<Text> = "addresses", default(Vec::new(), "none"), List(at(Parsed("IP address or subnet", subnet)));
         /// Its ports.
-        ports: Vec<Spanned<EntryPort>> = "ports", required, List(at(obj()));
+        ports: Vec<Spanned<EntryPort>> = "ports", default(Vec::new(), "none"), List(at(obj()));
         /// Whether it belongs to the mesh.
         location: Spanned<Location> = "location", default(Spanned::default(), "`MESH_EXTERNAL`"), at(LOCATION);
         /// How its addresses are found.
@@ -84,13 +84,13 @@ object! {
         /// What is spoken on it.
         protocol: Spanned<PortProtocol> = "protocol", default(Spanned::unwritten(PortProtocol::Tcp), "`TCP`"), at(ProtocolShape);
         /// Its name.
-        name: Text = "name", required, FILLED;
+        name: Text = "name", required, LABEL;
         /// The port of the endpoints, where they do not say another.
         target_port: Option<Spanned<u16>> = "targetPort", optional, at(Int::port());
     }
 }
 
-/// Labels of workloads; never empty.
+/// Labels of workloads; none: nobody, as with the selector of a Service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WorkloadSelector {
     /// All of these.
@@ -102,7 +102,7 @@ object! {
     #[derive(Clone, Debug)]
     pub(crate) struct SelectorFields {
         /// Their labels.
-        labels: BTreeMap<Arc<str>, Arc<str>> = "labels", required, LabelMap;
+        labels: BTreeMap<Arc<str>, Arc<str>> = "labels", default(BTreeMap::new(), "none: nobody"), LabelMap;
     }
 }
 
@@ -114,7 +114,7 @@ object! {
     #[derive(Clone, Debug)]
     pub(crate) struct MatchFields {
         /// Their labels.
-        labels: BTreeMap<Arc<str>, Arc<str>> = "matchLabels", required, LabelMap;
+        labels: BTreeMap<Arc<str>, Arc<str>> = "matchLabels", default(BTreeMap::new(), "none: nobody"), LabelMap;
     }
 }
 
@@ -129,8 +129,25 @@ fn selector(
     node: &Node<'_>,
 ) -> Option<WorkloadSelector> {
     if labels.is_empty() {
-        cx.missing(node, field, "add the labels of the workloads");
-        return None;
+        let message = "a selector without labels finds nobody";
+        let help = "add the labels of the workloads that are meant";
+        cx.report_in(field, ProblemKind::IgnoredField, node.pos, message, help);
+    }
+    let written = cx.entry(node, field).map(|field| field.value.entries());
+    let is_wrong = |entry: &&Entry<'_>| {
+        entry.key.is_empty()
+            || entry.key.contains('*')
+            || entry.value.as_str().is_some_and(|text| text.contains('*'))
+    };
+    if let Some(pos) = written
+        .unwrap_or_default()
+        .iter()
+        .find(is_wrong)
+        .map(|entry| entry.pos)
+    {
+        let message = "labels have names, and are compared as they are, without stars";
+        let help = "write the names and values that the workloads have";
+        cx.report_in(field, ProblemKind::InvalidValue, pos, message, help);
     }
     Some(WorkloadSelector { labels })
 }
@@ -156,7 +173,20 @@ const MOST_ENDPOINTS: usize = 4096;
 
 fn check_entry(entry: ServiceEntry, cx: &mut Cx, node: &Node<'_>) -> Option<ServiceEntry> {
     cx.refuse_empty(node, "hosts", "add what the service is called");
-    cx.refuse_empty(node, "ports", "add the ports of the service");
+    if entry.ports.is_empty()
+        && cx
+            .entry(node, "ports")
+            .is_none_or(|entry| is_empty_list(&entry.value))
+    {
+        let message = "a service without ports: nothing can be sent to it";
+        cx.report_in(
+            "ports",
+            ProblemKind::IgnoredField,
+            node.pos,
+            message,
+            "add its ports",
+        );
+    }
     check_ports(&entry, cx);
     check_addresses(&entry, cx);
     if !entry.endpoints.is_empty() {
@@ -224,12 +254,16 @@ fn check_addresses(entry: &ServiceEntry, cx: &mut Cx) {
     });
 }
 
+fn is_empty_list(node: &Node<'_>) -> bool {
+    matches!(&node.value, Value::Seq(items) if items.is_empty())
+}
+
 /// What each way of finding addresses needs.
 fn check_resolution(entry: &ServiceEntry, cx: &mut Cx, node: &Node<'_>) {
     // Endpoints that could not be read were meant to be there.
     let is_listed = cx
         .entry(node, "endpoints")
-        .is_some_and(|field| !matches!(&field.value.value, Value::Seq(items) if items.is_empty()));
+        .is_some_and(|field| !is_empty_list(&field.value));
     let nobody = !is_listed && cx.entry(node, "workloadSelector").is_none();
     match entry.resolution.value {
         Resolution::None | Resolution::DynamicDns => {
@@ -250,8 +284,10 @@ fn check_resolution(entry: &ServiceEntry, cx: &mut Cx, node: &Node<'_>) {
         }
         Resolution::Static => {
             if nobody {
-                let help = "resolution: STATIC needs endpoints with IP addresses, or a workloadSelector";
-                cx.missing(node, "endpoints", help);
+                let message =
+                    "nothing serves it: resolution STATIC has neither endpoints nor a workloadSelector";
+                let help = "add endpoints with IP addresses, or a workloadSelector";
+                cx.report_in("endpoints", ProblemKind::IgnoredField, node.pos, message, help);
             }
         }
         Resolution::Dns | Resolution::DnsRoundRobin => {
@@ -273,6 +309,7 @@ fn check_resolution(entry: &ServiceEntry, cx: &mut Cx, node: &Node<'_>) {
         }
     }
     if entry.resolution.value == Resolution::DynamicDns {
+        check_dynamic(entry, cx);
         let message = "DYNAMIC_DNS looks up the names that routes write out; at the wildcard itself requests are answered 503";
         let help = "name the hosts that are meant in the destinations of routes";
         cx.report_in(
@@ -282,6 +319,45 @@ fn check_resolution(entry: &ServiceEntry, cx: &mut Cx, node: &Node<'_>) {
             message,
             help,
         );
+    }
+}
+
+/// Names are looked up that a wildcard stands for, and that a client says in HTTP or TLS.
+fn check_dynamic(entry: &ServiceEntry, cx: &mut Cx) {
+    let kind = ProblemKind::InvalidValue;
+    let plain = entry
+        .hosts
+        .iter()
+        .enumerate()
+        .find(|(_, host)| !host.contains('*'));
+    if let Some((index, host)) = plain {
+        cx.within("hosts", |cx| {
+            cx.within_item(index, |cx| {
+                let message = format!(
+                    "{:?} is one name, and DYNAMIC_DNS is for those under a wildcard",
+                    &*host.value
+                );
+                cx.report(kind, host.pos, message, "write resolution: DNS");
+            });
+        });
+    }
+    if let Some(address) = entry.addresses.first() {
+        let message = "addresses have no use with DYNAMIC_DNS";
+        cx.report_in("addresses", kind, address.pos, message, "remove them");
+    }
+    let silent = |port: &EntryPort| !port.protocol.value.is_http() && !port.protocol.value.is_tls();
+    if let Some((index, port)) = entry.ports.iter().enumerate().find(|(_, port)| silent(port)) {
+        cx.within("ports", |cx| {
+            cx.within_item(index, |cx| {
+                let message = format!(
+                    "{} names no host, which DYNAMIC_DNS would look up",
+                    port.protocol.value.as_str()
+                );
+                let is_written = port.protocol.pos != Pos::default();
+                let pos = if is_written { port.protocol.pos } else { port.pos };
+                cx.report_in("protocol", kind, pos, message, "write HTTP, HTTPS or TLS");
+            });
+        });
     }
 }
 
