@@ -15,7 +15,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use seaway_api::ingress::{Backend, Ingress, IngressPath, IngressRule, PathType};
-use seaway_api::{Object, Pos, Spanned};
+use seaway_api::{Object, Pos, Spanned, idle_escape};
 use seaway_model::{
     Action, Code, Conditions, Destination, Failure, FailureReason, Forward, HeaderMutation, HostMatch, Match,
     Origin, PathMatch, Route, Target,
@@ -174,7 +174,7 @@ fn never(path: &str) -> Option<String> {
     }
     let inside = ["//", "/./", "/../"].into_iter().find(|part| path.contains(part));
     let at_end = || ["/.", "/.."].into_iter().find(|end| path.ends_with(end));
-    let part = inside.or_else(at_end)?;
+    let part = inside.or_else(at_end).or_else(|| idle_escape(path))?;
     Some(format!(
         "\"{path}\" holds \"{part}\", which no path has once it is normalised"
     ))

@@ -53,6 +53,8 @@ pub(crate) struct Stream {
     /// Why it is over, if not because both sides have said everything.
     pub(crate) error: Option<Error>,
 
+    /// Heads before the head (1xx) that came, until they are taken.
+    pub(crate) early: Vec<Response<()>>,
     /// The head that came, until it is taken.
     pub(crate) head: Option<Box<Response<()>>>,
     /// Content that came.
@@ -88,6 +90,7 @@ impl Stream {
             is_whole: false,
             going: Going::Open,
             error: None,
+            early: Vec::new(),
             head: None,
             content: Content::default(),
             trailers: None,

@@ -18,6 +18,7 @@ pub mod context;
 pub mod downstream;
 pub mod error;
 mod http2;
+mod interim;
 mod l4;
 pub mod options;
 pub mod overload;

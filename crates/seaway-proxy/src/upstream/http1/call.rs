@@ -24,6 +24,7 @@ use super::sending::{self, Broken, Hindrance, NotBegun, Sending};
 use crate::blocks;
 use crate::body::Body;
 use crate::error::Failure;
+use crate::interim;
 use crate::switch;
 
 /// Answers before the answer.
@@ -112,7 +113,7 @@ impl Call {
                     Some((head, length)) => {
                         bytes.advance(length);
                         if head.status.is_informational() && head.status != StatusCode::SWITCHING_PROTOCOLS {
-                            self.informational(&head)?;
+                            self.informational(head)?;
                             if bytes.is_empty() {
                                 break;
                             }
@@ -207,7 +208,7 @@ impl Call {
         }
     }
 
-    fn informational(&mut self, head: &Head) -> Result<(), Failure> {
+    fn informational(&mut self, mut head: Head) -> Result<(), Failure> {
         self.informational += 1;
         if self.informational > MAX_INFORMATIONAL {
             return Err(Failure::UpstreamProtocol);
@@ -217,6 +218,8 @@ impl Call {
         {
             go_on();
         }
+        shape::strip_connection_fields(&mut head.headers);
+        interim::say(head.status, head.headers);
         Ok(())
     }
 
