@@ -1,10 +1,13 @@
 //! YAML events to nodes.
 
+mod errors;
+
 use std::borrow::Cow;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, Tag};
 
+use self::errors::{advice, complex_key, too_deep, unsupported_tag};
 use super::chunks::Chunk;
 use super::outdented::{self, Moved};
 use super::{Entry, MAX_DEPTH, Node, SyntaxError, Value, scalar};
@@ -393,47 +396,6 @@ fn is_collection_tag(tag: &Tag) -> bool {
     (tag.is_yaml_core_schema() && matches!(tag.suffix.as_str(), "map" | "seq"))
         || (tag.handle.is_empty() && tag.suffix == "!")
         || (tag.handle == "!" && tag.suffix.is_empty())
-}
-
-fn unsupported_tag(tag: &Tag, pos: Pos) -> SyntaxError {
-    SyntaxError {
-        pos,
-        message: format!("the tag {tag} is not supported"),
-        help: "remove the tag and write the value itself".to_owned(),
-    }
-}
-
-fn too_deep(pos: Pos) -> SyntaxError {
-    SyntaxError {
-        pos,
-        message: "nested too deeply".to_owned(),
-        help: format!("no manifest needs more than {MAX_DEPTH} levels"),
-    }
-}
-
-fn complex_key(pos: Pos) -> SyntaxError {
-    SyntaxError {
-        pos,
-        message: "a list or mapping as the key of a mapping".to_owned(),
-        help: "a key must be text; text that starts with { or [ needs quotes".to_owned(),
-    }
-}
-
-/// What to do about a mistake, by what the scanner says.
-fn advice(info: &str) -> &'static str {
-    if info.contains("tab") {
-        "indent with spaces; YAML allows no tab there"
-    } else if info.contains("quoted scalar") {
-        "close the quote"
-    } else if info.contains("mapping values") {
-        "put text that contains \": \" in quotes, and check that the line is indented like its neighbours"
-    } else if info.contains("anchor") || info.contains("alias") {
-        "an alias needs an anchor before it; text that starts with * or & needs quotes"
-    } else if info.contains("cannot start any token") {
-        "put text that starts with this character in quotes"
-    } else {
-        "check the indentation, and the brackets and quotes before this place"
-    }
 }
 
 fn clamp(number: usize) -> u32 {
