@@ -8,6 +8,10 @@
 //! Only what the scanner has refused comes here, and what was moved has to turn out to start where the scanner sees a
 //! quoted text or a collection: lines of a block scalar, whose white space counts, must never be moved by a mistake of
 //! the reading here, which is coarser than the scanner's.
+//!
+//! A tab between a key and its value is another thing that the scanner refuses and YAML does not (6.2): it becomes a space.
+
+use std::borrow::Cow;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -43,8 +47,12 @@ pub(super) fn moved(text: &str) -> Option<Moved> {
         return None;
     }
     let mut moved = Moved::default();
+    let mut has_tabs = false;
     let mut lines = text.split_inclusive('\n').enumerate().peekable();
     while let Some((index, line)) = lines.next() {
+        let spaced = spaced(line);
+        has_tabs |= matches!(spaced, Cow::Owned(_));
+        let line = &*spaced;
         moved.text.push_str(line);
         match open(line) {
             Open::Nothing => {}
@@ -73,16 +81,29 @@ pub(super) fn moved(text: &str) -> Option<Moved> {
             }
         }
     }
-    (!moved.starts.is_empty()).then_some(moved)
+    (has_tabs || !moved.starts.is_empty()).then_some(moved)
+}
+
+/// The line of a block, with spaces for the tabs between a key and its value.
+fn spaced(line: &str) -> Cow<'_, str> {
+    let tabs = line
+        .find(":\t")
+        .filter(|colon| plain_key_end(line, content(line).0) == Some(colon + 1));
+    let Some(colon) = tabs else {
+        return Cow::Borrowed(line);
+    };
+    let (key, value) = line.split_at(colon + 1);
+    let spaces = value.bytes().take_while(|b| matches!(b, b' ' | b'\t')).count();
+    let value = value.trim_start_matches([' ', '\t']);
+    Cow::Owned(format!("{key}{:spaces$}{value}", ""))
 }
 
 fn indent(line: &str) -> usize {
     line.bytes().take_while(|b| *b == b' ').count()
 }
 
-/// What a line of a block leaves open. Everything before the first quote or bracket of a value is ASCII in manifests;
-/// where it is not, columns are too large, which moves lines further than they need.
-fn open(line: &str) -> Open {
+/// Where the content of a line begins behind its dashes, and the column of the last of those.
+fn content(line: &str) -> (usize, Option<usize>) {
     let mut at = indent(line);
     let mut dash = None;
     while let Some(rest) = line.get(at..).and_then(|rest| rest.strip_prefix('-')) {
@@ -92,6 +113,13 @@ fn open(line: &str) -> Open {
         dash = Some(at);
         at += 1 + spaces(rest);
     }
+    (at, dash)
+}
+
+/// What a line of a block leaves open. Everything before the first quote or bracket of a value is ASCII in manifests;
+/// where it is not, columns are too large, which moves lines further than they need.
+fn open(line: &str) -> Open {
+    let (at, dash) = content(line);
     match value(line, at) {
         Value::Enclosed(start) => {
             let column = dash.unwrap_or(at);
@@ -295,6 +323,13 @@ mod tests {
             moved(text).map(|m| m.columns.into_keys().collect()),
             Some(vec![6])
         );
+    }
+
+    #[test]
+    fn tabs_before_a_value_become_spaces() {
+        let text = "a:\tb\n- c: \td:\te\n- f:\t'g\n  h'\ni: |\n  j:\tk\n";
+        let expected = "a: b\n- c: \td:\te\n- f: 'g\n      h'\ni: |\n  j:\tk\n";
+        assert_eq!(moved(text).map(|m| m.text).as_deref(), Some(expected));
     }
 
     #[test]

@@ -257,6 +257,7 @@ fn lines_of_texts_and_collections_may_stand_under_their_key() {
     for (outdented, indented) in [
         ("a:\n  b: [\n    x,\n  ]\n  c: 1\n", "a:\n  b: [x]\n  c: 1\n"),
         ("a:\n  - b: {\n    x: 1,\n  }\n", "a:\n  - b: {x: 1}\n"),
+        ("a:\tb\nc:\t[\n]\nd:\t1\n", "{a: b, c: [], d: 1}"),
         (
             "a:\n  b: 'x\n  y''s\n\n  z'\n  c: 1\n",
             "a:\n  b: \"x y's\\nz\"\n  c: 1\n",

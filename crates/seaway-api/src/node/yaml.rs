@@ -17,6 +17,9 @@ use crate::Pos;
 /// for a billion copies; no manifest needs them.
 const MAX_COPIED: usize = 16 << 20;
 
+/// What the scanner says of that which `outdented` mends.
+const REFUSED: [&str; 2] = ["invalid indentation", "':' must be followed by"];
+
 type Read<T> = Result<T, SyntaxError>;
 
 /// Reads the documents of a chunk, until the first mistake.
@@ -28,7 +31,7 @@ pub(super) fn read<'a>(chunk: &Chunk<'a>, results: &mut Vec<Read<Node<'a>>>) {
     let known = results.len();
     read_text(chunk.text, Builder::new(chunk.lines_before), results);
     if let Some(Err(error)) = results.last()
-        && error.message.contains("invalid indentation")
+        && REFUSED.iter().any(|refused| error.message.contains(refused))
         && let Some(moved) = outdented::moved(chunk.text)
     {
         reread(chunk, moved, known, results);
