@@ -7,6 +7,7 @@
 //!
 //! Ingress rules serve on both listeners: `tls` says which certificate HTTPS presents, not that HTTP stops.
 
+mod annotations;
 pub(crate) mod class;
 #[cfg(test)]
 mod tests;
@@ -46,6 +47,7 @@ pub(crate) fn compile(
 ) -> Compiled {
     let origin = origin_of(&object.meta);
     let mut reporter = Reporter::new(&origin, findings);
+    annotations::warn_of_foreign(object, &mut reporter);
     let rank = Arc::new(ObjectRank::new(&object.meta));
     let mut drafts = Vec::new();
     let mut claims: Vec<Claim> = Vec::new();
