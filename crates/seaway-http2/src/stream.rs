@@ -55,6 +55,8 @@ pub(crate) struct Stream {
 
     /// Heads before the head (1xx) that came, until they are taken.
     pub(crate) early: Vec<Response<()>>,
+    /// How many of those there have been.
+    pub(crate) informational: u8,
     /// The head that came, until it is taken.
     pub(crate) head: Option<Box<Response<()>>>,
     /// Content that came.
@@ -91,6 +93,7 @@ impl Stream {
             going: Going::Open,
             error: None,
             early: Vec::new(),
+            informational: 0,
             head: None,
             content: Content::default(),
             trailers: None,

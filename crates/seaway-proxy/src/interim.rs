@@ -5,7 +5,8 @@
 //! What is said otherwise, to the task of a mirrored copy, is heard by nobody. A channel among a request's extensions was
 //! rejected: each request would pay for it.
 //!
-//! 100 and 101 are no matter of this: the first belongs to a body ([`Gate`](crate::body::Gate)), the second is an end.
+//! An endpoint's 100 is not passed on as it is: the client is told to go on when its body is asked for, which waits for
+//! that ([`Gate`](crate::body::Gate)). 101 is no answer before the answer, but an end.
 
 use std::cell::{Cell, RefCell};
 
@@ -37,15 +38,28 @@ pub(crate) fn take() -> Vec<Response<()>> {
     HEARD.take()
 }
 
-/// Says an answer whose fields are the message's own, not its connection's.
+/// Says an endpoint's answer, of which the fields are the message's own, not its connection's.
 #[cold]
 pub(crate) fn say(status: StatusCode, mut headers: HeaderMap) {
-    if STATE.get() == State::Deaf || matches!(status.as_u16(), 100 | 101) {
+    if matches!(status, StatusCode::CONTINUE | StatusCode::SWITCHING_PROTOCOLS) {
         return;
     }
     // There is no content (RFC 9110, 8.6; RFC 9112, 6.1).
     headers.remove(CONTENT_LENGTH);
     headers.remove(TRANSFER_ENCODING);
+    hear(status, headers);
+}
+
+/// Says that the request's content is wanted. For a codec that does not see it being asked for.
+#[cold]
+pub(crate) fn go_on() {
+    hear(StatusCode::CONTINUE, HeaderMap::new());
+}
+
+fn hear(status: StatusCode, headers: HeaderMap) {
+    if STATE.get() == State::Deaf {
+        return;
+    }
     let mut response = Response::new(());
     *response.status_mut() = status;
     *response.headers_mut() = headers;

@@ -13,8 +13,8 @@ use crate::stream::Coming;
 /// Frames of one header block, beyond those that its size explains.
 const MOST_CONTINUATIONS: usize = 16;
 
-/// Heads before the head that nobody has taken.
-const MOST_EARLY: usize = 64;
+/// Heads before the head.
+const MOST_EARLY: u8 = 64;
 
 impl Core {
     pub(super) fn headers(&mut self, head: Head, payload: &[u8]) -> Result<(), Reason> {
@@ -140,7 +140,8 @@ impl Core {
         if stream.is_ignored {
             return Ok(());
         }
-        if stream.early.len() >= MOST_EARLY {
+        stream.informational = stream.informational.saturating_add(1);
+        if stream.informational > MOST_EARLY {
             return self.fault(key, Reason::ENHANCE_YOUR_CALM);
         }
         stream.early.push(response);

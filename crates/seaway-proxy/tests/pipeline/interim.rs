@@ -4,7 +4,9 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{Request, Response};
+use http_body_util::BodyExt as _;
 use seaway_model::Cluster;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -108,13 +110,17 @@ async fn a_client_of_http_1_0_and_one_that_did_not_expect_to_be_told_to_continue
     }
 }
 
+async fn connect(address: SocketAddr) -> h2::client::SendRequest<Bytes> {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (client, connection) = h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    within(client.ready()).await.unwrap()
+}
+
 /// Hints, and then the answer, to a client of HTTP/2.
 async fn hints_over_http2(cluster: Cluster, go_on: &Notify) {
     let (_proxy, bound, _records) = start_with(1, cluster);
-    let stream = TcpStream::connect(bound).await.unwrap();
-    let (client, connection) = h2::client::handshake(stream).await.unwrap();
-    tokio::spawn(connection);
-    let mut client = within(client.ready()).await.unwrap();
+    let mut client = connect(bound).await;
     let request = Request::get("http://a/").body(()).unwrap();
     let (mut response, _) = client.send_request(request, true).unwrap();
     let hints = within(poll_fn(|cx| response.poll_informational(cx))).await;
@@ -140,4 +146,28 @@ async fn hints_of_an_http2_upstream_reach_a_client_of_http2() {
     let go_on = Arc::new(Notify::new());
     let address = saying_http2(&go_on).await;
     hints_over_http2(cluster_http2("c", &[address]), &go_on).await;
+}
+
+#[tokio::test]
+async fn a_client_of_http2_is_told_to_send_its_body_when_the_upstream_wants_it() {
+    for over_http2 in [false, true] {
+        let echo = |request: Request<hyper::body::Incoming>| async move {
+            let body = request.into_body().collect().await.unwrap().to_bytes();
+            Response::new(full(body))
+        };
+        let cluster = if over_http2 {
+            cluster_http2("c", &[upstream_http2(echo).await])
+        } else {
+            cluster("c", &[upstream(echo).await])
+        };
+        let (_proxy, bound, _records) = start_with(1, cluster);
+        let mut client = connect(bound).await;
+        let request = Request::post("http://a/").header("expect", "100-continue");
+        let (mut response, mut body) = client.send_request(request.body(()).unwrap(), false).unwrap();
+        let told = within(poll_fn(|cx| response.poll_informational(cx))).await;
+        assert_eq!(told.unwrap().unwrap().status(), 100);
+        body.send_data("hello".into(), true).unwrap();
+        let mut answer = within(response).await.unwrap().into_body();
+        assert_eq!(within(answer.data()).await.unwrap().unwrap(), "hello");
+    }
 }

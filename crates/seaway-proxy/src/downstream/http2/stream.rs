@@ -78,7 +78,7 @@ pub(super) fn work<H: Handler>(
         tunnel = Some(Offered { promise, receive });
         Body::Empty
     } else {
-        Received::body(receive, &head.headers)
+        Received::of_request(receive, &head.headers)
     };
     let request = Box::new(Request::from_parts(head, body));
     // Made where it stays: two kilobytes.
