@@ -9,6 +9,7 @@
 
 pub mod core;
 mod decode;
+mod escape;
 pub mod http_route;
 pub mod https_cert;
 pub mod ingress;
@@ -21,6 +22,7 @@ mod reference;
 mod resource;
 mod spanned;
 
+pub use escape::idle_escape;
 pub use object::{Meta, Object};
 pub use parse::parse;
 pub use problem::{Fate, Problem, ProblemKind};

@@ -9,6 +9,7 @@
 
 mod chunks;
 mod json;
+mod outdented;
 mod scalar;
 mod yaml;
 
@@ -121,6 +122,28 @@ impl Node<'_> {
         }
     }
 
+    /// The same, with nothing borrowed.
+    fn into_owned(self) -> Node<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        let value = match self.value {
+            Value::Null => Value::Null,
+            Value::Bool(value) => Value::Bool(value),
+            Value::Int(value) => Value::Int(value),
+            Value::Float(value) => Value::Float(value),
+            Value::String(text) => Value::String(owned(text)),
+            Value::Seq(items) => Value::Seq(items.into_iter().map(Node::into_owned).collect()),
+            Value::Map(entries) => {
+                let own = |entry: Entry<'_>| Entry {
+                    key: owned(entry.key),
+                    pos: entry.pos,
+                    value: entry.value.into_owned(),
+                };
+                Value::Map(entries.into_iter().map(own).collect())
+            }
+        };
+        Node { pos: self.pos, value }
+    }
+
     /// About how many bytes a copy takes.
     fn weight(&self) -> usize {
         size_of::<Self>()
@@ -145,6 +168,22 @@ pub type Document<'a> = Result<Node<'a>, SyntaxError>;
 /// One document is read at a time, so that a file of many costs the memory of one.
 pub fn documents(text: &str) -> Box<dyn Iterator<Item = Document<'_>> + '_> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    Box::new(read(text).map(move |document| document.map_err(|error| advise_on_template(text, error))))
+}
+
+/// Templates of Helm and the like are seldom YAML, and what is wrong with them as YAML says little.
+fn advise_on_template(text: &str, mut error: SyntaxError) -> SyntaxError {
+    let line = usize::try_from(error.pos.line)
+        .unwrap_or_default()
+        .saturating_sub(1);
+    if text.lines().nth(line).is_some_and(|line| line.contains("{{")) {
+        error.help = "this is a template: render it first, for example with \"helm template\", and read what comes out"
+            .to_owned();
+    }
+    error
+}
+
+fn read(text: &str) -> Box<dyn Iterator<Item = Document<'_>> + '_> {
     if !text.trim_start().starts_with(['{', '[']) {
         return Box::new(yaml_documents(text));
     }

@@ -27,6 +27,13 @@ impl Findings {
         });
     }
 
+    /// Adds all of another collection but those of a code. Whether there were any of that.
+    pub(crate) fn take_without(&mut self, code: Code, others: Self) -> bool {
+        let (left_out, kept): (Vec<_>, Vec<_>) = others.0.into_iter().partition(|one| one.code == code);
+        self.0.extend(kept);
+        !left_out.is_empty()
+    }
+
     /// By file, line and column, then code, then the rest; each once.
     pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
         self.0.sort_by(|a, b| {

@@ -7,6 +7,7 @@
 //!
 //! Ingress rules serve on both listeners: `tls` says which certificate HTTPS presents, not that HTTP stops.
 
+mod annotations;
 pub(crate) mod class;
 #[cfg(test)]
 mod tests;
@@ -15,7 +16,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use seaway_api::ingress::{Backend, Ingress, IngressPath, IngressRule, PathType};
-use seaway_api::{Object, Pos, Spanned};
+use seaway_api::{Object, Pos, Spanned, idle_escape};
 use seaway_model::{
     Action, Code, Conditions, Destination, Failure, FailureReason, Forward, HeaderMutation, HostMatch, Match,
     Origin, PathMatch, Route, Target,
@@ -46,6 +47,7 @@ pub(crate) fn compile(
 ) -> Compiled {
     let origin = origin_of(&object.meta);
     let mut reporter = Reporter::new(&origin, findings);
+    annotations::warn_of_foreign(object, &mut reporter);
     let rank = Arc::new(ObjectRank::new(&object.meta));
     let mut drafts = Vec::new();
     let mut claims: Vec<Claim> = Vec::new();
@@ -174,7 +176,7 @@ fn never(path: &str) -> Option<String> {
     }
     let inside = ["//", "/./", "/../"].into_iter().find(|part| path.contains(part));
     let at_end = || ["/.", "/.."].into_iter().find(|end| path.ends_with(end));
-    let part = inside.or_else(at_end)?;
+    let part = inside.or_else(at_end).or_else(|| idle_escape(path))?;
     Some(format!(
         "\"{path}\" holds \"{part}\", which no path has once it is normalised"
     ))

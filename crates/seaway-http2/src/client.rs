@@ -110,28 +110,48 @@ impl SendRequest {
         })?;
         let response = Handle::hearing(Arc::clone(shared), key);
         let request = Handle::held(Arc::clone(shared), key);
-        Ok((ResponseFuture(Some(response)), SendStream(request)))
+        let response = ResponseFuture {
+            stream: Some(response),
+            early: Vec::new(),
+        };
+        Ok((response, SendStream(request)))
     }
 }
 
 /// The answer to a request. Dropped before, it does without.
 #[derive(Debug)]
-pub struct ResponseFuture(Option<Handle>);
+pub struct ResponseFuture {
+    stream: Option<Handle>,
+    early: Vec<Response<()>>,
+}
+
+impl ResponseFuture {
+    /// The informational answers (RFC 9110, 15.2) that came in the last polls. Does not look for others.
+    pub fn take_informational(&mut self) -> Vec<Response<()>> {
+        std::mem::take(&mut self.early)
+    }
+}
 
 impl Future for ResponseFuture {
     type Output = Result<Response<RecvStream>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(handle) = &self.0 else {
-            return Poll::Ready(Err(Error::Ended));
-        };
-        let head = ready!(
-            handle
+        let this = &mut *self;
+        let head = loop {
+            let Some(handle) = &this.stream else {
+                return Poll::Ready(Err(Error::Ended));
+            };
+            let polled = handle
                 .shared()
-                .with(|core| core.poll_head(handle.key(), cx.waker()))
-        )?;
+                .with(|core| core.poll_head(handle.key(), cx.waker()));
+            let head = ready!(polled)?;
+            if !head.status().is_informational() {
+                break head;
+            }
+            this.early.push(*head);
+        };
         let (head, ()) = head.into_parts();
-        Poll::Ready(match self.0.take() {
+        Poll::Ready(match this.stream.take() {
             Some(handle) => Ok(Response::from_parts(head, RecvStream::new(handle))),
             None => Err(Error::Ended),
         })

@@ -145,6 +145,15 @@ impl SendResponse {
         Ok(SendStream(self.0))
     }
 
+    /// Sends the head of an informational answer (RFC 9110, 15.2), which is followed by another.
+    ///
+    /// # Errors
+    /// The stream is over.
+    pub fn send_informational<B>(&mut self, response: &Response<B>) -> Result<(), Error> {
+        let (shared, key) = (self.0.shared(), self.0.key());
+        shared.with(|core| core.respond(key, response, false))
+    }
+
     /// Breaks the stream off.
     pub fn send_reset(&mut self, reason: Reason) {
         self.0.shared().with(|core| core.give_up(self.0.key(), reason));

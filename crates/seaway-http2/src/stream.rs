@@ -53,6 +53,10 @@ pub(crate) struct Stream {
     /// Why it is over, if not because both sides have said everything.
     pub(crate) error: Option<Error>,
 
+    /// Heads before the head (1xx) that came, until they are taken.
+    pub(crate) early: Vec<Response<()>>,
+    /// How many of those there have been.
+    pub(crate) informational: u8,
     /// The head that came, until it is taken.
     pub(crate) head: Option<Box<Response<()>>>,
     /// Content that came.
@@ -88,6 +92,8 @@ impl Stream {
             is_whole: false,
             going: Going::Open,
             error: None,
+            early: Vec::new(),
+            informational: 0,
             head: None,
             content: Content::default(),
             trailers: None,

@@ -18,6 +18,7 @@ pub mod downstream;
 pub mod error;
 mod http2;
 mod in_place;
+mod interim;
 mod l4;
 pub mod options;
 pub mod overload;

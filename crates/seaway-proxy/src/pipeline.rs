@@ -21,6 +21,7 @@ mod forward;
 mod forwarded;
 mod hop;
 mod identity;
+mod max_forwards;
 mod mirror;
 mod outgoing;
 pub(crate) mod proof;
@@ -177,6 +178,9 @@ pub async fn handle(connection: Arc<Connection>, mut request: Box<Request<Body>>
             answer(exchange, Answer::Failure(failure), Some(&finish))
         }
         Action::Forward(forward) => {
+            if let Some(end) = max_forwards::count(&mut exchange, &mut request) {
+                return answer(exchange, end, Some(&finish));
+            }
             let stage = Stage {
                 snapshot: &snapshot,
                 matched,

@@ -24,12 +24,16 @@ mod clusters;
 mod cookies;
 #[path = "pipeline/headers.rs"]
 mod headers;
+#[path = "pipeline/interim.rs"]
+mod interim;
 #[path = "pipeline/mirrors.rs"]
 mod mirrors;
 #[path = "pipeline/retries.rs"]
 mod retries;
 #[path = "pipeline/splits.rs"]
 mod splits;
+#[path = "pipeline/targets.rs"]
+mod targets;
 #[path = "pipeline/threads.rs"]
 mod threads;
 #[path = "pipeline/timeouts.rs"]

@@ -2,8 +2,8 @@
 //!
 //! What is matched here is what is forwarded, so these functions give the only form that later stages see. They refuse
 //! whatever two readers could read differently, rather than guess which reading the upstream has; the proxy answers
-//! 400. Percent-encodings that do not hide a dot segment stay as they are: decoding them would change what the upstream
-//! gets, and an encoded slash is data, not a separator.
+//! 400. Percent-encodings of what needs none are undone; all others stay as they are: decoding them would change what the
+//! upstream gets, and an encoded slash is data, not a separator.
 
 mod claims;
 mod host;

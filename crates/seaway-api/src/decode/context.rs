@@ -285,9 +285,15 @@ impl Cx {
         entry.key == name || (self.group == Group::Istio && syntax::is_proto_name(&entry.key, name))
     }
 
-    /// The entry of a field, if it has a value other than null.
+    /// The entry of a field, if it has a value other than null, and of Istio's other than an empty text.
     pub fn entry<'n>(&self, node: &'n Node<'_>, name: &str) -> Option<&'n Entry<'n>> {
-        node.entry(name).or_else(|| self.proto_entry(node, name))
+        let entry = node.entry(name).or_else(|| self.proto_entry(node, name));
+        entry.filter(|entry| !self.says_nothing(entry))
+    }
+
+    /// In protobuf, an empty text is one that was not written.
+    fn says_nothing(&self, entry: &Entry<'_>) -> bool {
+        self.group == Group::Istio && entry.value.as_str() == Some("")
     }
 
     fn proto_entry<'n>(&self, node: &'n Node<'_>, name: &str) -> Option<&'n Entry<'n>> {
@@ -321,6 +327,19 @@ impl Cx {
         }
     }
 
+    /// The same for a field that may be absent, and is when it says nothing.
+    fn field_or_none<S: Shape>(&mut self, node: &Node<'_>, names: &[&str], shape: &S) -> Field<S::Out> {
+        let is_unsaid = shape.may_be_empty_for_none()
+            && names.iter().all(|name| {
+                let written = node.entry(name).or_else(|| self.proto_entry(node, name));
+                written.is_none_or(|entry| self.says_nothing(entry))
+            });
+        if is_unsaid {
+            return Field::Absent;
+        }
+        self.field(node, names, shape)
+    }
+
     /// A field that has to be there.
     pub fn required<S: Shape>(&mut self, node: &Node<'_>, names: &[&str], shape: &S) -> Option<S::Out> {
         match self.field(node, names, shape) {
@@ -343,7 +362,7 @@ impl Cx {
         names: &[&str],
         shape: &S,
     ) -> Option<Option<S::Out>> {
-        match self.field(node, names, shape) {
+        match self.field_or_none(node, names, shape) {
             Field::Good(value) => Some(Some(value)),
             Field::Bad => None,
             Field::Absent => Some(None),
@@ -358,7 +377,7 @@ impl Cx {
         shape: &S,
         default: impl FnOnce() -> S::Out,
     ) -> Option<S::Out> {
-        match self.field(node, names, shape) {
+        match self.field_or_none(node, names, shape) {
             Field::Good(value) => Some(value),
             Field::Bad => None,
             Field::Absent => Some(default()),

@@ -21,6 +21,11 @@ pub(crate) trait Shape {
     fn nested(&self) -> Option<Nested> {
         None
     }
+    /// Whether an empty text says nothing, where the field may be left out: so it is with the texts of protobuf, and
+    /// templates write them.
+    fn may_be_empty_for_none(&self) -> bool {
+        false
+    }
     /// Values just outside of what it takes, as they would be written: beyond a range, or a misspelt word. For a list or
     /// a mapping those of an item.
     fn refused(&self) -> Vec<String> {
@@ -54,6 +59,9 @@ macro_rules! described_by_inner {
         }
         fn nested(&self) -> Option<Nested> {
             self.0.nested()
+        }
+        fn may_be_empty_for_none(&self) -> bool {
+            self.0.may_be_empty_for_none()
         }
         fn refused(&self) -> Vec<String> {
             self.0.refused()
@@ -122,6 +130,9 @@ impl Shape for Str {
     fn words(&self) -> String {
         "text".to_owned()
     }
+    fn may_be_empty_for_none(&self) -> bool {
+        true
+    }
 }
 
 fn text<'n>(cx: &mut Cx, node: &'n Node<'_>) -> Option<&'n str> {
@@ -148,6 +159,9 @@ impl<T> Shape for Parsed<T> {
     }
     fn words(&self) -> String {
         self.0.to_owned()
+    }
+    fn may_be_empty_for_none(&self) -> bool {
+        true
     }
 }
 

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::Invalid;
+use crate::escape::idle_escape;
 
 /// A host pattern, roughly: what is plainly no host. `seaway-compile` reads it in full.
 pub(crate) fn host(text: &str) -> Result<Arc<str>, Invalid> {
@@ -116,7 +117,8 @@ fn normalised(text: &str) -> Result<(), Invalid> {
     let bad = ["//", "/./", "/../"]
         .into_iter()
         .find(|bad| text.contains(bad))
-        .or_else(|| ["/.", "/.."].into_iter().find(|bad| text.ends_with(bad)));
+        .or_else(|| ["/.", "/.."].into_iter().find(|bad| text.ends_with(bad)))
+        .or_else(|| idle_escape(text));
     match bad {
         None => Ok(()),
         Some(bad) => Err(Invalid::new(

@@ -26,7 +26,30 @@ object! {
 
 fn needs_servers(gateway: Gateway, cx: &mut Cx, node: &Node<'_>) -> Option<Gateway> {
     cx.refuse_empty(node, "servers", "add a server with a port and hosts");
+    cx.within("servers", |cx| warn_of_twins(&gateway, cx));
     Some(gateway)
+}
+
+/// Istio refuses two ports of one name. Here a name is for messages only, and no reason to close a port.
+fn warn_of_twins(gateway: &Gateway, cx: &mut Cx) {
+    let mut names: BTreeMap<&str, u32> = BTreeMap::new();
+    for (index, server) in &gateway.servers {
+        let name = &server.port.name;
+        let Some(line) = names.get(&*name.value) else {
+            names.insert(&name.value, name.pos.line);
+            continue;
+        };
+        let message = format!(
+            "a port is called {:?} already, in line {line}, which Istio refuses",
+            &*name.value
+        );
+        let help = "give the port of each server a name of its own";
+        cx.within_item(*index, |cx| {
+            cx.within("port", |cx| {
+                cx.report_in("name", ProblemKind::IgnoredField, name.pos, message, help);
+            });
+        });
+    }
 }
 
 object! {
@@ -63,6 +86,14 @@ fn check_server(server: Server, cx: &mut Cx, node: &Node<'_>) -> Option<Server> 
         None if protocol.is_tls() => {
             let help = "add \"tls: {mode: SIMPLE, credentialName: SECRET}\", or \"tls: {mode: PASSTHROUGH}\"";
             cx.missing(node, "tls", help);
+        }
+        Some(tls) if protocol.is_tls() && tls.https_redirect.value => {
+            cx.within("tls", |cx| {
+                let message = "\"httpsRedirect\" does nothing on a port that speaks TLS";
+                let help = "remove it, or write it on a server for HTTP";
+                let pos = tls.https_redirect.pos;
+                cx.report_in("httpsRedirect", ProblemKind::IgnoredField, pos, message, help);
+            });
         }
         Some(tls) if !protocol.is_tls() => {
             let (allowed, help) = match protocol.is_http() {
@@ -303,15 +334,26 @@ fn check_certificates(tls: &ServerTls, cx: &mut Cx, node: &Node<'_>) {
         "name the Secret in credentialName, or the files in serverCertificate and privateKey; one of the two";
     for (one, other) in [
         ("credentialName", "credentialNames"),
-        ("credentialName", "serverCertificate"),
         ("credentialName", "tlsCertificates"),
-        ("credentialNames", "serverCertificate"),
         ("credentialNames", "tlsCertificates"),
         ("serverCertificate", "tlsCertificates"),
     ] {
         cx.refuse_both(node, one, other, help);
     }
     let by_secret = tls.credential_name.is_some() || !tls.credential_names.is_empty();
+    for credential in ["credentialName", "credentialNames"] {
+        if cx.entry(node, credential).is_none() {
+            continue;
+        }
+        if tls.server_certificate.is_some() && tls.private_key.is_some() {
+            cx.refuse_both(node, credential, "serverCertificate", help);
+        } else {
+            // Half of a pair of files is none, and Istio takes the Secret.
+            for file in ["serverCertificate", "privateKey"] {
+                cx.ignored(node, file, &format!("beside \"{credential}\""));
+            }
+        }
+    }
     if !by_secret && tls.tls_certificates.is_empty() {
         match (&tls.server_certificate, &tls.private_key) {
             (None, None) => cx.missing(node, "credentialName", help),

@@ -42,6 +42,12 @@ fn server_host(text: &str) -> Result<ServerHost, Invalid> {
         None => (ServerNamespace::Any, text),
     };
     let host = syntax::host(host)?;
+    if !host.contains(['.', ':', '*']) {
+        return Err(Invalid::new(
+            format!("{text:?} is a short name"),
+            "write the host in full, as clients name it, with a dot: for example shop.example.com; or \"*\" for every host",
+        ));
+    }
     Ok(ServerHost { namespace, host })
 }
 
@@ -184,6 +190,9 @@ impl Shape for ProtocolShape {
         let message = format!("{written:?} is not a protocol");
         cx.report(ProblemKind::InvalidValue, node.pos, message, help);
         None
+    }
+    fn may_be_empty_for_none(&self) -> bool {
+        true
     }
     fn words(&self) -> String {
         let words: Vec<String> = PROTOCOLS.iter().map(|(word, _)| format!("`{word}`")).collect();

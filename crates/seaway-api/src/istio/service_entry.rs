@@ -1,14 +1,16 @@
 //! `ServiceEntry`: a service that is not one of the cluster's.
 
+mod check;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::reach::{ProtocolShape, VISIBILITY};
-use super::shapes::{FILLED, SERVICE_HOST};
-use super::{PortProtocol, Text, Visibility, WorkloadAddress, WorkloadEntry};
+use super::shapes::{FILLED, LABEL, SERVICE_HOST};
+use super::{PortProtocol, Text, Visibility, WorkloadEntry};
 use crate::decode::{Cx, Int, Invalid, LabelMap, List, OneOf, Parsed, Via, at, obj, object};
-use crate::node::{Node, Value};
+use crate::node::{Entry, Node};
 use crate::{ProblemKind, Spanned};
 
 /// Where a service is, as seen from the mesh.
@@ -58,7 +60,7 @@ object! {
         /// Addresses that stand for it: IP addresses or subnets.
         addresses: Vec<Text> = "addresses", default(Vec::new(), "none"), List(at(Parsed("IP address or subnet", subnet)));
         /// Its ports.
-        ports: Vec<Spanned<EntryPort>> = "ports", required, List(at(obj()));
+        ports: Vec<Spanned<EntryPort>> = "ports", default(Vec::new(), "none"), List(at(obj()));
         /// Whether it belongs to the mesh.
         location: Spanned<Location> = "location", default(Spanned::default(), "`MESH_EXTERNAL`"), at(LOCATION);
         /// How its addresses are found.
@@ -72,7 +74,7 @@ object! {
         /// With TLS to it, one of the names of the certificate must be one of these.
         subject_alt_names: Vec<Text> = "subjectAltNames", default(Vec::new(), "any"), List(FILLED);
     }
-    finish check_entry;
+    finish check::check_entry;
 }
 
 object! {
@@ -84,13 +86,13 @@ object! {
         /// What is spoken on it.
         protocol: Spanned<PortProtocol> = "protocol", default(Spanned::unwritten(PortProtocol::Tcp), "`TCP`"), at(ProtocolShape);
         /// Its name.
-        name: Text = "name", required, FILLED;
+        name: Text = "name", required, LABEL;
         /// The port of the endpoints, where they do not say another.
         target_port: Option<Spanned<u16>> = "targetPort", optional, at(Int::port());
     }
 }
 
-/// Labels of workloads; never empty.
+/// Labels of workloads; none: nobody, as with the selector of a Service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WorkloadSelector {
     /// All of these.
@@ -102,7 +104,7 @@ object! {
     #[derive(Clone, Debug)]
     pub(crate) struct SelectorFields {
         /// Their labels.
-        labels: BTreeMap<Arc<str>, Arc<str>> = "labels", required, LabelMap;
+        labels: BTreeMap<Arc<str>, Arc<str>> = "labels", default(BTreeMap::new(), "none: nobody"), LabelMap;
     }
 }
 
@@ -114,7 +116,7 @@ object! {
     #[derive(Clone, Debug)]
     pub(crate) struct MatchFields {
         /// Their labels.
-        labels: BTreeMap<Arc<str>, Arc<str>> = "matchLabels", required, LabelMap;
+        labels: BTreeMap<Arc<str>, Arc<str>> = "matchLabels", default(BTreeMap::new(), "none: nobody"), LabelMap;
     }
 }
 
@@ -129,8 +131,25 @@ fn selector(
     node: &Node<'_>,
 ) -> Option<WorkloadSelector> {
     if labels.is_empty() {
-        cx.missing(node, field, "add the labels of the workloads");
-        return None;
+        let message = "a selector without labels finds nobody";
+        let help = "add the labels of the workloads that are meant";
+        cx.report_in(field, ProblemKind::IgnoredField, node.pos, message, help);
+    }
+    let written = cx.entry(node, field).map(|field| field.value.entries());
+    let is_wrong = |entry: &&Entry<'_>| {
+        entry.key.is_empty()
+            || entry.key.contains('*')
+            || entry.value.as_str().is_some_and(|text| text.contains('*'))
+    };
+    if let Some(pos) = written
+        .unwrap_or_default()
+        .iter()
+        .find(is_wrong)
+        .map(|entry| entry.pos)
+    {
+        let message = "labels have names, and are compared as they are, without stars";
+        let help = "write the names and values that the workloads have";
+        cx.report_in(field, ProblemKind::InvalidValue, pos, message, help);
     }
     Some(WorkloadSelector { labels })
 }
@@ -149,207 +168,4 @@ fn subnet(text: &str) -> Result<Arc<str>, Invalid> {
         format!("{text:?} is not an IP address or a subnet"),
         "write for example 10.0.0.1 or 10.0.0.0/16",
     ))
-}
-
-/// As many as Istio allows.
-const MOST_ENDPOINTS: usize = 4096;
-
-fn check_entry(entry: ServiceEntry, cx: &mut Cx, node: &Node<'_>) -> Option<ServiceEntry> {
-    cx.refuse_empty(node, "hosts", "add what the service is called");
-    cx.refuse_empty(node, "ports", "add the ports of the service");
-    check_ports(&entry, cx);
-    check_addresses(&entry, cx);
-    if !entry.endpoints.is_empty() {
-        let help = "what serves it is either listed or selected; keep one of the two";
-        cx.refuse_both(node, "workloadSelector", "endpoints", help);
-    }
-    if entry.endpoints.len() > MOST_ENDPOINTS {
-        let message = format!("{} endpoints are too many", entry.endpoints.len());
-        let pos = cx
-            .entry(node, "endpoints")
-            .map_or(node.pos, |field| field.value.pos);
-        let help = "list at most 4096; use a workloadSelector for more";
-        cx.report_in("endpoints", ProblemKind::InvalidValue, pos, message, help);
-    }
-    check_resolution(&entry, cx, node);
-    check_endpoints(&entry, cx);
-    Some(entry)
-}
-
-/// Numbers and names are there once each.
-fn check_ports(entry: &ServiceEntry, cx: &mut Cx) {
-    cx.within("ports", |cx| {
-        for (index, port) in entry.ports.iter().enumerate() {
-            let before = || entry.ports.iter().take(index);
-            let kind = ProblemKind::InvalidValue;
-            cx.within_item(index, |cx| {
-                if before().any(|known| known.number.value == port.number.value) {
-                    let message = format!("the port {} is there twice", port.number.value);
-                    cx.report_in("number", kind, port.number.pos, message, "keep one of the two");
-                }
-                if before().any(|known| known.name.value == port.name.value) {
-                    let message = format!("a port is called {:?} already", &*port.name.value);
-                    cx.report_in(
-                        "name",
-                        kind,
-                        port.name.pos,
-                        message,
-                        "give each port a name of its own",
-                    );
-                }
-            });
-        }
-    });
-}
-
-/// A subnet stands for a service only where nothing is resolved.
-fn check_addresses(entry: &ServiceEntry, cx: &mut Cx) {
-    if matches!(entry.resolution.value, Resolution::None | Resolution::Static) {
-        return;
-    }
-    cx.within("addresses", |cx| {
-        for (index, address) in entry.addresses.iter().enumerate() {
-            if address.contains('/') {
-                cx.within_item(index, |cx| {
-                    let message = "a subnet stands for a service with the resolution NONE or STATIC only";
-                    cx.report(
-                        ProblemKind::InvalidValue,
-                        address.pos,
-                        message,
-                        "write an address",
-                    );
-                });
-            }
-        }
-    });
-}
-
-/// What each way of finding addresses needs.
-fn check_resolution(entry: &ServiceEntry, cx: &mut Cx, node: &Node<'_>) {
-    // Endpoints that could not be read were meant to be there.
-    let is_listed = cx
-        .entry(node, "endpoints")
-        .is_some_and(|field| !matches!(&field.value.value, Value::Seq(items) if items.is_empty()));
-    let nobody = !is_listed && cx.entry(node, "workloadSelector").is_none();
-    match entry.resolution.value {
-        Resolution::None | Resolution::DynamicDns => {
-            if let Some(field) = cx
-                .entry(node, "endpoints")
-                .filter(|_| !entry.endpoints.is_empty())
-            {
-                let message = "endpoints have no use here: the client's own address, or its name, decides";
-                let help = "write resolution: STATIC for IP addresses, or DNS for names";
-                cx.report_in(
-                    "endpoints",
-                    ProblemKind::ConflictingFields,
-                    field.pos,
-                    message,
-                    help,
-                );
-            }
-        }
-        Resolution::Static => {
-            if nobody {
-                let help = "resolution: STATIC needs endpoints with IP addresses, or a workloadSelector";
-                cx.missing(node, "endpoints", help);
-            }
-        }
-        Resolution::Dns | Resolution::DnsRoundRobin => {
-            if let Some(second) = entry.endpoints.get(1)
-                && entry.resolution.value == Resolution::DnsRoundRobin
-            {
-                let message = "DNS_ROUND_ROBIN takes one endpoint";
-                cx.report_in(
-                    "endpoints",
-                    ProblemKind::InvalidValue,
-                    second.pos,
-                    message,
-                    "write resolution: DNS for several",
-                );
-            }
-            if nobody {
-                refuse_wildcards(entry, cx);
-            }
-        }
-    }
-    if entry.resolution.value == Resolution::DynamicDns {
-        let message = "DYNAMIC_DNS looks up the names that routes write out; at the wildcard itself requests are answered 503";
-        let help = "name the hosts that are meant in the destinations of routes";
-        cx.report_in(
-            "resolution",
-            ProblemKind::IgnoredField,
-            entry.resolution.pos,
-            message,
-            help,
-        );
-    }
-}
-
-/// Without endpoints the hosts themselves are resolved.
-fn refuse_wildcards(entry: &ServiceEntry, cx: &mut Cx) {
-    cx.within("hosts", |cx| {
-        for (index, host) in entry.hosts.iter().enumerate() {
-            if host.contains('*') {
-                cx.within_item(index, |cx| {
-                    let message = format!("{:?} cannot be asked for in the DNS", &*host.value);
-                    let help = "name the host, or add endpoints, or write resolution: NONE";
-                    cx.report(ProblemKind::InvalidValue, host.pos, message, help);
-                });
-            }
-        }
-    });
-}
-
-/// Endpoints are what the resolution wants, and name only ports that are there.
-fn check_endpoints(entry: &ServiceEntry, cx: &mut Cx) {
-    cx.within("endpoints", |cx| {
-        for (index, endpoint) in entry.endpoints.iter().enumerate() {
-            cx.within_item(index, |cx| check_endpoint(entry, endpoint, cx));
-        }
-    });
-}
-
-fn check_endpoint(entry: &ServiceEntry, endpoint: &WorkloadEntry, cx: &mut Cx) {
-    let by_name = matches!(
-        entry.resolution.value,
-        Resolution::Dns | Resolution::DnsRoundRobin
-    );
-    let wrong = match &endpoint.address.value {
-        WorkloadAddress::Name(name) if !by_name => Some((
-            format!("{name:?} is a name, and resolution: STATIC takes IP addresses"),
-            "write an IP address, or resolution: DNS",
-        )),
-        WorkloadAddress::Unix(_) if by_name => Some((
-            "a socket cannot be asked for in the DNS".to_owned(),
-            "write resolution: STATIC",
-        )),
-        WorkloadAddress::Unix(_) if entry.ports.len() != 1 => Some((
-            "a socket serves one port".to_owned(),
-            "leave the service one port",
-        )),
-        _ => None,
-    };
-    if let Some((message, help)) = wrong {
-        cx.report_in(
-            "address",
-            ProblemKind::InvalidValue,
-            endpoint.address.pos,
-            message,
-            help,
-        );
-    }
-    cx.within("ports", |cx| {
-        for (name, port) in &endpoint.ports {
-            if !entry.ports.iter().any(|known| known.name.value == *name) {
-                let message = format!("the service has no port called {name:?}");
-                cx.report_in(
-                    name,
-                    ProblemKind::InvalidValue,
-                    port.pos,
-                    message,
-                    "write the name of one of its ports",
-                );
-            }
-        }
-    });
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Percentage, StringMatch, Text, syntax};
 use crate::decode::{
-    At, Cx, Int, Invalid, Nested, Parsed, Percent, ProtoDuration, Shape, Str, Uint, Via, at, object,
+    At, Cx, Int, Invalid, Nested, Parsed, Percent, ProtoDuration, Quoted, Shape, Str, Uint, Via, at, object,
 };
 use crate::node::Node;
 use crate::{ProblemKind, Spanned};
@@ -70,7 +70,7 @@ object! {
     #[derive(Clone, Debug)]
     pub(crate) struct StringMatchFields {
         /// Equal to this.
-        exact: Option<Arc<str>> = "exact", optional, Str;
+        exact: Option<Arc<str>> = "exact", optional, Quoted;
         /// Starts with this.
         prefix: Option<Text> = "prefix", optional, FILLED;
         /// A regular expression that matches the whole text.

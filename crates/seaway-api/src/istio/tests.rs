@@ -33,3 +33,14 @@ fn read(kind: &str, spec: &str) -> (Option<Resource>, Vec<Problem>) {
     let (resources, problems) = parse("f", &text);
     (resources.into_iter().next(), problems)
 }
+
+fn without_places(resource: &Resource) -> String {
+    let text = format!("{resource:?}");
+    let mut kept = String::new();
+    let mut rest = &*text;
+    while let Some((before, after)) = rest.split_once("Pos {") {
+        kept.push_str(before);
+        rest = after.split_once('}').unwrap().1;
+    }
+    kept + rest
+}

@@ -103,6 +103,16 @@ fn check_hosts(service: &VirtualService, cx: &mut Cx) {
                         "keep one of the two",
                     );
                 }
+                if let Some(wide) = service
+                    .hosts
+                    .iter()
+                    .take(index)
+                    .find(|known| overlap(known, host))
+                {
+                    let message = format!("{:?} and {:?} overlap", &*wide.value, &*host.value);
+                    let help = "keep the wider one";
+                    cx.report(ProblemKind::InvalidValue, host.pos, message, help);
+                }
                 if &*host.value == "*" && service.is_for_mesh() {
                     let message = "\"*\" cannot be routed in the mesh, where every service has its own name";
                     let help =
@@ -112,4 +122,15 @@ fn check_hosts(service: &VirtualService, cx: &mut Cx) {
             });
         }
     });
+}
+
+/// Whether one of two hosts covers the other without being the same.
+fn overlap(one: &str, other: &str) -> bool {
+    let covers = |wide: &str, narrow: &str| {
+        wide.strip_prefix('*').is_some_and(|end| {
+            let (wide, narrow) = (end.to_ascii_lowercase(), narrow.to_ascii_lowercase());
+            narrow.ends_with(&wide)
+        })
+    };
+    !one.eq_ignore_ascii_case(other) && (covers(one, other) || covers(other, one))
 }

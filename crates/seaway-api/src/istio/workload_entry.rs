@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Text, syntax};
 use crate::ProblemKind;
 use crate::Spanned;
-use crate::decode::{At, Cx, Int, Invalid, LabelMap, Parsed, TEXT, TextMap, at, object, syntax as text};
+use crate::decode::{At, Cx, Int, Invalid, LabelMap, Parsed, TEXT, TextMap, at, object};
 use crate::node::Node;
 
 /// Where a workload is.
@@ -43,12 +43,15 @@ object! {
     finish check_entry;
 }
 
-const PORTS: TextMap<At<Int<u16>>> =
-    TextMap("mapping of port name to number", text::any_key, at(Int::port()));
+const PORTS: TextMap<At<Int<u16>>> = TextMap("mapping of port name to number", port_name, at(Int::port()));
+
+fn port_name(text: &str) -> Result<(), Invalid> {
+    syntax::label(text).map(|_| ())
+}
 
 fn address(text: &str) -> Result<WorkloadAddress, Invalid> {
     if let Some(path) = text.strip_prefix("unix://") {
-        if path.starts_with(['/', '@']) && path.len() > 1 {
+        if path.starts_with(['/', '@']) && path.len() > 1 && !path.ends_with('/') {
             return Ok(WorkloadAddress::Unix(path.into()));
         }
         return Err(Invalid::new(

@@ -251,6 +251,51 @@ fn yaml_in_flow_style_is_not_mistaken_for_json() {
     );
 }
 
+/// As libyaml takes them, and with it `kubectl`.
+#[test]
+fn lines_of_texts_and_collections_may_stand_under_their_key() {
+    for (outdented, indented) in [
+        ("a:\n  b: [\n    x,\n  ]\n  c: 1\n", "a:\n  b: [x]\n  c: 1\n"),
+        ("a:\n  - b: {\n    x: 1,\n  }\n", "a:\n  - b: {x: 1}\n"),
+        ("a:\tb\nc:\t[\n]\nd:\t1\n", "{a: b, c: [], d: 1}"),
+        (
+            "a:\n  b: 'x\n  y''s\n\n  z'\n  c: 1\n",
+            "a:\n  b: \"x y's\\nz\"\n  c: 1\n",
+        ),
+        (
+            "a:\n  b: \"x \\\n  y: [\\\"\"\n  c: |\n    d: 'x\n    y'\n",
+            "a:\n  b: 'x y: [\"'\n  c: \"d: 'x\\ny'\\n\"\n",
+        ),
+    ] {
+        assert_eq!(strip(&value(outdented)), strip(&value(indented)), "{outdented}");
+    }
+}
+
+#[test]
+fn what_stands_under_its_key_keeps_its_place() {
+    assert_eq!(
+        shown("---\na:\n  b: [\n  x,\n  ]\n  c: 1\n"),
+        ["{a@2:1={b@3:3=[\"x\"@4:3]@3:6, c@6:3=1@6:6}@3:3}@1:1"].map(|s| s.replace("}@1:1", "}@2:1"))
+    );
+    let error = error("a:\n  b: [\n  x,\n  ]\n  c: [}\n");
+    assert_eq!(error.pos.line, 5, "{}", error.message);
+}
+
+#[test]
+fn a_template_is_called_one() {
+    for text in [
+        "{{- if .Values.x }}\na: 1\n{{- end }}\n",
+        "a: {{ .Values.x }}\n",
+        "a: 1\n{{- if x }}\n",
+    ] {
+        assert!(
+            error(text).help.contains("template"),
+            "{text}: {}",
+            error(text).help
+        );
+    }
+}
+
 #[test]
 fn a_key_that_is_written_twice_stands_there_twice() {
     assert_eq!(shown("a: 1\na: 2\n"), ["{a@1:1=1@1:4, a@2:1=2@2:4}@1:1"]);

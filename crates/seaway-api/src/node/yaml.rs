@@ -1,17 +1,24 @@
 //! YAML events to nodes.
 
+mod errors;
+
 use std::borrow::Cow;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, Tag};
 
+use self::errors::{advice, complex_key, too_deep, unsupported_tag};
 use super::chunks::Chunk;
+use super::outdented::{self, Moved};
 use super::{Entry, MAX_DEPTH, Node, SyntaxError, Value, scalar};
 use crate::Pos;
 
 /// How many bytes the copies that anchors and aliases ask for may take in one document. A file of a kilobyte can ask
 /// for a billion copies; no manifest needs them.
 const MAX_COPIED: usize = 16 << 20;
+
+/// What the scanner says of that which `outdented` mends.
+const REFUSED: [&str; 2] = ["invalid indentation", "':' must be followed by"];
 
 type Read<T> = Result<T, SyntaxError>;
 
@@ -21,11 +28,46 @@ pub(super) fn read<'a>(chunk: &Chunk<'a>, results: &mut Vec<Read<Node<'a>>>) {
         results.push(Err(error));
         return;
     }
+    let known = results.len();
+    read_text(chunk.text, Builder::new(chunk.lines_before), results);
+    if let Some(Err(error)) = results.last()
+        && REFUSED.iter().any(|refused| error.message.contains(refused))
+        && let Some(moved) = outdented::moved(chunk.text)
+    {
+        reread(chunk, moved, known, results);
+    }
+}
+
+/// Reads a chunk of which lines were moved, in place of the results after the `known` ones.
+fn reread<'a>(chunk: &Chunk<'a>, moved: Moved, known: usize, results: &mut Vec<Read<Node<'a>>>) {
     let mut builder = Builder::new(chunk.lines_before);
-    let mut parser = Parser::new_from_str(chunk.text);
+    builder.moved = moved.columns;
+    builder.unseen = moved.starts;
+    let mut again = Vec::new();
+    let unseen = read_text(&moved.text, builder, &mut again);
+    if let Some(Err(error)) = again.pop_if(|last| last.is_err()) {
+        // Whichever of the two was found later is what is left to mend.
+        if let Some(Err(known)) = results.last_mut()
+            && known.pos < error.pos
+        {
+            *known = error;
+        }
+    } else if unseen.is_empty() {
+        results.truncate(known);
+        results.extend(again.into_iter().map(|document| document.map(Node::into_owned)));
+    }
+}
+
+/// Reads the documents of a text. Gives what was moved and not seen to begin where it should.
+fn read_text<'a>(
+    text: &'a str,
+    mut builder: Builder<'a>,
+    results: &mut Vec<Read<Node<'a>>>,
+) -> FxHashSet<(usize, usize)> {
+    let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
         let step = match event {
-            Ok((Event::StreamEnd, _)) => return,
+            Ok((Event::StreamEnd, _)) => break,
             Ok((event, span)) => builder.event(event, span),
             Err(error) => Err(builder.scan_error(&error)),
         };
@@ -37,10 +79,11 @@ pub(super) fn read<'a>(chunk: &Chunk<'a>, results: &mut Vec<Read<Node<'a>>>) {
             Ok(Some(node)) => results.push(Ok(node)),
             Err(error) => {
                 results.push(Err(error));
-                return;
+                break;
             }
         }
     }
+    builder.unseen
 }
 
 /// The scanner takes a NUL for the end of the text; what follows would be lost in silence.
@@ -89,6 +132,10 @@ struct Builder<'a> {
     anchors: FxHashMap<usize, Node<'a>>,
     copied: usize,
     root: Option<Node<'a>>,
+    /// By how many columns lines were moved to the right before they came here; lines count from 1.
+    moved: FxHashMap<usize, usize>,
+    /// Where something begins of which lines were moved, and that has not been seen yet.
+    unseen: FxHashSet<(usize, usize)>,
 }
 
 impl<'a> Builder<'a> {
@@ -99,12 +146,17 @@ impl<'a> Builder<'a> {
             anchors: FxHashMap::default(),
             copied: 0,
             root: None,
+            moved: FxHashMap::default(),
+            unseen: FxHashSet::default(),
         }
     }
 
     /// Takes an event, and gives a document when it is whole.
     fn event(&mut self, event: Event<'a>, span: Span) -> Read<Option<Node<'a>>> {
         let pos = self.pos(&span.start);
+        if !self.unseen.is_empty() && is_enclosed(&event) {
+            self.unseen.remove(&(span.start.line(), span.start.col()));
+        }
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 self.scalar(text, style, anchor, tag.as_deref(), pos)?;
@@ -277,9 +329,10 @@ impl<'a> Builder<'a> {
     }
 
     fn pos(&self, marker: &Marker) -> Pos {
+        let moved = self.moved.get(&marker.line()).copied().unwrap_or_default();
         Pos {
             line: self.lines_before.saturating_add(clamp(marker.line().max(1))),
-            column: clamp(marker.col() + 1),
+            column: clamp(marker.col().saturating_sub(moved) + 1),
         }
     }
 
@@ -293,6 +346,15 @@ impl<'a> Builder<'a> {
             message: format!("not valid YAML: {info}"),
             help: advice(info).to_owned(),
         }
+    }
+}
+
+/// Whether it begins with a quote or, for all that an event says, with a bracket.
+fn is_enclosed(event: &Event<'_>) -> bool {
+    match event {
+        Event::Scalar(_, style, ..) => matches!(style, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted),
+        Event::SequenceStart(..) | Event::MappingStart(..) => true,
+        _ => false,
     }
 }
 
@@ -337,47 +399,6 @@ fn is_collection_tag(tag: &Tag) -> bool {
     (tag.is_yaml_core_schema() && matches!(tag.suffix.as_str(), "map" | "seq"))
         || (tag.handle.is_empty() && tag.suffix == "!")
         || (tag.handle == "!" && tag.suffix.is_empty())
-}
-
-fn unsupported_tag(tag: &Tag, pos: Pos) -> SyntaxError {
-    SyntaxError {
-        pos,
-        message: format!("the tag {tag} is not supported"),
-        help: "remove the tag and write the value itself".to_owned(),
-    }
-}
-
-fn too_deep(pos: Pos) -> SyntaxError {
-    SyntaxError {
-        pos,
-        message: "nested too deeply".to_owned(),
-        help: format!("no manifest needs more than {MAX_DEPTH} levels"),
-    }
-}
-
-fn complex_key(pos: Pos) -> SyntaxError {
-    SyntaxError {
-        pos,
-        message: "a list or mapping as the key of a mapping".to_owned(),
-        help: "a key must be text; text that starts with { or [ needs quotes".to_owned(),
-    }
-}
-
-/// What to do about a mistake, by what the scanner says.
-fn advice(info: &str) -> &'static str {
-    if info.contains("tab") {
-        "indent with spaces; YAML allows no tab there"
-    } else if info.contains("quoted scalar") {
-        "close the quote"
-    } else if info.contains("mapping values") {
-        "put text that contains \": \" in quotes, and check that the line is indented like its neighbours"
-    } else if info.contains("anchor") || info.contains("alias") {
-        "an alias needs an anchor before it; text that starts with * or & needs quotes"
-    } else if info.contains("cannot start any token") {
-        "put text that starts with this character in quotes"
-    } else {
-        "check the indentation, and the brackets and quotes before this place"
-    }
 }
 
 fn clamp(number: usize) -> u32 {

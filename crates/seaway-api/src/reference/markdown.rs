@@ -34,17 +34,17 @@ This page is made from the types that decode the manifests; `cargo xtask` writes
 
 The kinds of `networking.istio.io`, of which Seaway reads the versions v1, v1beta1 and v1alpha3 alike. A field may be
 written by its name in protobuf too: `route_config` for `routeConfig`. Objects are checked as Istio's admission webhook
-checks them, with two differences. A rule of a VirtualService (an item of `http`, `tls` or `tcp`) that is wrong answers
-500, and a server of a Gateway that is wrong is left out; the other rules and servers serve. And a field that Seaway
-does not implement is a warning, which names it.
+checks them, with three differences. A rule of a VirtualService (an item of `http`, `tls` or `tcp`) that is wrong answers
+500, and a server of a Gateway that is wrong is left out; the other rules and servers serve. A field that Seaway does not
+implement is a warning, which names it. And two ports of a Gateway with one name are a warning.
 
-A field that is null counts as left out. An unknown field is a warning; a value that is not allowed is an error, and
+A field that is null or an empty text counts as left out. An unknown field is a warning; a value that is not allowed is an error, and
 the object, the rule or the server is left out.
 
 What is sent upstream differs from Istio in four small ways. Joining a rewritten prefix and the rest of a path never
 makes `//`. A mirrored request keeps its `Host` as it is, without `-shadow`. Headers that belong to a connection, such
 as `connection` and `content-length`, cannot be changed, which is a warning. Envoy's commands in header values
-(`%DOWNSTREAM_REMOTE_ADDRESS%`) are sent as they are written, which is a warning too.
+(`%DOWNSTREAM_REMOTE_ADDRESS%`) are sent as they are written, which is a warning too; `%%` is sent as `%`.
 
 [examples/bookinfo](../examples/bookinfo/README.md) goes through the steps of Istio's tutorials.
 ";

@@ -120,13 +120,15 @@ fn a_missing_service_is_answered_503_and_a_resource_500() {
 
 #[test]
 fn a_path_that_no_request_has_never_matches() {
-    let rules = format!(
-        "rules: [{}]",
-        rule("a.com", &[path("/a//b", "ImplementationSpecific")])
-    );
-    let (model, report) = compiled(&format!("{}{SHOP}", ingress("i", &rules)));
-    assert_eq!(names(&model, "a.com"), ["i never"]);
-    assert!(at(only(&report, Code::IgnoredField)).starts_with("spec.rules[0].http.paths[0].path 5:"));
+    for never in ["/a//b", "/a/..", "/%61"] {
+        let rules = format!(
+            "rules: [{}]",
+            rule("a.com", &[path(never, "ImplementationSpecific")])
+        );
+        let (model, report) = compiled(&format!("{}{SHOP}", ingress("i", &rules)));
+        assert_eq!(names(&model, "a.com"), ["i never"], "{never}");
+        assert!(at(only(&report, Code::IgnoredField)).starts_with("spec.rules[0].http.paths[0].path 5:"));
+    }
 }
 
 #[test]

@@ -21,7 +21,7 @@ use seaway_model::{
 use super::hosts::covers;
 use super::virtual_service::{Alternative, MeshRules, dead, default_retry};
 use crate::draft::{Claim, Draft, Purpose, Served};
-use crate::findings::{Findings, whereabouts};
+use crate::findings::{Findings, place, whereabouts};
 use crate::order::{Listed, ObjectRank, Rank};
 use crate::resolve::{HostReference, KnownHost, Over, Resolver};
 use crate::site::Socket;
@@ -211,6 +211,7 @@ impl Mesh<'_, '_> {
     fn straight(&mut self, host: &KnownHost, names: &[HostMatch]) {
         let hosts = claims(names, &host.origin);
         let rank = Arc::new(ObjectRank::of(&host.origin));
+        let mut cannot_be_found = false;
         // The first port comes last, since it also takes requests that name none.
         for (number, port) in host.ports.iter().rev().enumerate() {
             let is_first = number + 1 == host.ports.len();
@@ -223,6 +224,7 @@ impl Mesh<'_, '_> {
                 ..Conditions::default()
             };
             let text = Spanned::unwritten(host.host.clone());
+            let mut found = Findings::default();
             let target = self.resolver.host(
                 &HostReference {
                     host: &text,
@@ -233,8 +235,9 @@ impl Mesh<'_, '_> {
                     field: "spec",
                     over: Over::Http,
                 },
-                self.findings,
+                &mut found,
             );
+            cannot_be_found |= self.findings.take_without(Code::UnresolvableHost, found);
             let hash_on = target.hash_on;
             let action = match target.target {
                 Target::Fail(failure) => Action::Fail(failure),
@@ -259,6 +262,23 @@ impl Mesh<'_, '_> {
                 pos: seaway_api::Pos::default(),
             });
         }
+        if cannot_be_found {
+            self.warn_of_wildcard(host);
+        }
+    }
+
+    /// Nobody wrote the way straight to a wildcard, and Istio's sidecars would go where the client meant to: that it leads
+    /// nowhere here is no mistake in the object.
+    fn warn_of_wildcard(&mut self, host: &KnownHost) {
+        self.findings.report(
+            Code::IgnoredField,
+            place(&host.origin, "spec.hosts", seaway_api::Pos::default()),
+            format!(
+                "requests from inside the cluster for \"{}\" are answered 503: nothing says where such a name is",
+                host.host
+            ),
+            "name the hosts that are meant, or give the ServiceEntry endpoints",
+        );
     }
 }
 

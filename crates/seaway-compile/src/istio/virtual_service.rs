@@ -74,7 +74,17 @@ pub(crate) fn compile(
     for object in services.iter().filter(|object| !object.spec.is_delegate()) {
         let origin = origin_of(&object.meta);
         let claims = claims(object, &origin, resolver, findings);
-        let hosts: Vec<HostMatch> = claims.iter().map(|claim| claim.host.clone()).collect();
+        // A server name may be a short name as it is written: nothing makes it longer on the way.
+        let short = object
+            .spec
+            .hosts
+            .iter()
+            .filter_map(|text| HostMatch::parse(text).ok());
+        let hosts: Vec<HostMatch> = claims
+            .iter()
+            .map(|claim| claim.host.clone())
+            .chain(short)
+            .collect();
         let rules = delegates.rules(object, findings);
         let alternatives: Vec<Alternative> = rules
             .iter()

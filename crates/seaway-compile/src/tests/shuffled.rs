@@ -49,7 +49,7 @@ fn manifest() -> impl Strategy<Value = String> {
             11 => istio("Gateway", "servers: [{port: {number: 9000, name: h, protocol: HTTP}, hosts: [\"*\"]}]"),
             12 => istio("VirtualService", &format!("hosts: [\"{host}\"], gateways: [a, shop/b], http: [{{match: [{{uri: {{prefix: /a}}}}, {{uri: {{regex: \"/x.*\"}}}}], \
                           route: [{{destination: {{host: {to}}}}}]}}, {{match: [{{port: 80}}], redirect: {{derivePort: FROM_REQUEST_PORT}}}}, {{route: [{{destination: {{host: shop}}, weight: 1}}, {{destination: {{host: {to}}}, weight: 3}}]}}]").replace(":8080", "").replace(":80}", "}")),
-            13 => istio("VirtualService", &format!("hosts: [\"{host}\", c.a.com], gateways: [shop/a, cart/b, c], tls: [{{match: [{{sniHosts: [c.a.com]}}], route: [{{destination: {{host: shop}}}}]}}], \
+            13 => istio("VirtualService", &format!("hosts: [\"{host}\"], gateways: [shop/a, cart/b, c], tls: [{{match: [{{sniHosts: [c.a.com]}}], route: [{{destination: {{host: shop}}}}]}}], \
                           tcp: [{{route: [{{destination: {{host: shop}}}}]}}]")),
             14 => istio("VirtualService", "hosts: [shop, b.a.com], http: [{match: [{uri: {prefix: /d}}], delegate: {name: c, namespace: shop}}, {match: [{sourceLabels: {app: shop}}], route: [{destination: {host: shop.shop.svc.cluster.local}}]}]"),
             15 => istio("VirtualService", "http: [{match: [{uri: {prefix: /d/e}}], route: [{destination: {host: shop}}]}, {match: [{uri: {prefix: /z}}], directResponse: {status: 200}}]"),

@@ -13,6 +13,9 @@ use crate::stream::Coming;
 /// Frames of one header block, beyond those that its size explains.
 const MOST_CONTINUATIONS: usize = 16;
 
+/// Heads before the head.
+const MOST_EARLY: u8 = 64;
+
 impl Core {
     pub(super) fn headers(&mut self, head: Head, payload: &[u8]) -> Result<(), Reason> {
         let range = frame::unpadded(head, payload)?;
@@ -103,7 +106,7 @@ impl Core {
             return if is_end {
                 self.fault(key, Reason::PROTOCOL_ERROR)
             } else {
-                Ok(())
+                self.early(key, response)
             };
         }
         let Some(stream) = self.streams.get_mut(key) else {
@@ -125,6 +128,23 @@ impl Core {
         if is_end {
             self.came_to_end(key);
         }
+        self.call_reader(key);
+        Ok(())
+    }
+
+    /// Kept for who waits for the head, who is faster than those are sent, or not served any more.
+    fn early(&mut self, key: usize, response: Response<()>) -> Result<(), Reason> {
+        let Some(stream) = self.streams.get_mut(key) else {
+            return Ok(());
+        };
+        if stream.is_ignored {
+            return Ok(());
+        }
+        stream.informational = stream.informational.saturating_add(1);
+        if stream.informational > MOST_EARLY {
+            return self.fault(key, Reason::ENHANCE_YOUR_CALM);
+        }
+        stream.early.push(response);
         self.call_reader(key);
         Ok(())
     }

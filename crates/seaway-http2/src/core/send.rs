@@ -317,6 +317,7 @@ impl Core {
             return;
         }
         stream.trailers = None;
+        stream.early = Vec::new();
         stream.head = None;
         let left = std::mem::take(&mut stream.content);
         self.credit_connection(left.len());

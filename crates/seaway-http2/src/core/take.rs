@@ -10,11 +10,14 @@ use crate::error::Error;
 use crate::stream::{Coming, Stream};
 
 impl Core {
-    /// The head of the message that comes.
+    /// The head of the message that comes; informational ones before it, each as a head of its own.
     pub(crate) fn poll_head(&mut self, key: usize, waker: &Waker) -> Poll<Result<Box<Response<()>>, Error>> {
         let Some(stream) = self.stream(key) else {
             return Poll::Ready(Err(Error::Ended));
         };
+        if !stream.early.is_empty() {
+            return Poll::Ready(Ok(Box::new(stream.early.remove(0))));
+        }
         match (stream.head.take(), stream.coming) {
             (Some(head), _) => Poll::Ready(Ok(head)),
             (None, Coming::Head) => {

@@ -14,7 +14,8 @@ pub struct L4Route {
     pub rule: u32,
     /// At least one; the sum of their weights is above zero. The share of each is its weight over the sum, exactly.
     pub destinations: Vec<L4Destination>,
-    /// Closed when nothing moves in either direction for so long. `None`: an hour for TCP, a minute for UDP.
+    /// Closed when nothing moves in either direction for so long; 0: never, for TCP. `None`: an hour for TCP, a
+    /// minute for UDP.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle_timeout: Option<Millis>,
     /// Whether a hashing balancer hashes the client's address; else it goes by chance.

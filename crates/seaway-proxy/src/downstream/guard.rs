@@ -80,6 +80,8 @@ enum State {
     Target,
     /// So many bytes of `HTTP/1.1` have been seen.
     Version(u8),
+    /// So many bytes behind the major version of one that is not ours.
+    OtherVersion(u8),
     VersionCr,
     FieldStart(Section),
     Name(Section),
@@ -285,9 +287,12 @@ impl Guard {
     pub fn phase(&self) -> Phase {
         match self.state {
             State::Preface(0) | State::Start(_) | State::StartCr => Phase::Between,
-            State::Preface(_) | State::Method | State::Target | State::Version(_) | State::VersionCr => {
-                Phase::Head
-            }
+            State::Preface(_)
+            | State::Method
+            | State::Target
+            | State::Version(_)
+            | State::OtherVersion(_)
+            | State::VersionCr => Phase::Head,
             _ if self.unreleased > 0 => Phase::Head,
             _ => Phase::Body,
         }

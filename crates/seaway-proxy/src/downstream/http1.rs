@@ -47,6 +47,7 @@ use super::socket::Socket;
 use crate::body::Body;
 use crate::context::Connection;
 use crate::in_place;
+use crate::interim;
 use crate::switch::{self, Promise};
 
 /// What of a body that nobody reads is read away, so that the connection can be used again, and for how long. More is
@@ -229,7 +230,9 @@ where
     F: Future<Output = ()>,
     W: Future<Output = Box<Response<Body>>>,
 {
-    let Some(response) = poll_fn(|cx| poll_work(cx, turn.work.as_mut(), line, turn.upload.as_mut())).await
+    let is_http10 = turn.asked.is_http10;
+    let Some(response) =
+        poll_fn(|cx| poll_work(cx, turn.work.as_mut(), line, turn.upload.as_mut(), is_http10)).await
     else {
         return After::Gone;
     };
@@ -257,6 +260,7 @@ fn poll_work<IO, F, W>(
     mut work: Pin<&mut W>,
     line: &mut Line<'_, IO, F>,
     mut upload: Option<&mut Upload>,
+    is_http10: bool,
 ) -> Poll<Option<Box<Response<Body>>>>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
@@ -264,7 +268,15 @@ where
     W: Future<Output = Box<Response<Body>>>,
 {
     loop {
-        if let Poll::Ready(response) = work.as_mut().poll(cx) {
+        let (polled, was_said) = interim::listen(|| work.as_mut().poll(cx));
+        if was_said {
+            let heads = interim::take();
+            // RFC 9110, 15.2: HTTP/1.0 knows of none.
+            if !is_http10 && line.pass_on(cx, &heads).is_err() {
+                return Poll::Ready(None);
+            }
+        }
+        if let Poll::Ready(response) = polled {
             return Poll::Ready(Some(response));
         }
         match line.poll_listen(cx, upload.as_deref_mut()) {

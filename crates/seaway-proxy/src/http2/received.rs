@@ -3,12 +3,13 @@
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, EXPECT};
 use http::{HeaderMap, HeaderValue};
 use http_body::{Frame, SizeHint};
 use seaway_http2::RecvStream;
 
 use crate::body::{Body, BodyError};
+use crate::interim;
 
 /// The receiving half of a stream. The sender may send so much more as soon as it is taken: whoever takes it passes it on
 /// before taking more.
@@ -18,6 +19,8 @@ pub struct Received {
     /// What is left of the announced length. The codec checks that it is kept.
     left: Option<u64>,
     has_all_data: bool,
+    /// The client waits to be told to send it.
+    owes_continue: bool,
 }
 
 impl Received {
@@ -30,7 +33,19 @@ impl Received {
             stream,
             left: length(headers),
             has_all_data: false,
+            owes_continue: false,
         })
+    }
+
+    /// The body of a request. Where its client waits to be told to send it, it is told when it is first asked for.
+    pub(crate) fn of_request(stream: RecvStream, headers: &HeaderMap) -> Body {
+        let mut body = Self::body(stream, headers);
+        if let Body::Http2(received) = &mut body {
+            let expects = headers.get(EXPECT);
+            received.owes_continue =
+                expects.is_some_and(|expects| expects.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+        }
+        body
     }
 
     /// The next frame.
@@ -39,7 +54,11 @@ impl Received {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         if !self.has_all_data {
-            match ready!(self.stream.poll_data(cx)) {
+            let polled = self.stream.poll_data(cx);
+            if std::mem::take(&mut self.owes_continue) && polled.is_pending() {
+                interim::go_on();
+            }
+            match ready!(polled) {
                 Some(Ok(data)) => {
                     self.left = self.left.map(|left| left.saturating_sub(data.len() as u64));
                     return Poll::Ready(Some(Ok(Frame::data(data))));

@@ -43,6 +43,7 @@ pub(crate) async fn serve(
         &relayed.route,
     );
     let idle = relayed.route.idle_timeout.map_or(IDLE, Millis::duration);
+    let idle = (!idle.is_zero()).then_some(idle);
     let hash = hash(&relayed.route, connection.peer.ip());
     let cluster = match choose(&relayed) {
         Ok(cluster) => cluster,
@@ -67,7 +68,7 @@ pub(crate) async fn serve(
         Err(failure) => return account.failed(failure),
     };
     account.opened(endpoint);
-    let relay = Relay::new(client, first, stream, Some(idle));
+    let relay = Relay::new(client, first, stream, idle);
     let ended = relay.run(|moved, now| account.moved(moved, now)).await;
     match ended {
         Ended::Done => {}

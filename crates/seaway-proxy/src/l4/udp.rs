@@ -139,7 +139,11 @@ impl Gate {
         let route = snapshot.table.listener(&name)?.listener().l4.clone()?;
         let peer = SocketAddr::new(client.peer.ip().to_canonical(), client.peer.port());
         let hash = tcp::hash(&route, peer.ip());
-        let idle = route.idle_timeout.map_or(IDLE, Millis::duration);
+        // A session has no other end than this.
+        let idle = route
+            .idle_timeout
+            .filter(|idle| idle.0 > 0)
+            .map_or(IDLE, Millis::duration);
         let relayed = Relayed {
             snapshot,
             route: Arc::clone(&route),

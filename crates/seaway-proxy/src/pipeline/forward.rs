@@ -308,7 +308,9 @@ pub(crate) fn deliver(
     }
     *response.version_mut() = Version::HTTP_11;
     response.extensions_mut().clear();
-    hop::strip_response(response.headers_mut(), false);
+    // RFC 9110, 15.5.22: a 426 says to what the client should upgrade.
+    let names_protocol = response.status() == StatusCode::UPGRADE_REQUIRED;
+    hop::strip_response(response.headers_mut(), names_protocol);
     finish.apply(response.headers_mut());
     exchange.respond(response)
 }

@@ -16,14 +16,15 @@ const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection")
 /// An upgrade to another HTTP, or to TLS, is not one: through such a tunnel requests would reach the upstream that no
 /// route has seen. A server may ignore an upgrade (RFC 9110, 7.8), so the request goes on without it.
 pub(crate) fn wants_upgrade<B>(request: &Request<B>) -> bool {
-    let tunnels = |value: &HeaderValue| {
-        value
-            .to_str()
-            .is_ok_and(|list| list.split(',').all(|token| !is_hop_protocol(token.trim())))
-    };
+    let tunnels = |value: &HeaderValue| value.to_str().is_ok_and(leaves_http);
     request.version() == Version::HTTP_11
         && request.headers().get_all(UPGRADE).iter().all(tunnels)
         && names(request.headers()).any(|name| name.eq_ignore_ascii_case("upgrade"))
+}
+
+/// Whether none of these protocols is one in which the upstream would hear requests.
+pub(crate) fn leaves_http(protocols: &str) -> bool {
+    protocols.split(',').all(|token| !is_hop_protocol(token.trim()))
 }
 
 fn is_hop_protocol(token: &str) -> bool {
@@ -116,10 +117,11 @@ fn names(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     fields.flat_map(|field| field.split(',')).map(str::trim)
 }
 
+/// `te` is of one connection too, but what it says of trailers holds for us as well: it has its own rule.
 fn is_end_to_end(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
-        "host" | "content-length" | "content-type" | "authorization" | "cookie" | "x-request-id"
+        "te" | "host" | "content-length" | "content-type" | "authorization" | "cookie" | "x-request-id"
     ) || name.as_str().starts_with("x-forwarded-")
 }
 
@@ -181,6 +183,15 @@ mod tests {
         let mut map = headers(&[("te", "gzip")]);
         strip_request(&mut map, false);
         assert_eq!(map, HeaderMap::new());
+    }
+
+    #[test]
+    fn te_is_announced_in_connection_and_passes_all_the_same() {
+        for te in ["trailers", "trailers, deflate;q=0.5"] {
+            let mut map = headers(&[("te", te), ("connection", "TE")]);
+            strip_request(&mut map, false);
+            assert_eq!(map, headers(&[("te", "trailers")]), "{te}");
+        }
     }
 
     #[test]

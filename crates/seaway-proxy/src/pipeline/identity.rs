@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 use seaway_route::normalize::{self, BadHost, BadPath};
 
 use super::fields::Found;
+use super::hop;
 use crate::error::Failure;
 
 /// Who a request is for, in the one form that matching and forwarding use.
@@ -49,8 +50,10 @@ pub(crate) fn identify<'a, B>(
     found: Found,
     max_target: usize,
 ) -> Result<Identity<'a>, Failure> {
-    let extended_connect = request.extensions().get::<seaway_http2::Protocol>().is_some();
-    if request.method() == Method::CONNECT && !extended_connect {
+    // An extended CONNECT goes upstream as an upgrade, for which the same protocols are refused.
+    let protocol = request.extensions().get::<seaway_http2::Protocol>();
+    let may_tunnel = protocol.is_some_and(|protocol| hop::leaves_http(protocol.as_str()));
+    if request.method() == Method::CONNECT && !may_tunnel {
         return Err(Failure::ConnectRefused);
     }
     if target_len(uri) > max_target {
@@ -91,7 +94,7 @@ fn authority<'a>(version: Version, uri: &'a Uri, host: Option<&'a HeaderValue>) 
         None => None,
     };
     match (uri.authority().map(|a| a.as_str()), host) {
-        (Some(target), Some(host)) if !target.eq_ignore_ascii_case(host) => Err(Failure::BadRequest(
+        (Some(target), Some(host)) if !is_same_place(uri, target, host) => Err(Failure::BadRequest(
             "the target and the Host field name different hosts",
         )),
         // RFC 9112, 3.2: every HTTP/1.1 request has a Host field, also one with an absolute target.
@@ -101,6 +104,23 @@ fn authority<'a>(version: Version, uri: &'a Uri, host: Option<&'a HeaderValue>) 
         (None, Some(host)) => Ok(host),
         (None, None) => Ok(""),
     }
+}
+
+/// Case does not matter, nor does a port that the scheme implies (RFC 9110, 4.2.3).
+fn is_same_place(uri: &Uri, target: &str, host: &str) -> bool {
+    if target.eq_ignore_ascii_case(host) {
+        return true;
+    }
+    let implied = match uri.scheme_str() {
+        Some("http") => ":80",
+        Some("https") => ":443",
+        _ => ":",
+    };
+    let bare = |text: &str| {
+        let rest = text.strip_suffix(implied).or(text.strip_suffix(':'));
+        rest.unwrap_or(text).to_ascii_lowercase()
+    };
+    bare(target) == bare(host)
 }
 
 fn check_http2_fields(headers: &HeaderMap, found: Found) -> Result<(), Failure> {

@@ -110,7 +110,8 @@ fn common_length(headers: &HeaderMap) -> Option<u64> {
     common
 }
 
-fn strip_connection_fields(headers: &mut HeaderMap) {
+/// Takes out what is of a connection, and what that field names.
+pub(super) fn strip_connection_fields(headers: &mut HeaderMap) {
     static FIELDS: [HeaderName; 5] = [
         header::CONNECTION,
         header::TRANSFER_ENCODING,

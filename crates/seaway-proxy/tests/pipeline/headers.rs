@@ -15,7 +15,7 @@ fn without(name: &str) -> HeaderMutation {
 }
 
 /// An upstream that sends back the head it got as its body: `name: value` lines after the target.
-async fn mirror_of_heads() -> std::net::SocketAddr {
+pub async fn mirror_of_heads() -> std::net::SocketAddr {
     upstream(|request| async move {
         let mut text = format!("{} {}\n", request.method(), request.uri());
         for (name, value) in request.headers() {

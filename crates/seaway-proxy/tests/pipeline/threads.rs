@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use hyper_util::rt::TokioIo;
+use seaway_model::Cluster;
 use seaway_proxy::{Options, Proxy};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -13,6 +14,11 @@ use super::support::*;
 use super::tunnels::{echo, upgrade};
 
 fn start(workers: usize, address: SocketAddr) -> (Proxy, SocketAddr, UnboundedReceiver<Seen>) {
+    start_with(workers, cluster("c", &[address]))
+}
+
+/// Everything goes to the cluster "c".
+pub fn start_with(workers: usize, cluster: Cluster) -> (Proxy, SocketAddr, UnboundedReceiver<Seen>) {
     let (sinks, records) = Recorder::new();
     let options = Options {
         workers,
@@ -21,7 +27,7 @@ fn start(workers: usize, address: SocketAddr) -> (Proxy, SocketAddr, UnboundedRe
         ..Options::default()
     };
     let proxy = Proxy::start(options, sinks).unwrap();
-    let listeners = proxy.apply(&model(vec![forward("c")], vec![cluster("c", &[address])]));
+    let listeners = proxy.apply(&model(vec![forward("c")], vec![cluster]));
     let bound = listeners[0].bound.unwrap();
     (proxy, bound, records)
 }
@@ -61,4 +67,20 @@ async fn a_drain_waits_for_a_tunnel() {
         (seen.status, seen.request_bytes, seen.response_bytes),
         (101, 5, 5)
     );
+}
+
+#[tokio::test]
+async fn an_answer_without_content_says_no_length_over_http2() {
+    let address = raw(|mut stream| async move {
+        let _head = stream.read(&mut [0; 4096]).await;
+        let answer = b"HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n";
+        let _answered = stream.write_all(answer).await;
+    })
+    .await;
+    let (_proxy, bound, _records) = start(1, address);
+    let mut client = connect_http2(bound).await;
+    let request = http::Request::get("http://example.com/").body(empty()).unwrap();
+    let response = within(client.send_request(request)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::NO_CONTENT);
+    assert!(!response.headers().contains_key("content-length"));
 }

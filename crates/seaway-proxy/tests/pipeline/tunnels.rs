@@ -91,6 +91,47 @@ async fn an_upgrade_to_another_http_is_not_passed_on() {
     );
 }
 
+/// An extended CONNECT, after the server's settings, which allow it, have come with a first answer.
+async fn connect_to(gateway: &Gateway, protocol: &'static str) -> http::Response<hyper::body::Incoming> {
+    let mut client = connect_http2(gateway.http2).await;
+    let first = Request::builder().uri("http://example.com/");
+    let first = client.send_request(first.body(empty()).unwrap());
+    read(within(first).await.unwrap()).await;
+    let request = Request::builder()
+        .method("CONNECT")
+        .uri("http://example.com/chat");
+    let mut request = request.body(empty()).unwrap();
+    let protocol = hyper::ext::Protocol::from_static(protocol);
+    request.extensions_mut().insert(protocol);
+    within(client.send_request(request)).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_tunnel_over_http2_to_another_http_is_refused() {
+    for protocol in ["h2c", "H2C", "http/2.0", "websocket, h2c", "tls/1.3"] {
+        let address = upstream(|_| async { text(200, "a page") }).await;
+        let gateway = Gateway::start(vec![forward("c")], vec![cluster("c", &[address])]).await;
+        let status = connect_to(&gateway, protocol).await.status();
+        assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED, "{protocol}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_asks_for_an_upgrade_says_to_what() {
+    let address = upstream(|_| async {
+        let mut response = text(426, "no");
+        for (name, value) in [("connection", "upgrade"), ("upgrade", "websocket")] {
+            response.headers_mut().insert(name, value.parse().unwrap());
+        }
+        response
+    })
+    .await;
+    let gateway = Gateway::start(vec![forward("c")], vec![cluster("c", &[address])]).await;
+    let response = send(gateway.http1, get("/")).await;
+    assert_eq!(response.headers()["upgrade"], "websocket");
+    assert_eq!(response.headers()["connection"], "upgrade");
+}
+
 #[tokio::test]
 async fn a_tunnel_on_which_nothing_moves_is_closed() {
     let address = echo().await;
@@ -113,21 +154,7 @@ async fn a_tunnel_on_which_nothing_moves_is_closed() {
 async fn a_success_that_is_no_tunnel_is_no_success_over_http2() {
     let address = upstream(|_| async { text(200, "a page") }).await;
     let gateway = Gateway::start(vec![forward("c")], vec![cluster("c", &[address])]).await;
-    let mut client = connect_http2(gateway.http2).await;
-    let first = Request::builder()
-        .uri("http://example.com/")
-        .body(empty())
-        .unwrap();
-    read(within(client.send_request(first)).await.unwrap()).await;
-    let mut request = Request::builder()
-        .method("CONNECT")
-        .uri("http://example.com/chat")
-        .body(empty())
-        .unwrap();
-    request
-        .extensions_mut()
-        .insert(hyper::ext::Protocol::from_static("websocket"));
-    let response = within(client.send_request(request)).await.unwrap();
+    let response = connect_to(&gateway, "websocket").await;
     assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
 }
 

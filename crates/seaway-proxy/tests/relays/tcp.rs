@@ -131,6 +131,22 @@ async fn a_connection_on_which_nothing_moves_is_closed() {
 }
 
 #[tokio::test]
+async fn a_connection_may_be_let_idle_for_ever() {
+    let server = Server::start().await;
+    let route = L4Route {
+        idle_timeout: Some(Millis(0)),
+        ..to("c")
+    };
+    let gate = Gate::tcp(route, vec![cluster("c", &[server.address])]);
+    let mut client = gate.connect(9000).await;
+    let mut upstream = server.accept().await;
+    for _ in 0..3 {
+        write(&mut client, b"?").await;
+        assert_eq!(read(&mut upstream, 1).await, b"?");
+    }
+}
+
+#[tokio::test]
 async fn connections_are_divided_exactly_by_weight() {
     let (one, three) = (echo("1").await, echo("3").await);
     let clusters = vec![cluster("one", &[one]), cluster("three", &[three])];

@@ -71,6 +71,12 @@ fn check_balancer(balancer: LoadBalancer, cx: &mut Cx, node: &Node<'_>) -> Optio
         "an endpoint is chosen in one way; keep one of the two",
     );
     cx.refuse_both(node, "warmup", "warmupDurationSecs", "keep \"warmup\"");
+    cx.refuse_both(
+        node,
+        "localityLbSetting",
+        "zoneAwareLbSetting",
+        "keep one of the two",
+    );
     let simple = balancer.simple.as_ref().map(|simple| simple.value);
     let takes_warmup = balancer.consistent_hash.is_none()
         && !matches!(

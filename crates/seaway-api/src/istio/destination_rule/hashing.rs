@@ -163,6 +163,33 @@ object! {
         /// Further attributes, where it is made.
         attributes: Vec<CookieAttribute> = "attributes", default(Vec::new(), "none"), List(obj());
     }
+    finish check_attributes;
+}
+
+fn check_attributes(cookie: HttpCookie, cx: &mut Cx, _: &Node<'_>) -> Option<HttpCookie> {
+    cx.within("attributes", |cx| {
+        for (index, one) in cookie.attributes.iter().enumerate() {
+            let name = &one.name;
+            if cookie
+                .attributes
+                .iter()
+                .take(index)
+                .any(|known| known.name.value == name.value)
+            {
+                cx.within_item(index, |cx| {
+                    let message = format!("the attribute {:?} is there twice", &*name.value);
+                    cx.report_in(
+                        "name",
+                        ProblemKind::InvalidValue,
+                        name.pos,
+                        message,
+                        "keep one of the two",
+                    );
+                });
+            }
+        }
+    });
+    Some(cookie)
 }
 
 object! {

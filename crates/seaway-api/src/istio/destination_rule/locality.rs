@@ -38,8 +38,29 @@ fn check_settings(settings: LocalityBalancing, cx: &mut Cx, node: &Node<'_>) -> 
             }
         }
     }
+    if !settings.failover.is_empty() {
+        cx.within("failoverPriority", |cx| {
+            for (index, label) in settings.failover_priority.iter().enumerate() {
+                if TOPOLOGY.contains(&&*label.value) {
+                    cx.within_item(index, |cx| {
+                        let message =
+                            format!("{:?} excludes \"failover\", which says the same", &*label.value);
+                        let help = "keep one of the two";
+                        cx.report(ProblemKind::ConflictingFields, label.pos, message, help);
+                    });
+                }
+            }
+        });
+    }
     Some(settings)
 }
+
+/// Labels of a locality, which `failover` is about too.
+const TOPOLOGY: [&str; 3] = [
+    "topology.kubernetes.io/region",
+    "topology.kubernetes.io/zone",
+    "topology.istio.io/subzone",
+];
 
 object! {
     /// Shares of localities for requests from one of them.

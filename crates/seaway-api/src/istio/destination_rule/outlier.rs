@@ -1,8 +1,9 @@
 //! When an endpoint is left out for a while.
 
 use super::super::shapes::{COUNT, DURATION};
-use crate::Spanned;
-use crate::decode::{List, TRUE_FALSE, Uint, at, object};
+use crate::decode::{Cx, List, TRUE_FALSE, Uint, at, object};
+use crate::node::Node;
+use crate::{ProblemKind, Spanned};
 
 object! {
     /// When an endpoint is left out for a while, by what it answers.
@@ -29,4 +30,17 @@ object! {
         /// The older form of `consecutiveGatewayErrors`, which alone is counted where this is written without the others.
         consecutive_errors: Option<Spanned<u32>> = "consecutiveErrors", optional, COUNT;
     }
+    finish check_split;
+}
+
+fn check_split(outlier: OutlierDetection, cx: &mut Cx, _: &Node<'_>) -> Option<OutlierDetection> {
+    if let Some(count) = outlier.consecutive_local.as_ref().filter(|count| count.value > 0)
+        && !outlier.split_local_errors.value
+    {
+        let field = "consecutiveLocalOriginFailures";
+        let message = format!("\"{field}\" counts nothing: connections that fail are not counted apart");
+        let help = "add \"splitExternalLocalOriginErrors: true\", or remove it";
+        cx.report_in(field, ProblemKind::ConflictingFields, count.pos, message, help);
+    }
+    Some(outlier)
 }

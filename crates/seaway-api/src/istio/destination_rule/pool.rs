@@ -1,8 +1,8 @@
 //! Connections to a host, and what may be under way at once.
 
-use super::super::shapes::{COUNT, DURATION};
+use super::super::shapes::{COUNT, DURATION, DURATION_OR_ZERO};
 use crate::decode::{Cx, OneOf, at, obj, object};
-use crate::node::Node;
+use crate::node::{Node, Value};
 use crate::{ProblemKind, Spanned};
 
 object! {
@@ -42,8 +42,8 @@ object! {
         keepalive: Option<Spanned<TcpKeepalive>> = "tcpKeepalive", optional, at(obj());
         /// One is closed after so long.
         max_connection_duration: Option<Spanned<u64>> = "maxConnectionDuration", optional, DURATION;
-        /// One that carries nothing is closed after so long.
-        idle_timeout: Option<Spanned<u64>> = "idleTimeout", optional, DURATION;
+        /// One that carries nothing is closed after so long; 0: never.
+        idle_timeout: Option<Spanned<u64>> = "idleTimeout", optional, DURATION_OR_ZERO;
     }
 }
 
@@ -100,6 +100,20 @@ object! {
         keepalive: Option<Spanned<Http2Keepalive>> = "http2KeepAlive", optional, at(obj());
     }
     unimplemented ["useClientProtocol"];
+    finish check_http;
+}
+
+fn check_http(pool: HttpPool, cx: &mut Cx, node: &Node<'_>) -> Option<HttpPool> {
+    let upgrades = pool.upgrade_policy.as_ref().map(|policy| policy.value) == Some(UpgradePolicy::Upgrade);
+    if upgrades
+        && cx
+            .entry(node, "useClientProtocol")
+            .is_some_and(|entry| entry.value.value == Value::Bool(true))
+    {
+        let help = "requests go on as HTTP/2, or as they came; keep one of the two";
+        cx.refuse_both(node, "h2UpgradePolicy", "useClientProtocol", help);
+    }
+    Some(pool)
 }
 
 object! {
@@ -107,8 +121,8 @@ object! {
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Http2Keepalive {
         /// Between them.
-        interval: Option<Spanned<u64>> = "interval", optional, DURATION;
+        interval: Spanned<u64> = "interval", required, DURATION;
         /// How long an answer may take.
-        timeout: Option<Spanned<u64>> = "timeout", optional, DURATION;
+        timeout: Spanned<u64> = "timeout", required, DURATION;
     }
 }

@@ -67,9 +67,8 @@ fn check_tls(tls: ClientTls, cx: &mut Cx, node: &Node<'_>) -> Option<ClientTls> 
             }
         }
         ClientTlsMode::IstioMutual => {
-            let help = "write the mode MUTUAL to use it";
             for name in FILES.into_iter().chain(CHECKS).chain(["credentialName"]) {
-                cx.refuse_both(node, "mode", name, help);
+                cx.ignored(node, name, "with the mode ISTIO_MUTUAL");
             }
         }
         ClientTlsMode::Simple | ClientTlsMode::Mutual => check_credentials(&tls, cx, node),
@@ -87,7 +86,9 @@ fn check_credentials(tls: &ClientTls, cx: &mut Cx, node: &Node<'_>) {
         );
     }
     if tls.insecure_skip_verify.value {
-        for name in ["caCertificates", "subjectAltNames"] {
+        // The Secret of a mode with a certificate of ours may have authorities in it, or not.
+        let secret = (tls.mode.value == ClientTlsMode::Simple).then_some("credentialName");
+        for name in ["caCertificates", "subjectAltNames"].into_iter().chain(secret) {
             cx.refuse_both(
                 node,
                 "insecureSkipVerify",

@@ -3,10 +3,10 @@
 //! The table is not written by hand: a new field, enum or range that has no place in a sample fails these tests, and one
 //! that has is tried without a word more. What spans several fields is in `mistakes`.
 
-use super::{SAMPLES, documents};
+use super::{SAMPLES, documents, without_places};
 use crate::node::{Entry, Node, Value};
 use crate::parse::parse;
-use crate::{ObjectReference, Pos, ProblemKind, Resource, istio_reference};
+use crate::{ObjectReference, Pos, ProblemKind, istio_reference};
 
 /// One step into a value.
 #[derive(Clone, Debug, PartialEq)]
@@ -387,17 +387,6 @@ fn every_unknown_field_is_warned_of_at_its_place() {
 }
 
 /// What was read, without where it stood.
-fn without_places(resource: &Resource) -> String {
-    let text = format!("{resource:?}");
-    let mut kept = String::new();
-    let mut rest = &*text;
-    while let Some((before, after)) = rest.split_once("Pos {") {
-        kept.push_str(before);
-        rest = after.split_once('}').unwrap().1;
-    }
-    kept + rest
-}
-
 #[test]
 fn a_field_may_be_written_by_its_name_in_protobuf() {
     let samples = SAMPLES.map(|(kind, text)| (kind, documents(text)));

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{SAMPLES, read};
+use super::{SAMPLES, read, without_places};
 use crate::istio::{
     Gateway, GatewayName, HttpMatch, HttpRule, PortProtocol, Rule, ServerNamespace, StringMatch,
     VirtualService,
@@ -311,6 +311,66 @@ fn a_service_without_hosts_is_a_delegate() {
     let (service, problems) = virtual_service("http: [{redirect: {uri: /x}}]");
     assert!(service.is_delegate());
     assert_eq!(problems, []);
+}
+
+/// As in protobuf, where the two are the same, and as templates write them.
+#[test]
+fn an_empty_text_is_as_good_as_none() {
+    for (kind, empty, without) in [
+        (
+            "Gateway",
+            "servers: [{port: {number: 443, protocol: HTTPS, name: p}, hosts: [a.com], name: '', bind: '', tls: {mode: SIMPLE, \
+             credentialName: '', serverCertificate: /a, privateKey: /b, caCertificates: ''}}]",
+            "servers: [{port: {number: 443, protocol: HTTPS, name: p}, hosts: [a.com], tls: {mode: SIMPLE, serverCertificate: \
+             /a, privateKey: /b}}]",
+        ),
+        (
+            "VirtualService",
+            "hosts: [a.com]\nhttp:\n- route: [{destination: {host: a, subset: ''}}]\n  rewrite: {uri: '', authority: b}\n- redirect: \
+             {uri: '', prefixRewrite: '', authority: '', scheme: '', port: 1}\n- delegate: {name: d, namespace: ''}",
+            "hosts: [a.com]\nhttp:\n- route: [{destination: {host: a}}]\n  rewrite: {authority: b}\n- redirect: {port: 1}\n- delegate: \
+             {name: d}",
+        ),
+        (
+            "DestinationRule",
+            "host: a\ntrafficPolicy: {tls: {mode: SIMPLE, sni: '', credentialName: '', caCertificates: /a}}",
+            "host: a\ntrafficPolicy: {tls: {mode: SIMPLE, caCertificates: /a}}",
+        ),
+        (
+            "ServiceEntry",
+            "hosts: [a.com]\nports: [{number: 80, name: http, protocol: ''}]",
+            "hosts: [a.com]\nports: [{number: 80, name: http}]",
+        ),
+    ] {
+        let [empty, without] = [empty, without].map(|spec| {
+            let (resource, problems) = read(kind, spec);
+            assert_eq!(problems, [], "{spec}");
+            without_places(&resource.unwrap())
+        });
+        assert_eq!(empty, without, "{kind}");
+    }
+}
+
+#[test]
+fn what_empties_may_mean_something_keeps_it() {
+    let exact = matches("{uri: {exact: ''}}");
+    assert_eq!(exact.uri.unwrap().value, StringMatch::Exact("".into()));
+    // An empty prefix of the path is that of every path.
+    assert_eq!(matches("{uri: {prefix: ''}}"), HttpMatch::default());
+    let regex =
+        rule("route: [{destination: {host: a}}]\n  rewrite: {uriRegexRewrite: {match: a, rewrite: ''}}");
+    assert_eq!(
+        &*regex
+            .rewrite
+            .unwrap()
+            .value
+            .uri_regex_rewrite
+            .unwrap()
+            .value
+            .rewrite
+            .value,
+        ""
+    );
 }
 
 #[test]

@@ -125,6 +125,9 @@ impl Shape for OneOfText {
         cx.report(ProblemKind::InvalidValue, node.pos, message, help);
         None
     }
+    fn may_be_empty_for_none(&self) -> bool {
+        true
+    }
     fn words(&self) -> String {
         let words: Vec<String> = self.0.iter().map(|word| format!("`{word}`")).collect();
         words.join(" or ")

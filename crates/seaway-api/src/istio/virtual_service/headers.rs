@@ -103,6 +103,7 @@ impl HeaderOperations {
                 cx.within(field, |cx| {
                     cx.within(name, |cx| {
                         warn_of_commands(cx, value);
+                        read_percents(cx, value);
                         is_kept(cx, name, value.pos)
                     })
                 })
@@ -144,5 +145,65 @@ fn warn_of_commands(cx: &mut Cx, value: &Text) {
         );
         let help = "write a fixed value";
         cx.report(ProblemKind::IgnoredField, value.pos, message, help);
+    }
+}
+
+/// To Envoy `%%` is a per cent sign, and one alone begins a command.
+fn read_percents(cx: &mut Cx, value: &mut Text) {
+    if !value.contains('%') {
+        return;
+    }
+    let Some(read) = without_escapes(value) else {
+        let message = format!("{:?} has a per cent sign that begins nothing", &*value.value);
+        let help = "write \"%%\" for a per cent sign";
+        cx.report(ProblemKind::InvalidValue, value.pos, message, help);
+        return;
+    };
+    value.value = read.into();
+}
+
+/// The text with `%` for `%%`, and commands as they are written; `None` if a command does not end.
+fn without_escapes(text: &str) -> Option<String> {
+    let mut read = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((literal, after)) = rest.split_once('%') {
+        read += literal;
+        read.push('%');
+        if let Some(after) = after.strip_prefix('%') {
+            rest = after;
+            continue;
+        }
+        // What a command is given may have a per cent sign in it.
+        let end = match (after.find('%')?, after.find('(')) {
+            (end, Some(open)) if open < end => {
+                let close = open + after.get(open..)?.find(')')?;
+                close + after.get(close..)?.find('%')?
+            }
+            (end, _) => end,
+        };
+        read += after.get(..=end)?;
+        rest = after.get(end + 1..)?;
+    }
+    read += rest;
+    Some(read)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_escapes;
+
+    #[test]
+    fn a_per_cent_sign_is_written_twice() {
+        for (text, read) in [
+            ("100%%", Some("100%")),
+            ("%%a%%%%", Some("%a%%")),
+            ("a %PROTOCOL% b%%", Some("a %PROTOCOL% b%")),
+            ("%START_TIME(%Y/%m)%", Some("%START_TIME(%Y/%m)%")),
+            ("100%", None),
+            ("%a", None),
+            ("%A(%", None),
+        ] {
+            assert_eq!(without_escapes(text).as_deref(), read, "{text}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Rules for connections of which no requests are seen.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::super::reach::GATEWAY_NAME;
@@ -8,9 +9,9 @@ use super::super::shapes::{COUNT, HOST, LABEL};
 use super::super::{GatewayName, Text};
 use super::Destination;
 use super::action::Weighted;
-use crate::Spanned;
 use crate::decode::{Cx, Int, LabelMap, List, at, obj, object};
 use crate::node::Node;
+use crate::{ProblemKind, Spanned};
 
 object! {
     /// A destination of connections and its share.
@@ -64,6 +65,17 @@ object! {
 
 fn check_names(matches: TlsMatch, cx: &mut Cx, node: &Node<'_>) -> Option<TlsMatch> {
     cx.refuse_empty(node, "sniHosts", "add the server names");
+    cx.within("sniHosts", |cx| {
+        for (index, name) in matches.sni_hosts.iter().enumerate() {
+            if name.parse::<IpAddr>().is_ok() {
+                cx.within_item(index, |cx| {
+                    let message = "no client sends an address as a server name (RFC 6066, 3)";
+                    let help = "write a DNS name, or a rule under \"tcp\"";
+                    cx.report(ProblemKind::IgnoredField, name.pos, message, help);
+                });
+            }
+        }
+    });
     Some(matches)
 }
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::super::reach::GATEWAY_NAME;
 use super::super::shapes::{LABEL, StringMatchShape};
 use super::super::{GatewayName, Text};
-use crate::decode::{At, Cx, Int, Invalid, LabelMap, List, TEXT, TRUE_FALSE, TextMap, at, object, syntax};
+use crate::decode::{
+    At, Cx, Int, Invalid, LabelMap, List, Nested, Shape, TEXT, TRUE_FALSE, TextMap, at, object, syntax,
+};
 use crate::node::Node;
 use crate::{ProblemKind, Spanned};
 
@@ -26,6 +28,27 @@ pub enum StringMatch {
 /// A text that every request has.
 const MATCH: At<StringMatchShape> = at(StringMatchShape { may_be_empty: false });
 
+/// The path, of which Istio lets an empty prefix stand for all.
+struct Uri;
+
+impl Shape for Uri {
+    type Out = StringMatch;
+    fn decode(&self, cx: &mut Cx, node: &Node<'_>) -> Option<StringMatch> {
+        let is_empty_prefix =
+            node.get("prefix").and_then(Node::as_str) == Some("") && node.entries().len() == 1;
+        match is_empty_prefix {
+            true => Some(StringMatch::Present),
+            false => MATCH.0.decode(cx, node),
+        }
+    }
+    fn words(&self) -> String {
+        MATCH.words()
+    }
+    fn nested(&self) -> Option<Nested> {
+        MATCH.nested()
+    }
+}
+
 const HEADERS: TextMap<At<StringMatchShape>> = TextMap(
     "mapping of header name to condition",
     header,
@@ -39,6 +62,12 @@ const QUERY: TextMap<At<StringMatchShape>> = TextMap(
 );
 
 fn header(name: &str) -> Result<(), Invalid> {
+    if name.starts_with("@request.auth.claims") {
+        return Err(Invalid::new(
+            format!("{name:?} asks for a claim of a token, and tokens are not looked at"),
+            "match something that the request itself says, for example a header",
+        ));
+    }
     syntax::header_name(name).map(|_| ())
 }
 
@@ -49,7 +78,7 @@ object! {
         /// A name for messages and logs.
         name: Option<Text> = "name", optional, TEXT;
         /// The path, without the query. A prefix is one of characters.
-        uri: Option<Spanned<StringMatch>> = "uri", optional, MATCH;
+        uri: Option<Spanned<StringMatch>> = "uri", optional, at(Uri);
         /// `http` or `https`.
         scheme: Option<Spanned<StringMatch>> = "scheme", optional, MATCH;
         /// The method. Case-sensitive.
@@ -74,11 +103,23 @@ object! {
         source_namespace: Option<Text> = "sourceNamespace", optional, LABEL;
     }
     unimplemented ["statPrefix"];
-    finish drop_pseudo_headers;
+    finish settle;
+}
+
+fn settle(mut matches: HttpMatch, cx: &mut Cx, _: &Node<'_>) -> Option<HttpMatch> {
+    if matches
+        .uri
+        .as_ref()
+        .is_some_and(|uri| uri.value == StringMatch::Present)
+    {
+        matches.uri = None;
+    }
+    drop_pseudo_headers(&mut matches, cx);
+    Some(matches)
 }
 
 /// Istio ignores these names in `headers`, since each has a field of its own.
-fn drop_pseudo_headers(mut matches: HttpMatch, cx: &mut Cx, _: &Node<'_>) -> Option<HttpMatch> {
+fn drop_pseudo_headers(matches: &mut HttpMatch, cx: &mut Cx) {
     for (field, headers) in [
         ("headers", &mut matches.headers),
         ("withoutHeaders", &mut matches.without_headers),
@@ -93,5 +134,4 @@ fn drop_pseudo_headers(mut matches: HttpMatch, cx: &mut Cx, _: &Node<'_>) -> Opt
             }
         }
     }
-    Some(matches)
 }

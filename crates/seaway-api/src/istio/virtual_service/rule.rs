@@ -9,11 +9,11 @@ use super::action::{DESTINATIONS, check_action};
 use super::traffic::ALL;
 use super::{
     Cors, Delegate, DirectResponse, Fault, Headers, HttpMatch, Mirror, Redirect, Retries, Rewrite,
-    WeightedDestination,
+    StringMatch, WeightedDestination,
 };
 use crate::decode::{Cx, Decode, List, Nested, Percent, Shape, TEXT, at, obj, object};
 use crate::node::{Node, Value};
-use crate::{Fate, Spanned};
+use crate::{Fate, ProblemKind, Spanned};
 
 /// A rule `T`, or what is left of one that is wrong. `M` is one of its matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,6 +184,19 @@ impl HttpRule {
 
 fn check_rule(rule: HttpRule, cx: &mut Cx, node: &Node<'_>) -> Option<HttpRule> {
     check_action(cx, node);
+    check_prefix_rewrite(&rule, cx);
+    let rewritten = rule
+        .rewrite
+        .as_ref()
+        .and_then(|rewrite| rewrite.authority.as_ref());
+    if let (Some(_), Some(host)) = (
+        rewritten,
+        rule.headers.as_ref().and_then(|headers| headers.host.as_ref()),
+    ) {
+        let message = "the host is set here and in \"rewrite\"";
+        let help = "keep one of the two";
+        cx.report_in("headers", ProblemKind::ConflictingFields, host.pos, message, help);
+    }
     cx.refuse_both(node, "mirror", "mirrors", "write all of them into \"mirrors\"");
     cx.refuse_both(
         node,
@@ -196,4 +209,32 @@ fn check_rule(rule: HttpRule, cx: &mut Cx, node: &Node<'_>) -> Option<HttpRule> 
         cx.ignored(node, "mirrorPercent", "without \"mirror\"");
     }
     Some(rule)
+}
+
+/// A prefix can be replaced only where one was matched.
+fn check_prefix_rewrite(rule: &HttpRule, cx: &mut Cx) {
+    let prefix = rule
+        .redirect
+        .as_ref()
+        .and_then(|redirect| redirect.prefix_rewrite.as_ref());
+    let is_whole = |uri: &Spanned<StringMatch>| !matches!(uri.value, StringMatch::Prefix(_));
+    if let Some(prefix) = prefix
+        && rule
+            .matches
+            .iter()
+            .filter_map(|one| one.uri.as_ref())
+            .any(is_whole)
+    {
+        let message = "\"prefixRewrite\" with a match that is for no prefix of the path";
+        let help = "match \"uri\" by prefix, or write \"uri\" here";
+        cx.within("redirect", |cx| {
+            cx.report_in(
+                "prefixRewrite",
+                ProblemKind::ConflictingFields,
+                prefix.pos,
+                message,
+                help,
+            );
+        });
+    }
 }

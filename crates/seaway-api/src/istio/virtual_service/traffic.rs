@@ -33,7 +33,13 @@ object! {
 
 fn check_retries(retries: Retries, cx: &mut Cx, node: &Node<'_>) -> Option<Retries> {
     if retries.attempts.value == 0 {
-        for name in ["perTryTimeout", "retryOn", "backoff"] {
+        for name in [
+            "perTryTimeout",
+            "retryOn",
+            "backoff",
+            "retryRemoteLocalities",
+            "retryIgnorePreviousHosts",
+        ] {
             if let Some(entry) = cx.entry(node, name) {
                 let message = format!("\"{name}\" without attempts: nothing is tried again");
                 let help = "add \"attempts\", or remove it";
@@ -292,14 +298,20 @@ impl Cors {
     }
 }
 
+/// What Istio accepts here. Methods count in capitals.
+const METHODS: [&str; 9] = [
+    "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE",
+];
+
 fn method(text: &str) -> Result<Arc<str>, Invalid> {
-    if text == "*" || syntax::is_token(text) {
+    if text == "*" || METHODS.contains(&text) {
         return Ok(text.into());
     }
-    Err(Invalid::new(
-        format!("{text:?} is not a method"),
-        "write for example GET, or \"*\" for every method",
-    ))
+    let help = match nearest(&text.to_ascii_uppercase(), METHODS.into_iter()) {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None => format!("write some of {}, or \"*\" for every method", METHODS.join(", ")),
+    };
+    Err(Invalid::new(format!("{text:?} is not a method"), help))
 }
 
 fn check_cors(cors: Cors, cx: &mut Cx, _: &Node<'_>) -> Option<Cors> {

@@ -6,9 +6,6 @@ use seaway_model::{CircuitBreakers, ConnectionPool, Http2Keepalive, Millis, TcpK
 
 use crate::resolve::policy::Pool;
 
-/// How long the answer to a ping may take where nobody says.
-const PING_TIMEOUT: Millis = Millis(10_000);
-
 pub(super) fn pool(written: &Written) -> Pool {
     let tcp = written
         .tcp
@@ -32,11 +29,9 @@ pub(super) fn pool(written: &Written) -> Pool {
                 interval: time(&keepalive.interval),
             }),
             max_concurrent_streams: limit(&http.max_concurrent_streams),
-            http2_keepalive: http.keepalive.as_ref().and_then(|keepalive| {
-                Some(Http2Keepalive {
-                    interval: time(&keepalive.interval)?,
-                    timeout: time(&keepalive.timeout).unwrap_or(PING_TIMEOUT),
-                })
+            http2_keepalive: http.keepalive.as_ref().map(|keepalive| Http2Keepalive {
+                interval: Millis(keepalive.interval.value),
+                timeout: Millis(keepalive.timeout.value),
             }),
         },
         circuit_breakers: CircuitBreakers {

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use seaway_api::Spanned;
 use seaway_api::istio::{GatewayName, HttpMatch, StringMatch as ApiMatch};
+use seaway_api::{Spanned, idle_escape};
 use seaway_model::{Code, Conditions, HeaderMatch, PathMatch, Pattern, QueryMatch, StringMatch, ValueMatch};
 
 use crate::findings::Reporter;
@@ -289,6 +289,7 @@ fn report_impossible(uri: &Spanned<ApiMatch>, field: &str, reporter: &mut Report
         return;
     };
     let part = ["//", "/./", "/../"].into_iter().find(|part| text.contains(part));
+    let part = part.or_else(|| idle_escape(text));
     let why = match part {
         _ if !text.starts_with('/') => format!("\"{text}\" does not start with a slash, and every path does"),
         Some(part) => format!("\"{text}\" holds \"{part}\", which no path has once it is normalised"),

@@ -1,5 +1,6 @@
 //! What the guard remembers of a head (or of trailers) while it passes by: little, and nothing that it does not judge.
 
+use super::bytes;
 use super::refusal::Reason;
 use super::target::{self, Method};
 
@@ -105,11 +106,12 @@ impl Facts<'_> {
             return Err(Reason::HostMissing);
         }
         if self.target.is_empty() {
-            // It begins with a slash, which CONNECT does not allow.
-            return if self.method == Method::Connect {
-                Err(Reason::Target)
-            } else {
-                Ok(())
+            // It begins with a slash, which CONNECT does not allow. Its authority is the host, which no http URI is without
+            // (RFC 9110, 4.2.1).
+            return match self.host {
+                _ if self.method == Method::Connect => Err(Reason::Target),
+                Some([]) if !self.is_http10 => Err(Reason::HostInvalid),
+                _ => Ok(()),
             };
         }
         let authority = target::authority(self.method, self.target)?;
@@ -152,7 +154,7 @@ impl Head {
     pub(super) fn push_method(&mut self, run: &[u8]) -> Result<(), Reason> {
         self.token.push(run);
         if self.token.length > METHOD_BYTES {
-            return Err(Reason::Method);
+            return Err(Reason::MethodTooLong);
         }
         Ok(())
     }
@@ -244,8 +246,13 @@ impl Head {
                 self.length = Some(length(trim(&self.value))?);
             }
             Field::TransferEncoding => {
-                if self.is_chunked || !trim(&self.value).eq_ignore_ascii_case(b"chunked") {
-                    return Err(Reason::Encoding);
+                let codings = trim(&self.value);
+                if self.is_chunked || !codings.eq_ignore_ascii_case(b"chunked") {
+                    return Err(if !self.is_chunked && is_coded_in_chunks(codings) {
+                        Reason::EncodingUnknown
+                    } else {
+                        Reason::Encoding
+                    });
                 }
                 self.is_chunked = true;
             }
@@ -279,6 +286,14 @@ pub(super) fn length(text: &[u8]) -> Result<u64, Reason> {
         .and_then(|t| t.parse::<i64>().ok())
         .and_then(|n| u64::try_from(n).ok())
         .ok_or(Reason::LengthInvalid)
+}
+
+/// Whether other codings come before one that ends the message: its end is certain, and we do not know the others.
+fn is_coded_in_chunks(codings: &[u8]) -> bool {
+    let is_chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
+    let is_token = |coding: &[u8]| !coding.is_empty() && coding.iter().all(|b| bytes::is_token(*b));
+    let mut codings = codings.rsplit(|b| *b == b',').map(trim);
+    codings.next().is_some_and(is_chunked) && codings.all(|coding| is_token(coding) && !is_chunked(coding))
 }
 
 /// Without the optional whitespace around a value (RFC 9110, 5.6.3).

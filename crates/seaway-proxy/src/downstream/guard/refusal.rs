@@ -40,12 +40,16 @@ reasons! {
     LeadingLines = "leading_lines", BAD_REQUEST;
     /// The method is not a token (RFC 9110, 9.1).
     Method = "method", BAD_REQUEST;
+    /// The method is longer than any that there is (RFC 9112, 3).
+    MethodTooLong = "method_too_long", NOT_IMPLEMENTED;
     /// The request target is not of a form that the method allows (RFC 9112, 3.2).
     Target = "target", BAD_REQUEST;
     /// The request target is too long (RFC 9112, 3).
     TargetTooLong = "target_too_long", URI_TOO_LONG;
     /// The request line does not end with HTTP/1.1 or HTTP/1.0 after one space (RFC 9112, 2.3 and 3).
     Version = "version", BAD_REQUEST;
+    /// A version of HTTP other than 1.1 and 1.0 (RFC 9110, 15.6.6).
+    VersionUnsupported = "version_unsupported", HTTP_VERSION_NOT_SUPPORTED;
     /// The head has more bytes than allowed (RFC 6585, 5).
     HeadTooLarge = "head_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE;
     /// The head has more fields than allowed (RFC 6585, 5).
@@ -74,6 +78,8 @@ reasons! {
     LengthWithEncoding = "length_with_encoding", BAD_REQUEST;
     /// A Transfer-Encoding other than exactly one "chunked" (RFC 9112, 6.1).
     Encoding = "encoding", BAD_REQUEST;
+    /// A Transfer-Encoding with another coding before "chunked" (RFC 9112, 6.1).
+    EncodingUnknown = "encoding_unknown", NOT_IMPLEMENTED;
     /// Transfer-Encoding in HTTP/1.0 (RFC 9112, 6.1).
     EncodingInHttp10 = "encoding_in_http10", BAD_REQUEST;
     /// No Host in HTTP/1.1 (RFC 9112, 3.2).

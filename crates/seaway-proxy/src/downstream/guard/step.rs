@@ -17,6 +17,7 @@ impl Guard {
             | State::Method
             | State::Target
             | State::Version(_)
+            | State::OtherVersion(_)
             | State::VersionCr => {
                 let taken = self.request_line(first, rest)?;
                 self.count(taken)
@@ -97,6 +98,7 @@ impl Guard {
                 (run.len(), State::Target)
             }
             (State::Version(seen), byte) => (1, self.version(seen, byte)?),
+            (State::OtherVersion(seen), byte) => (1, Self::other_version(seen, byte)?),
             (_, b'\n') => (1, State::FieldStart(Section::Head)),
             _ => return Err(Reason::BareCr),
         };
@@ -113,6 +115,18 @@ impl Guard {
             }
             (None, b'\r') if seen == 8 => Ok(State::VersionCr),
             (None, b'\n') if seen == 8 => Err(Reason::BareLf),
+            (_, b'0'..=b'9') if seen == 5 => Ok(State::OtherVersion(0)),
+            (_, b'0'..=b'9') if seen == 7 => Ok(State::OtherVersion(2)),
+            _ => Err(Reason::Version),
+        }
+    }
+
+    /// Whether it is a version at all.
+    fn other_version(seen: u8, byte: u8) -> Result<State, Reason> {
+        match (seen, byte) {
+            (0, b'.') | (1, b'0'..=b'9') => Ok(State::OtherVersion(seen + 1)),
+            (2, b'\r') => Err(Reason::VersionUnsupported),
+            (2, b'\n') => Err(Reason::BareLf),
             _ => Err(Reason::Version),
         }
     }

@@ -1,6 +1,7 @@
 use super::*;
 
 mod properties;
+mod unknown;
 
 const LIMITS: HeadLimits = HeadLimits {
     bytes: 512,
@@ -143,8 +144,6 @@ fn the_request_line_has_one_reading() {
     refused("GET / \r\n", Reason::Version);
     refused("GET /  HTTP/1.1\r\n", Reason::Version);
     refused("GET / HTTP/1.1 \r\n", Reason::Version);
-    refused("GET / HTTP/2.0\r\n", Reason::Version);
-    refused("GET / HTTP/1.2\r\n", Reason::Version);
     refused("GET / http/1.1\r\n", Reason::Version);
     refused("GET /a b HTTP/1.1\r\n", Reason::Version);
     refused("GET /\tHTTP/1.1\r\n", Reason::Target);
@@ -157,8 +156,10 @@ fn the_request_line_has_one_reading() {
     refused("CONNECT / HTTP/1.1\r\nHost: a\r\n\r\n", Reason::Target);
     refused("\r\n\r\nGET / HTTP/1.1\r\n", Reason::LeadingLines);
     refused("\nGET / HTTP/1.1\r\n", Reason::BareLf);
-    refused("PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n", Reason::Version);
-    refused(&format!("{} / HTTP/1.1\r\n", "M".repeat(65)), Reason::Method);
+    refused(
+        &format!("{} / HTTP/1.1\r\n", "M".repeat(65)),
+        Reason::MethodTooLong,
+    );
 }
 
 #[test]
@@ -226,7 +227,6 @@ fn an_encoding_is_exactly_chunked() {
     for bad in [
         "gzip",
         "chunked, chunked",
-        "gzip, chunked",
         "identity",
         "",
         "chunked;q=1",
@@ -262,7 +262,7 @@ fn there_is_one_host_and_the_target_agrees() {
         "GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n",
         Reason::HostRepeated,
     );
-    for bad in ["a b", "a/b", "u@a", "a:b", "a,b/c", "[::1"] {
+    for bad in ["a b", "a/b", "u@a", "a:b", "a,b/c", "[::1", ""] {
         refused(
             &format!("GET / HTTP/1.1\r\nHost: {bad}\r\n\r\n"),
             Reason::HostInvalid,
@@ -270,6 +270,7 @@ fn there_is_one_host_and_the_target_agrees() {
     }
     passes("GET http://A/x HTTP/1.1\r\nHost: a:80\r\n\r\n", 1);
     passes("GET http://a/x HTTP/1.0\r\n\r\n", 1);
+    passes("GET / HTTP/1.0\r\nHost:\r\n\r\n", 1);
     refused("GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n", Reason::HostMismatch);
     refused(
         "GET http://a:81/ HTTP/1.1\r\nHost: a\r\n\r\n",

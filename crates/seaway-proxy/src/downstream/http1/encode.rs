@@ -7,7 +7,7 @@
 use std::time::SystemTime;
 
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRAILER, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body::Body as _;
 
 use super::date;
@@ -181,6 +181,17 @@ pub(super) fn head(status: StatusCode, headers: &HeaderMap, plan: Plan, now: Sys
         out.extend_from_slice(b"\r\n");
     }
     out.extend_from_slice(b"\r\n");
+}
+
+/// The whole of an answer before the answer.
+pub(super) fn informational(head: &Response<()>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256);
+    status_line(head.status(), false, &mut out);
+    for (name, value) in head.headers() {
+        field(name, value, &mut out);
+    }
+    out.extend_from_slice(b"\r\n");
+    out
 }
 
 fn status_line(status: StatusCode, is_http10: bool, out: &mut Vec<u8>) {

@@ -8,13 +8,14 @@ use std::io;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::Request;
+use http::{Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::super::clock::{Clock, Timeouts, Waiting};
 use super::super::closing::Seldom;
 use super::super::guard::{self, Fields, Guard, HeadFed, HeadLimits, Phase, Reason, Stop};
 use super::super::socket::Socket;
+use super::encode;
 use super::output::Output;
 use super::request::{self, Asked};
 use super::scratch;
@@ -252,6 +253,17 @@ where
             }
         }
         Poll::Pending
+    }
+
+    /// Writes heads before the answer's, as far as that goes at once. A client that does not take them does without.
+    #[cold]
+    pub(super) fn pass_on(&mut self, cx: &mut Context<'_>, heads: &[Response<()>]) -> io::Result<()> {
+        for head in heads {
+            if self.output.len() < AHEAD_BYTES {
+                self.output.push(&encode::informational(head));
+            }
+        }
+        self.poll_drained(cx)
     }
 
     /// Writes what is left as far as that goes at once.

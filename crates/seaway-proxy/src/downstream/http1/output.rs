@@ -24,6 +24,11 @@ impl Output {
         self.lead.len() == self.written && self.data.is_empty() && self.tail.is_empty()
     }
 
+    /// How much is left of a lead.
+    pub(super) fn len(&self) -> usize {
+        self.lead.len() - self.written
+    }
+
     /// Adds a few bytes behind a lead. Only while there is nothing else.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.lead.extend_from_slice(bytes);

@@ -29,12 +29,12 @@ pub(super) struct Asked {
 /// stricter than HTTP in a few characters.
 ///
 /// Each value has memory of its own. As slices of one head they would share a count of who uses it, and to count up and
-/// down, in a way that other threads could see, takes three times as long as to allocate a few bytes and give them back:
-/// it was a fifth of what a request costs outside of the kernel. For the same reason nobody clones a value on the way of
-/// every request; see [`crate::text`].
+/// down, in a way that other threads could see, takes longer than to allocate a few bytes and give them back: a twentieth
+/// of what a request costs outside of the kernel. For the same reason nobody clones a value on the way of every request;
+/// see [`crate::text`].
 pub(super) fn request(head: &[u8], whole: &Whole, fields: &Fields) -> Option<(Box<Request<Body>>, Asked)> {
     let method = Method::from_bytes(whole.method.of(head)).ok()?;
-    let uri = uri(Bytes::copy_from_slice(whole.target.of(head)))?;
+    let uri = uri(&method, Bytes::copy_from_slice(whole.target.of(head)))?;
     let mut request = Box::new(Request::new(Body::Empty));
     let headers = request.headers_mut();
     headers.reserve(fields.len() + ADDED_FIELDS);
@@ -45,11 +45,13 @@ pub(super) fn request(head: &[u8], whole: &Whole, fields: &Fields) -> Option<(Bo
     if whole.has_upgrade && forget_h2c(headers) {
         may_switch = method == Method::CONNECT;
     }
+    let is_connect = method == Method::CONNECT;
     let asked = Asked {
         is_http10: whole.is_http10,
         is_head: method == Method::HEAD,
-        is_connect: method == Method::CONNECT,
-        keeps_alive: !whole.says_close && (!whole.is_http10 || whole.says_keep_alive),
+        is_connect,
+        // What a client sends behind a CONNECT that is refused may be meant for the tunnel, and is never a request.
+        keeps_alive: !whole.says_close && (!whole.is_http10 || whole.says_keep_alive) && !is_connect,
         takes_trailers: whole.takes_trailers,
         may_switch,
         expects_continue: whole.expects_continue,
@@ -81,11 +83,27 @@ pub(super) fn append(headers: &mut HeaderMap, section: &[u8], field: FieldSpan) 
 }
 
 /// Most targets are a path, for which there is a shorter way.
-fn uri(target: Bytes) -> Option<Uri> {
+fn uri(method: &Method, target: Bytes) -> Option<Uri> {
     if target.first() == Some(&b'/') {
         return PathAndQuery::from_maybe_shared(target).ok().map(Uri::from);
     }
-    Uri::from_maybe_shared(target).ok()
+    let is_of_the_server = *method == Method::OPTIONS && is_without_path(&target);
+    let uri = Uri::from_maybe_shared(target).ok()?;
+    if !is_of_the_server {
+        return Some(uri);
+    }
+    let mut parts = uri.into_parts();
+    parts.path_and_query = Some(PathAndQuery::from_static("*"));
+    Uri::from_parts(parts).ok()
+}
+
+/// Whether an absolute target ends with its authority. OPTIONS of such a one is about the server (RFC 9112, 3.2.4); a
+/// `Uri` would say that its path is the root.
+fn is_without_path(target: &[u8]) -> bool {
+    let authority = target.windows(3).position(|three| three == b"://");
+    authority
+        .and_then(|at| target.get(at + 3..))
+        .is_some_and(|rest| !rest.contains(&b'/') && !rest.contains(&b'?'))
 }
 
 /// `Upgrade: h2c` is not offered (RFC 9113, 3.1 dropped it), and must not reach a backend that might accept it: what

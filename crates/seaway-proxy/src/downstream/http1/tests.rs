@@ -173,7 +173,16 @@ async fn theirs(input: &[u8]) -> Outcome {
     let (near, far) = tokio::io::duplex(100_000);
     let service = service_fn(|request| {
         let seen = Arc::clone(&seen);
-        async { Ok::<_, Infallible>(handle(seen, request).await) }
+        async {
+            let is_connect = request.method() == Method::CONNECT;
+            let mut response = handle(seen, request).await;
+            if is_connect {
+                // hyper goes on after a CONNECT that was refused, and we do not.
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
     let serve = async {
         Builder::new()
@@ -200,6 +209,7 @@ fn says_last(seen: &Seen) -> bool {
         let is_endless = is_old && text.contains(" /pieces ") && !text.starts_with("HEAD ");
         text.contains("connection: \"close\"")
             || text.contains(" /last ")
+            || text.starts_with("CONNECT ")
             || text.ends_with(" broken")
             || is_old && !stays
             || is_endless

@@ -20,6 +20,7 @@ use crate::downstream::handler::Handler;
 use crate::downstream::patience;
 use crate::http2::{Asked, Pump, Received, Tunnel, date, strip_response};
 use crate::in_place;
+use crate::interim;
 use crate::switch::{self, Promise};
 
 /// The work on one. Dropping it resets the stream.
@@ -78,7 +79,7 @@ pub(super) fn work<H: Handler>(
         tunnel = Some(Offered { promise, receive });
         Body::Empty
     } else {
-        Received::body(receive, &head.headers)
+        Received::of_request(receive, &head.headers)
     };
     let request = Box::new(Request::from_parts(head, body));
     let answer = in_place::boxed(|| handler.handle(Arc::clone(connection), request));
@@ -100,7 +101,11 @@ impl<F: Future<Output = Box<Response<Body>>>> Future for Work<F> {
         loop {
             match &mut this.state {
                 State::Handled(handled) => {
-                    let Poll::Ready(response) = handled.answer.as_mut().poll(cx) else {
+                    let (polled, was_said) = interim::listen(|| handled.answer.as_mut().poll(cx));
+                    if was_said {
+                        handled.pass_on();
+                    }
+                    let Poll::Ready(response) = polled else {
                         // The client may take it back.
                         return handled.respond.poll_reset(cx).map(drop);
                     };
@@ -144,11 +149,25 @@ fn refuse(respond: SendResponse, status: StatusCode) {
 }
 
 impl<F> Handled<F> {
+    /// Passes on what the endpoint says before its answer.
+    #[cold]
+    fn pass_on(&mut self) {
+        for mut head in interim::take() {
+            strip_response(head.headers_mut());
+            // Fails only where the stream is over, and then there is nobody to tell.
+            let _told: Result<_, Error> = self.respond.send_informational(&head);
+        }
+    }
+
     /// Sends a head, and says what is to follow.
     fn send(self, mut response: Box<Response<Body>>) -> Option<Pump> {
         let body = std::mem::take(response.body_mut());
         let becomes_tunnel = self.tunnel.filter(|_| response.status().is_success());
         let is_over = becomes_tunnel.is_none() && body.is_end_stream();
+        if response.status() == StatusCode::NO_CONTENT {
+            // RFC 9110, 8.6.
+            response.headers_mut().remove(CONTENT_LENGTH);
+        }
         finish(response.headers_mut(), &body, is_over || becomes_tunnel.is_some());
         let stream = self.respond.send_response(&response, is_over).ok()?;
         if let Some(Offered { promise, receive }) = becomes_tunnel {

@@ -24,6 +24,7 @@ use super::scratch;
 use super::sending::{self, Broken, Hindrance, NotBegun, Sending};
 use crate::body::Body;
 use crate::error::Failure;
+use crate::interim;
 use crate::switch;
 
 /// Answers before the answer.
@@ -144,7 +145,7 @@ impl Call {
             if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
                 return Ok(Some((head, Bytes::copy_from_slice(bytes))));
             }
-            self.informational(&head)?;
+            self.informational(head)?;
         }
         Ok(None)
     }
@@ -216,7 +217,7 @@ impl Call {
         }
     }
 
-    fn informational(&mut self, head: &Head) -> Result<(), Failure> {
+    fn informational(&mut self, mut head: Head) -> Result<(), Failure> {
         self.informational += 1;
         if self.informational > MAX_INFORMATIONAL {
             return Err(Failure::UpstreamProtocol);
@@ -226,6 +227,8 @@ impl Call {
         {
             go_on();
         }
+        shape::strip_connection_fields(&mut head.headers);
+        interim::say(head.status, head.headers);
         Ok(())
     }
 

@@ -94,9 +94,18 @@ pub(super) fn head(request: &Request<Body>, framing: Framing, out: &mut Vec<u8>)
             out.extend_from_slice(CRLF);
         }
         Framing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+        // Many servers refuse those without a length (411), and on HTTP/2 they need none.
+        Framing::None if !has_length && has_usually_content(request.method()) => {
+            out.extend_from_slice(b"content-length: 0\r\n");
+        }
         Framing::None | Framing::Length(_) => {}
     }
     out.extend_from_slice(CRLF);
+}
+
+/// The methods that give content a meaning (RFC 9110, 8.6).
+fn has_usually_content(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
 fn target(request: &Request<Body>) -> &str {
@@ -197,6 +206,18 @@ mod tests {
             encoded(&post(&[("host", "a")], Body::Full("hello".into()))),
             "POST /a?b HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\n"
         );
+    }
+
+    #[test]
+    fn a_method_that_usually_has_content_says_that_it_has_none() {
+        assert_eq!(
+            encoded(&post(&[("host", "a")], Body::Empty)),
+            "POST /a?b HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n"
+        );
+        let said = post(&[("content-length", "0")], Body::Empty);
+        assert_eq!(encoded(&said), "POST /a?b HTTP/1.1\r\ncontent-length: 0\r\n\r\n");
+        let get = Request::get("/").body(Body::Empty).unwrap();
+        assert_eq!(encoded(&get), "GET / HTTP/1.1\r\n\r\n");
     }
 
     #[test]

@@ -17,6 +17,7 @@ use super::{Link, StreamGuard};
 use crate::body::Body;
 use crate::error::Failure;
 use crate::http2::{Pump, Received};
+use crate::interim;
 
 /// Sends requests. Copies are of the same connection, which is closed when the last is dropped and its streams are over.
 #[derive(Clone, Debug)]
@@ -95,8 +96,12 @@ impl Future for Sent {
     type Output = Result<Box<Response<Body>>, Failure>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let response =
-            ready!(Pin::new(&mut self.response).poll(cx)).map_err(|error| classify::stream(&error))?;
+        let polled = Pin::new(&mut self.response).poll(cx);
+        for early in self.response.take_informational() {
+            let (head, ()) = early.into_parts();
+            interim::say(head.status, head.headers);
+        }
+        let response = ready!(polled).map_err(|error| classify::stream(&error))?;
         // From now on it goes on by itself.
         self.uploading = None;
         let (head, receive) = response.into_parts();
