@@ -10,15 +10,18 @@
     reason = "a benchmark stops at the first surprise"
 )]
 
+#[path = "../../seaway/src/allocator.rs"]
+mod allocator;
 #[path = "paths/all.rs"]
 mod paths;
 
 use divan::{AllocProfiler, Bencher};
-use mimalloc::MiMalloc;
+
+use self::allocator::Allocator;
 
 /// The program's allocator, watched.
 #[global_allocator]
-static ALLOCATOR: AllocProfiler<MiMalloc> = AllocProfiler::new(MiMalloc);
+static ALLOCATOR: AllocProfiler<Allocator> = AllocProfiler::new(Allocator);
 
 fn main() {
     divan::main();

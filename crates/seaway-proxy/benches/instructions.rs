@@ -10,14 +10,16 @@
     reason = "a benchmark stops at the first surprise"
 )]
 
+#[path = "../../seaway/src/allocator.rs"]
+mod allocator;
 #[path = "paths/all.rs"]
 mod paths;
 
-use mimalloc::MiMalloc;
+use self::allocator::Allocator;
 
 /// The program's allocator, since what it does is part of a path.
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: Allocator = Allocator;
 
 fn main() {
     let mut arguments = std::env::args().skip(1);

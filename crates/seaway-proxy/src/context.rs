@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
-use bytes::Bytes;
 use http::HeaderValue;
 
 use crate::downstream::{Connections, Counters, Presence};
@@ -103,8 +102,8 @@ impl Connection {
     /// The client's address as `x-forwarded-for` has it.
     pub(crate) fn peer_text(&self) -> &HeaderValue {
         self.made.peer_text.get_or_init(|| {
-            let text = Bytes::from_owner(self.peer.ip().to_canonical().to_string().into_bytes());
-            HeaderValue::from_maybe_shared(text).unwrap_or(HeaderValue::from_static("unknown"))
+            let text = HeaderValue::try_from(self.peer.ip().to_canonical().to_string());
+            text.unwrap_or(HeaderValue::from_static("unknown"))
         })
     }
 

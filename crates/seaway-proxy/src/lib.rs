@@ -11,13 +11,13 @@
 pub mod admin;
 #[doc(hidden)]
 pub mod bench;
-mod blocks;
 pub mod body;
 pub mod challenges;
 pub mod context;
 pub mod downstream;
 pub mod error;
 mod http2;
+mod in_place;
 mod interim;
 mod l4;
 pub mod options;
@@ -28,7 +28,9 @@ pub mod proxy;
 mod small_writes;
 pub mod snapshot;
 pub mod switch;
+mod tally;
 mod tcp;
+mod text;
 pub mod tls;
 pub mod upstream;
 pub mod worker;

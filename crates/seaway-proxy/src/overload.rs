@@ -36,6 +36,7 @@ use tokio::time::Instant;
 use self::memory::Memory;
 use self::refusals::Refusals;
 use crate::options::Limits;
+use crate::tally::Tally;
 
 pub(crate) use self::controller::{Controller, Settings};
 pub(crate) use self::turn::turn;
@@ -81,7 +82,8 @@ pub struct Overload {
 pub(crate) struct Load {
     /// Requests that may be under way.
     most: u64,
-    in_flight: AtomicU64,
+    /// Requests that are. Kept by the worker.
+    in_flight: Tally,
     /// Of 2^32 new requests so many are shed.
     share: AtomicU32,
     /// Whether it is memory that decides the share.
@@ -156,7 +158,7 @@ impl Overload {
             ..OverloadStatus::default()
         };
         for load in &self.workers {
-            status.requests += load.in_flight.load(Ordering::Relaxed);
+            status.requests += load.in_flight.get();
             for (sum, count) in status.shed.iter_mut().zip(&load.shed) {
                 *sum += count.load(Ordering::Relaxed);
             }
@@ -173,7 +175,7 @@ impl Load {
     fn new(most: u64) -> Self {
         Self {
             most,
-            in_flight: AtomicU64::new(0),
+            in_flight: Tally::default(),
             share: AtomicU32::new(0),
             is_for_memory: AtomicBool::new(false),
             late: AtomicU32::new(0),
@@ -189,7 +191,7 @@ impl Load {
     pub(crate) fn sheds(&self, dice: impl FnOnce() -> u32) -> Option<Cause> {
         self.stir();
         let share = self.share.load(Ordering::Relaxed);
-        let is_full = self.in_flight.load(Ordering::Relaxed) >= self.most;
+        let is_full = self.in_flight.get() >= self.most;
         if share == 0 && !is_full {
             return None;
         }
@@ -222,12 +224,12 @@ impl Load {
 
     /// A request is under way.
     pub(crate) fn enter(&self) {
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.in_flight.up();
     }
 
     /// It is over.
     pub(crate) fn leave(&self) {
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.in_flight.down();
     }
 
     /// Something has come that means work.

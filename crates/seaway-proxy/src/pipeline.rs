@@ -52,6 +52,7 @@ use crate::challenges;
 use crate::context::Connection;
 use crate::downstream::Handler;
 use crate::error::Failure;
+use crate::text;
 
 pub use self::shares::connection as l4_destination;
 
@@ -90,8 +91,8 @@ pub async fn handle(connection: Arc<Connection>, mut request: Box<Request<Body>>
     // From here on the request exists for the log, whatever becomes of it. Its configuration is loaded here, once.
     let fields = Fields::of(request.headers());
     let mut exchange = Exchange::new(connection, &request, &fields);
-    let (found, host) = (fields.found, fields.the_host().map(Option::<&_>::cloned));
-    let (uri, snapshot) = (std::mem::take(request.uri_mut()), Arc::clone(&exchange.snapshot));
+    let (found, host) = (fields.found, fields.the_host().map(|host| host.map(text::copy)));
+    let (uri, snapshot) = (std::mem::take(request.uri_mut()), exchange.connection.snapshot());
 
     // Lies about the way the request came are taken out before anything can be decided by them.
     let trusted = forwarded::is_trusted(&exchange.connection);

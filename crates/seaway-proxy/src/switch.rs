@@ -10,14 +10,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use http::Extensions;
-use hyper::upgrade::OnUpgrade;
+use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 /// What a connection that left HTTP is read from and written to.
-pub trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<IO: AsyncRead + AsyncWrite + Send + Unpin> Bytes for IO {}
+pub trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {
+    /// The socket, if what is read from it next is what is to be read here.
+    fn to_read(&self) -> Option<&TcpStream> {
+        None
+    }
+}
+
+impl Bytes for TokioIo<Upgraded> {}
+#[cfg(test)]
+impl Bytes for tokio::io::Empty {}
 
 /// A connection that left HTTP, together with what was read from it too early.
 pub type Switched = Box<dyn Bytes>;

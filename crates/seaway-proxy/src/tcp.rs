@@ -7,6 +7,8 @@
 //! What tokio knows is kept right in the same way as tokio does it: after less than was asked for, the socket has no more
 //! (or takes no more) until the kernel says so, so the next look costs no system call.
 
+mod reader;
+
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -26,10 +28,9 @@ pub(crate) fn poll_read(
         return Pin::new(tcp).poll_read(cx, buffer);
     }
     let room = buffer.initialize_unfilled();
-    let read = ready!(poll(tcp, cx, Interest::READABLE, room.len(), |tcp| {
-        let (read, _) = recv(tcp, &mut *room, RecvFlags::empty())?;
-        Ok(read)
-    }))?;
+    let read = ready!(poll(tcp, cx, Interest::READABLE, room.len(), |tcp| receive(
+        tcp, room
+    )))?;
     buffer.advance(read);
     Poll::Ready(Ok(()))
 }
@@ -40,6 +41,11 @@ pub(crate) fn poll_write(tcp: &mut TcpStream, cx: &mut Context<'_>, data: &[u8])
         // A peer that is gone is an error and no signal.
         Ok(send(tcp, data, SendFlags::NOSIGNAL)?)
     })
+}
+
+fn receive(tcp: &TcpStream, room: &mut [u8]) -> io::Result<usize> {
+    let (read, _) = recv(tcp, room, RecvFlags::empty())?;
+    Ok(read)
 }
 
 /// Asks until there is an answer, or nothing to be had. `wanted`: how many bytes there would be at most.
@@ -56,21 +62,33 @@ fn poll(
         } else {
             tcp.poll_write_ready(cx)
         })?;
-        let mut moved = None;
-        let tried = tcp.try_io(interest, || {
-            let some = ask(tcp)?;
-            moved = Some(some);
-            if 0 < some && some < wanted {
-                // Tells tokio that there is no more.
-                return Err(ErrorKind::WouldBlock.into());
-            }
-            Ok(())
-        });
-        match (moved, tried) {
-            (Some(moved), _) => return Poll::Ready(Ok(moved)),
-            (None, Err(error)) if !is_transient(&error) => return Poll::Ready(Err(error)),
-            (None, _) => {}
+        if let Some(asked) = ask_once(tcp, interest, wanted, &mut ask) {
+            return Poll::Ready(asked);
         }
+    }
+}
+
+/// Asks if tokio knows of something to be had. `None`: there is nothing, as far as it knows.
+fn ask_once(
+    tcp: &TcpStream,
+    interest: Interest,
+    wanted: usize,
+    ask: &mut impl FnMut(&TcpStream) -> io::Result<usize>,
+) -> Option<io::Result<usize>> {
+    let mut moved = None;
+    let tried = tcp.try_io(interest, || {
+        let some = ask(tcp)?;
+        moved = Some(some);
+        if 0 < some && some < wanted {
+            // Tells tokio that there is no more.
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        Ok(())
+    });
+    match (moved, tried) {
+        (Some(moved), _) => Some(Ok(moved)),
+        (None, Err(error)) if !is_transient(&error) => Some(Err(error)),
+        (None, _) => None,
     }
 }
 
@@ -79,6 +97,8 @@ pub(crate) fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
+pub(crate) use self::reader::Reader;
+
 /// A socket that is read and written in this way.
 #[derive(Debug)]
 pub(crate) struct Tcp(TcpStream);
@@ -86,6 +106,10 @@ pub(crate) struct Tcp(TcpStream);
 impl Tcp {
     pub(crate) fn new(tcp: TcpStream) -> Self {
         Self(tcp)
+    }
+
+    pub(crate) fn get_ref(&self) -> &TcpStream {
+        &self.0
     }
 }
 

@@ -35,6 +35,10 @@ impl RequestSink for PipelineSink {
     fn record(&self, record: &RequestRecord<'_>) {
         self.0.record(record);
     }
+
+    fn wants_texts(&self) -> bool {
+        self.0.wants_texts()
+    }
 }
 
 fn install_sink(sink: Box<dyn RequestSink>) {

@@ -166,6 +166,12 @@ pub trait RequestSink {
     /// Counts and logs a request.
     fn record(&self, record: &RequestRecord<'_>);
 
+    /// Whether it reads what only a log has of a request: [`RequestRecord::user_agent`], [`RequestRecord::request_id`] and
+    /// [`RequestRecord::forwarded_for`]. Otherwise these may be missing, which saves copying them. Always the same.
+    fn wants_texts(&self) -> bool {
+        true
+    }
+
     /// Counts a relayed connection, once, when it is known where it goes, or that it goes nowhere.
     fn opened(&self, _: &ConnectionRecord<'_>) {}
 

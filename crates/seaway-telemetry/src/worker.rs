@@ -165,6 +165,10 @@ impl Relayed {
 }
 
 impl RequestSink for WorkerSink {
+    fn wants_texts(&self) -> bool {
+        self.log.is_some()
+    }
+
     fn record(&self, record: &RequestRecord<'_>) {
         self.count(record);
         if let Some(log) = &self.log {

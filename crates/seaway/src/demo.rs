@@ -11,6 +11,7 @@ use std::sync::mpsc;
 use anyhow::Context as _;
 use seaway_proxy::ListenerStatus;
 use seaway_testkit::sample::Shop;
+use tempfile::TempDir;
 
 use crate::Exit;
 use crate::cli::{CompileArgs, DemoArgs, PathArgs, PortMapping, ServeArgs};
@@ -32,12 +33,38 @@ const PORTS: [PortMapping; 2] = [
     },
 ];
 
+/// Where the examples are written.
+enum Place {
+    Given(PathBuf),
+    /// Removed when the demonstration is over.
+    Temporary(TempDir),
+}
+
+impl Place {
+    fn of(given: Option<&Path>) -> io::Result<Self> {
+        match given {
+            Some(given) => Ok(Self::Given(given.to_owned())),
+            None => tempfile::Builder::new()
+                .prefix("seaway-demo-")
+                .tempdir()
+                .map(Self::Temporary),
+        }
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Given(path) => path,
+            Self::Temporary(folder) => folder.path(),
+        }
+    }
+}
+
 /// Runs the command.
 pub fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
-    let temporary = tempfile::Builder::new().prefix("seaway-demo-").tempdir()?;
-    let root = args.dir.clone().unwrap_or_else(|| temporary.path().to_owned());
+    let place = Place::of(args.dir.as_deref())?;
+    let root = place.path();
     let pods = start_pods()?;
-    let manifests = write_manifests(&root, &pods)?;
+    let manifests = write_manifests(root, &pods)?;
     let mut serve = args.serve.clone();
     if serve.data == Path::new(crate::cli::DEFAULT_DATA) {
         serve.data = root.join("data");

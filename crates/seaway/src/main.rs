@@ -21,7 +21,11 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
+use crate::allocator::Allocator;
 use crate::cli::{Cli, Command, Output};
+
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

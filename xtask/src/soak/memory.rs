@@ -1,8 +1,10 @@
 //! What is resident of the process that serves, second by second, and how that is compared.
 //!
 //! A process that takes over begins anew, so its memory says nothing when it is held against that of an older one. Therefore
-//! two things are compared. At the gateway that is never upgraded: after the first minute, and at the end, in one and the
-//! same process. At the gateway that is: the first process that took over and the last one, at the same age.
+//! two things are compared. At the gateway that is never upgraded: all that is resident after the first minute, and at the
+//! end, in one and the same process. At the gateway that is: those processes that took over first and those that did last, at
+//! the same age, by what is their own. How much of the program file each has mapped is not: that depends on which part of it
+//! each has used so far and what the system kept of it, and differs by a fifth between two processes of the same minute.
 //!
 //! What is compared is the lowest of twenty seconds. Bodies of some MiB and a new configuration ten times a second make
 //! what is resident go up and down by several MiB, as the allocator gives pages back a while after they are free; the
@@ -71,40 +73,51 @@ pub fn within_one(gateway: &'static str, samples: &[Sample]) -> Option<Compared>
     }
     let first = lowest(samples.iter().filter(|s| s.at > FIRST - WINDOW && s.at <= FIRST))?;
     let last = lowest(samples.iter().filter(|s| s.at > end - WINDOW))?;
-    let how = format!("one process, after {FIRST:.0} s and at the end");
-    Some(compared(gateway, how, first, last))
-}
-
-/// Between the first process that took over and the last one, at the age that the last one has at the end. `None` unless
-/// there are two.
-pub fn at_equal_age(gateway: &'static str, samples: &[Sample]) -> Option<Compared> {
-    let original = samples.first()?.process;
-    let last = samples.last()?;
-    let successor = samples.iter().find(|s| s.process != original)?.process;
-    if successor == last.process || last.age < WINDOW {
-        return None;
-    }
-    let of = |process: i32| {
-        let is_of_age = move |s: &&Sample| s.age > last.age - WINDOW && s.age <= last.age;
-        lowest(
-            samples
-                .iter()
-                .filter(move |s| s.process == process)
-                .filter(is_of_age),
-        )
-    };
-    let how = format!("first and last process that took over, {:.0} s old", last.age);
-    Some(compared(gateway, how, of(successor)?, of(last.process)?))
-}
-
-fn compared(gateway: &'static str, how: String, first: Resident, last: Resident) -> Compared {
-    Compared {
+    Some(Compared {
         gateway,
-        how,
+        how: format!("one process, after {FIRST:.0} s and at the end"),
         first,
         last,
         ratio: last.all / first.all,
+    })
+}
+
+/// Between the first half of the processes that took over and the last, at the age that the last one has at the end. `None`
+/// unless there are two.
+pub fn at_equal_age(gateway: &'static str, samples: &[Sample]) -> Option<Compared> {
+    let original = samples.first()?.process;
+    let last = samples.last()?;
+    if last.age < WINDOW {
+        return None;
     }
+    let is_of_age = |s: &&Sample| s.process != original && s.age > last.age - WINDOW && s.age <= last.age;
+    let of_age: Vec<&Sample> = samples.iter().filter(is_of_age).collect();
+    let successors = of_age.chunk_by(|a, b| a.process == b.process);
+    let figures: Vec<Resident> = successors
+        .filter_map(|of_one| lowest(of_one.iter().copied()))
+        .collect();
+    let half = figures.len() / 2;
+    let first = mean(figures.get(..half)?)?;
+    let last_ones = mean(figures.get(figures.len() - half..)?)?;
+    Some(Compared {
+        gateway,
+        how: format!(
+            "what is not the program file, of the first {half} and the last {half} processes that took over, {:.0} s old",
+            last.age
+        ),
+        first,
+        last: last_ones,
+        ratio: last_ones.anonymous / first.anonymous,
+    })
+}
+
+fn mean(all: &[Resident]) -> Option<Resident> {
+    #[expect(clippy::cast_precision_loss, reason = "one a minute")]
+    let count = all.len() as f64;
+    (!all.is_empty()).then(|| Resident {
+        all: all.iter().map(|one| one.all).sum::<f64>() / count,
+        anonymous: all.iter().map(|one| one.anonymous).sum::<f64>() / count,
+    })
 }
 
 fn lowest<'a>(samples: impl Iterator<Item = &'a Sample>) -> Option<Resident> {
@@ -116,8 +129,12 @@ fn lowest<'a>(samples: impl Iterator<Item = &'a Sample>) -> Option<Resident> {
 mod tests {
     use super::*;
 
-    fn sample(at: f64, process: i32, age: f64, all: f64) -> Sample {
-        let resident = Resident { all, anonymous: 1.0 };
+    /// Of a process that has mapped ever more of the program file.
+    fn sample(at: f64, process: i32, age: f64, own: f64) -> Sample {
+        let resident = Resident {
+            all: own + f64::from(process),
+            anonymous: own,
+        };
         Sample {
             at,
             process,
@@ -130,7 +147,7 @@ mod tests {
     fn one_process_is_compared_with_itself_after_the_first_minute() {
         let samples: Vec<Sample> = (0..=120)
             .map(f64::from)
-            .map(|at| sample(at, 1, at, if at <= 60.0 { 10.0 } else { 11.0 }))
+            .map(|at| sample(at, 0, at, if at <= 60.0 { 10.0 } else { 11.0 }))
             .collect();
         let compared = within_one("x", &samples).expect("long enough");
         assert!((compared.ratio - 1.1).abs() < 1e-9 && !compared.is_stable());
@@ -138,17 +155,30 @@ mod tests {
         assert!(within_one("x", samples.get(..60).expect("some")).is_none());
     }
 
+    /// Each process lives for 40 seconds and starts anew with `own` of its number and its age.
+    fn successors(seconds: i32, own: impl Fn(i32, f64) -> f64) -> Vec<Sample> {
+        let sample = |at: i32| {
+            let (process, age) = (at / 40, f64::from(at % 40));
+            sample(f64::from(at), process, age, own(process, age))
+        };
+        (0..seconds).map(sample).collect()
+    }
+
     #[test]
     fn processes_are_compared_at_the_same_age() {
-        // Every process grows by a MiB each second of its life, and starts anew.
-        let samples: Vec<Sample> = (0..110)
-            .map(|at| {
-                let age = f64::from(at % 40);
-                sample(f64::from(at), at / 40, age, 10.0 + age)
-            })
-            .collect();
+        let samples = successors(110, |_, age| 10.0 + age);
         let compared = at_equal_age("x", &samples).expect("two that took over");
         assert!((compared.ratio - 1.0).abs() < 1e-9, "{compared:?}");
-        assert!(at_equal_age("x", samples.get(..80).expect("some")).is_none());
+        let too_few = samples.get(..80).expect("some");
+        assert!(at_equal_age("x", too_few).is_none());
+    }
+
+    #[test]
+    fn the_first_half_of_those_that_took_over_is_compared_with_the_last() {
+        // 10, 20 and 50, the middle one, and 30 and 30.
+        let own = |process, _| [0.0, 10.0, 20.0, 50.0, 30.0, 30.0][usize::try_from(process).expect("small")];
+        let compared = at_equal_age("x", &successors(240, own)).expect("five that took over");
+        assert!((compared.first.anonymous - 15.0).abs() < 1e-9, "{compared:?}");
+        assert!((compared.ratio - 2.0).abs() < 1e-9, "{compared:?}");
     }
 }

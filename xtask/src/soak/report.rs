@@ -187,8 +187,8 @@ impl Report {
             } = compared;
             writeln!(
                 text,
-                "memory, {gateway}: {:.1} MiB, then {:.1} MiB: {ratio:.3} times, at most {ALLOWED} ({how}; {:.1} and {:.1} MiB \
-                 of it not the program file)",
+                "memory, {gateway}: {ratio:.3} times, at most {ALLOWED} ({how}); {:.1} MiB, then {:.1} MiB, {:.1} and {:.1} MiB \
+                 of it not the program file",
                 first.all, last.all, first.anonymous, last.anonymous
             )?;
         }

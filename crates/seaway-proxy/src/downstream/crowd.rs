@@ -7,12 +7,14 @@
 //! request. Each has a moment for its first word, which it may be saying already; whoever comes meanwhile waits in the
 //! kernel's queue, where it costs nothing, and is not refused.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
+
+use crate::tally::Tally;
 
 /// How many are looked at.
 const LOOKED_AT: usize = 16;
@@ -43,12 +45,12 @@ pub(crate) enum Room {
     None,
 }
 
-/// What a connection is at.
+/// What a connection is at. Kept by its worker.
 #[derive(Debug)]
 pub(crate) struct Presence {
     accepted: Instant,
     /// Requests under way.
-    busy: AtomicU32,
+    busy: Tally,
     has_asked: AtomicBool,
     /// When the last of them was over, in milliseconds since it was accepted.
     over: AtomicU64,
@@ -60,7 +62,7 @@ impl Default for Presence {
     fn default() -> Self {
         Self {
             accepted: Instant::now(),
-            busy: AtomicU32::new(0),
+            busy: Tally::default(),
             has_asked: AtomicBool::new(false),
             over: AtomicU64::new(0),
             place: AtomicUsize::new(usize::MAX),
@@ -71,13 +73,13 @@ impl Default for Presence {
 impl Presence {
     /// A request came.
     pub(crate) fn begin(&self) {
-        self.busy.fetch_add(1, Ordering::Relaxed);
+        self.busy.up();
         self.has_asked.store(true, Ordering::Relaxed);
     }
 
     /// One is over.
     pub(crate) fn end(&self) {
-        if self.busy.fetch_sub(1, Ordering::Relaxed) == 1 {
+        if self.busy.down() == 0 {
             let millis = u64::try_from(self.accepted.elapsed().as_millis()).unwrap_or(u64::MAX);
             self.over.store(millis, Ordering::Relaxed);
         }
@@ -85,7 +87,7 @@ impl Presence {
 
     /// How willingly it is closed; `None`: not at all, it is being served.
     fn idleness(&self, now: Instant) -> Option<Idleness> {
-        if self.busy.load(Ordering::Relaxed) > 0 {
+        if self.busy.get() > 0 {
             return None;
         }
         let over = Duration::from_millis(self.over.load(Ordering::Relaxed));
@@ -169,7 +171,7 @@ impl Crowd {
             return soonest.map_or(Room::None, Room::In);
         };
         // It is not chosen again, should the task not have ended by then.
-        member.presence.busy.fetch_add(1, Ordering::Relaxed);
+        member.presence.busy.up();
         member.task.abort();
         Room::Made
     }

@@ -40,7 +40,7 @@ use chunk::ChunkLine;
 pub(crate) use head::Framing;
 use head::Head;
 pub use refusal::{Reason, Refusal};
-pub(crate) use whole::{FieldSpan, Fields, Span, Whole, fields, whole};
+pub(crate) use whole::{FieldSpan, Fields, Whole, fields, whole};
 
 /// What an HTTP/2 client sends first (RFC 9113, 3.4).
 pub const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

@@ -46,6 +46,7 @@ use super::handler::Handler;
 use super::socket::Socket;
 use crate::body::Body;
 use crate::context::Connection;
+use crate::in_place;
 use crate::interim;
 use crate::switch::{self, Promise};
 
@@ -201,9 +202,7 @@ impl<H: Handler> Http1<'_, H> {
                 }
             }
         }
-        // Made where it stays: two kilobytes.
-        let work = Box::new_uninit();
-        let work = Box::write(work, self.handler.handle(Arc::clone(self.connection), request));
+        let work = in_place::boxed(|| self.handler.handle(Arc::clone(self.connection), request));
         Poll::Ready(Begun::Turn(Turn {
             work: Box::into_pin(work),
             asked,

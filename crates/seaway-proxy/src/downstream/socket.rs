@@ -3,18 +3,22 @@
 //!
 //! It moves as a whole, from HTTP/1.1 to HTTP/2 or to a tunnel, so none of the three can be lost on the way.
 
+use std::any::Any;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::clock::LazyTimer;
 use super::connections::Permit;
 use crate::pace::Least;
 use crate::small_writes;
+use crate::switch::Bytes;
+use crate::tcp::Tcp;
 
 /// The socket.
 #[derive(Debug)]
@@ -66,6 +70,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Socket<IO> {
         } else {
             self.early = self.early.split_off(count);
         }
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Bytes for Socket<IO> {
+    fn to_read(&self) -> Option<&TcpStream> {
+        let io: &dyn Any = &self.io;
+        io.downcast_ref()
+            .filter(|_| self.early.is_empty())
+            .map(Tcp::get_ref)
     }
 }
 

@@ -8,6 +8,8 @@ use bytes::{Buf as _, Bytes};
 use seaway_http2::{Error, Reason, RecvStream, SendStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::switch;
+
 /// What is handed to the codec at once.
 const MOST: usize = 64 * 1024;
 
@@ -33,6 +35,8 @@ impl Tunnel {
 fn broken(error: Error) -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionReset, error)
 }
+
+impl switch::Bytes for Tunnel {}
 
 impl AsyncRead for Tunnel {
     fn poll_read(

@@ -35,6 +35,11 @@ pub(crate) trait Side: AsyncRead + AsyncWrite + Unpin {
     fn plain(&self) -> Option<&TcpStream> {
         None
     }
+
+    /// The same for one direction: what is read from the socket next is what is relayed.
+    fn to_read(&self) -> Option<&TcpStream> {
+        self.plain()
+    }
 }
 
 impl Side for TcpStream {
@@ -63,10 +68,14 @@ impl Side for upstream::Stream {
     }
 }
 
-/// A connection that left HTTP may have bytes in front of it that were read too early, so nobody reads past it.
+/// A connection that left HTTP knows how long its writes may take, so nobody writes past it.
 impl Side for Switched {
     fn socket(&self) -> Option<&TcpStream> {
         None
+    }
+
+    fn to_read(&self) -> Option<&TcpStream> {
+        (**self).to_read()
     }
 }
 

@@ -4,8 +4,8 @@
 //! when it is dropped. So there is exactly one record however the request ends: a future that is dropped because the
 //! client went away, a body that is read to its end, a body that breaks.
 //!
-//! What the record needs of the head is kept as reference-counted pieces, which costs no allocation; text is made
-//! only by a sink that wants it.
+//! What every record needs of the head is copied, which costs less than to share it ([`crate::text`]); the rest only for
+//! a sink that writes it down.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::{Body as _, Frame, SizeHint};
 use seaway_model::{Cluster, Route};
 use seaway_telemetry::{Flag, RequestRecord};
@@ -27,7 +27,8 @@ use super::sink;
 use crate::body::{Body, BodyError, Transfer};
 use crate::context::Connection;
 use crate::error::Failure;
-use crate::snapshot::Snapshot;
+use crate::in_place;
+use crate::text;
 use crate::upstream::InFlight;
 
 static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -37,14 +38,12 @@ static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 pub(crate) struct Exchange {
     /// By which it came.
     pub(crate) connection: Arc<Connection>,
-    /// The configuration it lives in.
-    pub(crate) snapshot: Arc<Snapshot>,
     /// Time limits.
     pub(crate) clock: Clock,
     /// As sent.
     pub(crate) method: Method,
-    /// As sent.
-    pub(crate) uri: Uri,
+    /// As sent, with the query.
+    path: Box<str>,
     /// Whether the client speaks gRPC, so that errors are told in its way.
     pub(crate) is_grpc: bool,
     /// The route that took it.
@@ -64,8 +63,9 @@ pub(crate) struct Exchange {
     began: Instant,
     start: SystemTime,
     version: Version,
-    /// As sent; there is only one where a route was found.
-    pub(crate) host: Option<HeaderValue>,
+    /// As sent, in the first Host field, or else in the target.
+    host: Box<str>,
+    has_host_field: bool,
     user_agent: Option<HeaderValue>,
     upstream_duration: Option<Duration>,
     flags: SmallVec<[Flag; 4]>,
@@ -102,14 +102,13 @@ impl Exchange {
         connection.made.presence.begin();
         let began = Instant::now();
         let idle = connection.shared.options.limits.stream_idle_timeout;
-        // Made where it stays.
-        let room = Box::new_uninit();
-        let exchange = Self {
-            snapshot: connection.snapshot(),
+        let in_target = || request.uri().authority().map(|authority| authority.as_str());
+        let host = str_of(fields.host).or_else(in_target);
+        in_place::boxed(|| Self {
             connection,
             clock: Clock::new(began, idle),
             method: request.method().clone(),
-            uri: request.uri().clone(),
+            path: request.uri().path_and_query().map_or("", |p| p.as_str()).into(),
             is_grpc: fields.content_type.is_some_and(is_grpc),
             route: None,
             cluster: None,
@@ -121,8 +120,9 @@ impl Exchange {
             began,
             start: SystemTime::now(),
             version: request.version(),
-            host: fields.host.cloned(),
-            user_agent: fields.user_agent.cloned(),
+            host: host.unwrap_or("").into(),
+            has_host_field: str_of(fields.host).is_some(),
+            user_agent: fields.user_agent.filter(|_| sink::wants_texts()).map(text::copy),
             upstream_duration: None,
             flags: SmallVec::new(),
             reason: None,
@@ -133,8 +133,7 @@ impl Exchange {
             body: Body::Empty,
             state: State::Open,
             guard: None,
-        };
-        Box::write(room, exchange)
+        })
     }
 
     /// Adds a flag, once.
@@ -232,8 +231,8 @@ impl Exchange {
                 .as_ref()
                 .and_then(|t| t.server_name.as_deref()),
             method: self.method.as_str(),
-            host: self.host_as_sent(),
-            path: self.uri.path_and_query().map_or("", |p| p.as_str()),
+            host: &self.host,
+            path: &self.path,
             status: self.status,
             grpc_status: self.grpc_status,
             is_grpc: self.is_grpc,
@@ -243,9 +242,9 @@ impl Exchange {
             request_bytes: self.upload.as_ref().map_or(0, |u| u.bytes()),
             response_bytes: self.response_bytes,
             downstream: self.connection.peer,
-            request_id: text(self.request_id.as_ref()),
-            user_agent: text(self.user_agent.as_ref()),
-            forwarded_for: text(self.forwarded_for.as_ref()),
+            request_id: str_of(self.request_id.as_ref()),
+            user_agent: str_of(self.user_agent.as_ref()),
+            forwarded_for: str_of(self.forwarded_for.as_ref()),
             route: self.route.as_ref(),
             cluster: self.cluster.as_ref(),
             upstream: self.upstream,
@@ -254,9 +253,9 @@ impl Exchange {
         sink::record(&record);
     }
 
-    fn host_as_sent(&self) -> &str {
-        let header = self.host.as_ref().and_then(|h| h.to_str().ok());
-        header.or(self.uri.authority().map(|a| a.as_str())).unwrap_or("")
+    /// The host as the client sent it, if it did in a field.
+    pub(crate) fn host_field(&self) -> Option<&str> {
+        self.has_host_field.then_some(&self.host)
     }
 }
 
@@ -315,7 +314,7 @@ impl http_body::Body for Exchange {
     }
 }
 
-pub(super) fn text(value: Option<&HeaderValue>) -> Option<&str> {
+pub(super) fn str_of(value: Option<&HeaderValue>) -> Option<&str> {
     value.and_then(|v| v.to_str().ok())
 }
 

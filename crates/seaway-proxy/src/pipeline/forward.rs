@@ -1,11 +1,9 @@
 //! The stage that sends a request on.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::header::HOST;
-use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use seaway_model::{Balancing, Forward, Target, UpstreamProtocol};
 use seaway_route::effect::{self, HashInput};
@@ -16,12 +14,13 @@ use super::attempts::Plan;
 use super::exchange::Exchange;
 use super::finish::Finish;
 use super::identity::Identity;
-use super::outgoing::Outgoing;
+use super::outgoing::{Outgoing, origin_form};
 use super::upgrade::Upgrade;
-use super::{chance, forwarded, hop, mirror, shares};
+use super::{chance, forwarded, hop, mirror, shares, sink};
 use crate::body::{Body, Transfer};
 use crate::error::Failure;
 use crate::snapshot::Snapshot;
+use crate::text;
 use crate::upstream::{self, ClusterState, Sent};
 
 /// What the stages before have found out.
@@ -221,15 +220,9 @@ fn outgoing(
     let (version, body) = (request.version(), std::mem::take(request.body_mut()));
     let headers = request.headers_mut();
     hop::strip_request(headers, client.upgrade);
-    let announced = forwarded::announce(&exchange.connection, client.trusted, headers);
-    exchange.request_id = Some(announced.request_id);
-    exchange.forwarded_for = Some(announced.forwarded_for);
+    forwarded::announce(&exchange.connection, client.trusted, headers);
     // What the client sent is still there: no connection header can take it away.
-    if exchange
-        .host
-        .as_ref()
-        .is_none_or(|sent| sent.as_bytes() != target.host.as_bytes())
-    {
+    if exchange.host_field() != Some(target.host) {
         let host = HeaderValue::from_str(target.host);
         headers.insert(
             HOST,
@@ -242,10 +235,13 @@ fn outgoing(
     ];
     if edits.iter().any(|edit| !edit.is_empty()) {
         edits.iter().for_each(|edit| edit.apply(headers));
-        exchange.request_id = headers.get(forwarded::X_REQUEST_ID).cloned();
-        exchange.forwarded_for = headers.get(forwarded::X_FORWARDED_FOR).cloned();
     }
-    *request.uri_mut() = path_and_query(&exchange.uri, target.path_and_query)?;
+    if sink::wants_texts() {
+        exchange.request_id = headers.get(forwarded::X_REQUEST_ID).map(text::copy);
+        exchange.forwarded_for = headers.get(forwarded::X_FORWARDED_FOR).map(text::copy);
+    }
+    let uri = origin_form(&target.path_and_query);
+    *request.uri_mut() = uri.ok_or(Failure::BadRequest("the target is not a path"))?;
     let outgoing = Outgoing::new(request);
     if body.is_end_stream() {
         return Ok(outgoing);
@@ -263,16 +259,6 @@ fn outgoing(
         outgoing.wait_for_continue(version);
     }
     Ok(outgoing)
-}
-
-/// In origin form. The client's own is used as it is where nothing changed, which costs nothing.
-fn path_and_query(sent: &Uri, target: Cow<'_, str>) -> Result<Uri, Failure> {
-    let path = match sent.path_and_query() {
-        Some(same) if same.as_str() == target => same.clone(),
-        _ => PathAndQuery::from_maybe_shared(bytes::Bytes::from(target.into_owned()))
-            .map_err(|_| Failure::BadRequest("the target is not a path"))?,
-    };
-    Ok(Uri::from(path))
 }
 
 fn send_copies(

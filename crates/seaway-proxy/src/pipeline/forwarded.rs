@@ -16,6 +16,7 @@ use http::{HeaderMap, HeaderValue};
 
 use super::chance;
 use crate::context::Connection;
+use crate::text;
 
 /// Names the request in every log on its way.
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -63,30 +64,20 @@ pub(crate) fn client(connection: &Connection, trusted: bool, headers: &HeaderMap
     if trusted { named().unwrap_or(peer) } else { peer }
 }
 
-/// What the upstream is told, for the log.
-pub(crate) struct Announced {
-    pub(crate) forwarded_for: HeaderValue,
-    pub(crate) request_id: HeaderValue,
-}
-
 /// Continues the headers towards the upstream. Those of a peer that is not trusted are gone already.
-pub(crate) fn announce(connection: &Connection, trusted: bool, headers: &mut HeaderMap) -> Announced {
+pub(crate) fn announce(connection: &Connection, trusted: bool, headers: &mut HeaderMap) {
     let joined = if trusted && headers.contains_key(X_FORWARDED_FOR) {
         append(headers, connection.peer_text())
     } else {
         None
     };
-    let forwarded_for = joined.unwrap_or_else(|| connection.peer_text().clone());
-    headers.insert(X_FORWARDED_FOR, forwarded_for.clone());
+    let forwarded_for = joined.unwrap_or_else(|| text::copy(connection.peer_text()));
+    headers.insert(X_FORWARDED_FOR, forwarded_for);
     let proto = if connection.tls.is_some() { "https" } else { "http" };
     headers
         .entry(X_FORWARDED_PROTO)
         .or_insert(HeaderValue::from_static(proto));
-    let request_id = headers.entry(X_REQUEST_ID).or_insert_with(request_id).clone();
-    Announced {
-        forwarded_for,
-        request_id,
-    }
+    headers.entry(X_REQUEST_ID).or_insert_with(request_id);
 }
 
 /// All fields joined, the peer last.
@@ -119,9 +110,7 @@ fn request_id() -> HeaderValue {
         }
         rest = after.get_mut(1..).unwrap_or_default();
     }
-    // Owned, a value is cloned without an allocation; made of a `Vec`, the first clone makes one.
-    let text = bytes::Bytes::from_owner(text);
-    HeaderValue::from_maybe_shared(text).unwrap_or(HeaderValue::from_static("-"))
+    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("-"))
 }
 
 /// The digit of a number below 16.

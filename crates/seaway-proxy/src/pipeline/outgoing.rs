@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::header::EXPECT;
+use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Uri, Version};
 use http_body::Body as _;
 
@@ -12,7 +14,7 @@ use crate::upstream::OnContinue;
 /// A request that is ready to go.
 pub(crate) struct Outgoing {
     method: Method,
-    uri: Uri,
+    target: Box<str>,
     /// Until it goes a first time. Its body is [`Self::body`].
     head: Option<Box<Request<Body>>>,
     body: Source,
@@ -35,7 +37,11 @@ impl Outgoing {
         head.extensions_mut().clear();
         Self {
             method: head.method().clone(),
-            uri: head.uri().clone(),
+            target: head
+                .uri()
+                .path_and_query()
+                .map_or("", |path| path.as_str())
+                .into(),
             head: Some(head),
             body: Source::Empty,
             go_on: None,
@@ -75,21 +81,22 @@ impl Outgoing {
             }
             _ => Body::Empty,
         };
-        let mut copy = self.bare();
-        *copy.body_mut() = body;
+        let mut copy = Box::new(Request::new(body));
+        *copy.method_mut() = self.method.clone();
         if let Some(head) = &self.head {
+            *copy.uri_mut() = head.uri().clone();
             *copy.headers_mut() = head.headers().clone();
         }
         copy.headers_mut().remove(EXPECT);
         copy
     }
 
-    /// Without fields and body.
-    fn bare(&self) -> Box<Request<Body>> {
+    /// Without fields and body, when the head has gone.
+    fn bare(&self) -> Option<Box<Request<Body>>> {
         let mut request = Box::new(Request::new(Body::Empty));
         *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.uri.clone();
-        request
+        *request.uri_mut() = origin_form(&self.target)?;
+        Some(request)
     }
 
     /// Keeps what goes by of the body, up to `limit` bytes, for another try. Before the first try only.
@@ -120,14 +127,15 @@ impl Outgoing {
         }
     }
 
-    /// The request for one try. `sent`: the fields, where a try before this one has used them.
-    pub(crate) fn request(&mut self, sent: Option<HeaderMap>) -> Box<Request<Body>> {
+    /// The request for one try. `sent`: the fields, where a try before this one has used them. `None` for a target that is
+    /// no path, which no head has.
+    pub(crate) fn request(&mut self, sent: Option<HeaderMap>) -> Option<Box<Request<Body>>> {
+        let mut request = self.head.take().or_else(|| self.bare())?;
         let body = match &mut self.body {
             Source::Empty => Body::Empty,
             Source::Stream(upload) => upload.take().map_or(Body::Empty, Body::boxed),
             Source::Recorded(recording) => Body::boxed(recording.reader()),
         };
-        let mut request = self.head.take().unwrap_or_else(|| self.bare());
         *request.body_mut() = body;
         if let Some(sent) = sent {
             *request.headers_mut() = sent;
@@ -135,6 +143,13 @@ impl Outgoing {
         if let Some(go_on) = self.go_on.clone() {
             request.extensions_mut().insert(OnContinue(go_on));
         }
-        request
+        Some(request)
     }
+}
+
+/// A target of a path and perhaps a query (RFC 9112, 3.2.1). Read anew also where it is the client's own: to share that
+/// would cost as much ([`crate::text`]).
+pub(crate) fn origin_form(target: &str) -> Option<Uri> {
+    let path = PathAndQuery::from_maybe_shared(Bytes::copy_from_slice(target.as_bytes()));
+    path.ok().map(Uri::from)
 }

@@ -11,7 +11,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use seaway_telemetry::RequestRecord;
 
-use super::exchange::{is_grpc, protocol, text};
+use super::exchange::{is_grpc, protocol, str_of};
 use super::finish::name_server;
 use super::sink;
 use crate::body::Body;
@@ -99,7 +99,7 @@ fn record<B>(connection: &Connection, request: &Request<B>, response: &Response<
         tls: connection.tls.is_some(),
         server_name: connection.tls.as_ref().and_then(|tls| tls.server_name.as_deref()),
         method: request.method().as_str(),
-        host: text(headers.get(HOST)).or(authority).unwrap_or(""),
+        host: str_of(headers.get(HOST)).or(authority).unwrap_or(""),
         path: request.uri().path_and_query().map_or("", |p| p.as_str()),
         status: response.status().as_u16(),
         grpc_status: is_grpc.then_some(outcome.grpc_status),
@@ -111,7 +111,7 @@ fn record<B>(connection: &Connection, request: &Request<B>, response: &Response<
         response_bytes: http_body::Body::size_hint(response.body()).exact().unwrap_or(0),
         downstream: connection.peer,
         request_id: None,
-        user_agent: text(headers.get(USER_AGENT)),
+        user_agent: str_of(headers.get(USER_AGENT)),
         forwarded_for: None,
         route: None,
         cluster: None,

@@ -29,8 +29,9 @@ pub(super) enum Spot {
 #[derive(Debug)]
 #[repr(align(64))]
 pub(super) struct EndpointState {
-    in_flight: AtomicU64,
     requests: AtomicU64,
+    /// Of them, those that are over. With what is under way counted too, every request would count once more.
+    over: AtomicU64,
     /// Twice the milliseconds of the registry's clock, and one more where it was unreachable; 0 when not ejected.
     /// Mirrors what `outlier` says, for readers that must not lock.
     ejected_until: AtomicU64,
@@ -100,8 +101,8 @@ pub(super) enum Standing {
 impl EndpointState {
     pub(super) fn new(since: Duration) -> Self {
         Self {
-            in_flight: AtomicU64::new(0),
             requests: AtomicU64::new(0),
+            over: AtomicU64::new(0),
             ejected_until: AtomicU64::new(0),
             suspect: AtomicBool::new(false),
             connect_failures: AtomicU64::new(0),
@@ -113,16 +114,17 @@ impl EndpointState {
     }
 
     pub(super) fn enter(&self) {
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
         self.requests.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn leave(&self) {
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.over.fetch_add(1, Ordering::Release);
     }
 
     pub(super) fn in_flight(&self) -> u64 {
-        self.in_flight.load(Ordering::Relaxed)
+        // Those that are over first: what begins and ends meanwhile must not make it less than nothing.
+        let over = self.over.load(Ordering::Acquire);
+        self.requests.load(Ordering::Relaxed).saturating_sub(over)
     }
 
     pub(super) fn requests(&self) -> u64 {

@@ -87,10 +87,10 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts it in a folder.
+    /// Starts it in a folder, where it also writes what is temporary: who is killed cannot clean up.
     pub fn start<S: AsRef<std::ffi::OsStr>>(folder: &Path, args: &[S]) -> Self {
         let mut command = super::strict::gateway();
-        command.args(args).current_dir(folder);
+        command.args(args).current_dir(folder).env("TMPDIR", folder);
         Self::spawn(command)
     }
 

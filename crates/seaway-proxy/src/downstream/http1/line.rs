@@ -20,7 +20,6 @@ use super::output::Output;
 use super::request::{self, Asked};
 use super::scratch;
 use super::upload::Upload;
-use crate::blocks;
 use crate::body::Body;
 
 /// What is read ahead of the answer before, of requests that do not wait for it.
@@ -314,8 +313,7 @@ where
 }
 
 fn request(input: &[u8], whole: &guard::Whole, fields: &Fields) -> Next {
-    let head = blocks::keep(input.get(..whole.length).unwrap_or_default());
-    match request::request(&head, whole, fields) {
+    match request::request(input, whole, fields) {
         Some((request, asked)) => Next::Request(request, asked),
         None => Next::Refused(Reason::Target),
     }

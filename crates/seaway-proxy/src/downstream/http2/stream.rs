@@ -19,6 +19,7 @@ use crate::downstream::guard::Reason;
 use crate::downstream::handler::Handler;
 use crate::downstream::patience;
 use crate::http2::{Asked, Pump, Received, Tunnel, date, strip_response};
+use crate::in_place;
 use crate::interim;
 use crate::switch::{self, Promise};
 
@@ -81,9 +82,7 @@ pub(super) fn work<H: Handler>(
         Received::of_request(receive, &head.headers)
     };
     let request = Box::new(Request::from_parts(head, body));
-    // Made where it stays: two kilobytes.
-    let answer = Box::new_uninit();
-    let answer = Box::write(answer, handler.handle(Arc::clone(connection), request));
+    let answer = in_place::boxed(|| handler.handle(Arc::clone(connection), request));
     Some(Work {
         state: State::Handled(Handled {
             answer: Box::into_pin(answer),

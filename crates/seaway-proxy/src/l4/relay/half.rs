@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use super::super::pipe::Pipe;
 use super::super::space;
 use super::Side;
+use crate::tcp::Reader;
 
 /// A read that brings so much is followed by more.
 const MUCH: usize = 16 * 1024;
@@ -46,6 +47,7 @@ pub(super) struct Half {
     is_unflushed: bool,
     /// More is likely to come than has.
     is_bulk: bool,
+    reader: Reader,
     /// Only while something is under way through it.
     pub(super) pipe: Option<Pipe>,
 }
@@ -69,6 +71,7 @@ impl Half {
             phase: Phase::Open,
             is_unflushed: false,
             is_bulk: false,
+            reader: Reader::default(),
             pipe: None,
         }
     }
@@ -123,6 +126,7 @@ impl Half {
             && let Some((from, to)) = from.plain().zip(to.plain())
             && let Some(mut pipe) = self.pipe.take().or_else(Pipe::lend)
         {
+            self.reader.forget();
             let more = self.poll_pipe(cx, from, to, &mut pipe);
             // What waits in it for the other side stays there; an empty one is for others.
             self.pipe = Some(pipe).filter(|pipe| !pipe.is_empty());
@@ -162,20 +166,18 @@ impl Half {
         to: &mut impl Side,
         space: &mut [u8],
     ) -> Poll<Result<bool, Broken>> {
-        let mut buffer = ReadBuf::new(space);
-        match Pin::new(from).poll_read(cx, &mut buffer) {
-            Poll::Ready(Ok(())) => {}
+        let count = match self.poll_read(cx, from, space) {
+            Poll::Ready(Ok(count)) => count,
             // TLS that ends without a farewell: its end may not be genuine, but as many clients say none as there are
             // careless ones, and a reset could lose what they sent.
-            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {}
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
             Poll::Ready(Err(_)) => return Poll::Ready(Err(Broken::Reading)),
             Poll::Pending => {
                 self.rest = Vec::new();
                 return self.poll_flush(cx, to);
             }
-        }
-        let mut fresh = buffer.filled();
-        let count = fresh.len();
+        };
+        let mut fresh = space.get(..count).unwrap_or_default();
         self.is_bulk = count >= MUCH;
         while !fresh.is_empty() {
             match write(cx, to, fresh) {
@@ -191,6 +193,20 @@ impl Half {
             }
         }
         Poll::Ready(Ok(count > 0))
+    }
+
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut impl Side,
+        space: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        if let Some(tcp) = from.to_read() {
+            return self.reader.poll_read(tcp, cx, space);
+        }
+        let mut buffer = ReadBuf::new(space);
+        ready!(Pin::new(from).poll_read(cx, &mut buffer))?;
+        Poll::Ready(Ok(buffer.filled().len()))
     }
 
     /// With nothing to read, what was written has to leave.

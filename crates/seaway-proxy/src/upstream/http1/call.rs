@@ -6,9 +6,10 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use http::{Method, Request, Response, StatusCode, header};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 
 use super::super::endpoint::Place;
 use super::super::pool::{self, Http1Connection};
@@ -21,7 +22,6 @@ use super::head::{self, Head};
 use super::incoming::Incoming;
 use super::scratch;
 use super::sending::{self, Broken, Hindrance, NotBegun, Sending};
-use crate::blocks;
 use crate::body::Body;
 use crate::error::Failure;
 use crate::interim;
@@ -107,29 +107,47 @@ impl Call {
             self.send(cx)?;
         }
         loop {
-            let mut bytes = ready!(self.poll_read(cx))?;
-            loop {
-                match head::parse(&bytes).map_err(refuse)? {
-                    Some((head, length)) => {
-                        bytes.advance(length);
-                        if head.status.is_informational() && head.status != StatusCode::SWITCHING_PROTOCOLS {
-                            self.informational(head)?;
-                            if bytes.is_empty() {
-                                break;
-                            }
-                            continue;
-                        }
-                        return Poll::Ready(self.answer(head, bytes, place));
-                    }
-                    None => {
-                        self.partial = bytes
-                            .try_into_mut()
-                            .unwrap_or_else(|bytes| BytesMut::from(bytes.as_ref()));
-                        break;
-                    }
-                }
+            if let Some((head, rest)) = ready!(self.poll_head(cx))? {
+                return Poll::Ready(self.answer(head, rest, place));
             }
         }
+    }
+
+    /// Reads once. The head of the answer, if all of it is there, and what follows it.
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<(Head, Bytes)>, Failure>> {
+        if !self.partial.is_empty() {
+            ready!(self.poll_more(cx))?;
+            let partial = std::mem::take(&mut self.partial);
+            return Poll::Ready(self.take(&partial));
+        }
+        scratch::reading(|buffer| {
+            let Some(connection) = &mut self.connection else {
+                return Poll::Ready(Err(Failure::UpstreamReset));
+            };
+            let mut buffer = ReadBuf::new(buffer);
+            let read = ready!(Pin::new(&mut connection.stream).poll_read(cx, &mut buffer));
+            read.map_err(|error| classify::broken(&error))?;
+            if buffer.filled().is_empty() {
+                return Poll::Ready(Err(Failure::UpstreamReset));
+            }
+            Poll::Ready(self.take(buffer.filled()))
+        })
+    }
+
+    /// Looks at what came. What is no whole head yet is kept.
+    fn take(&mut self, mut bytes: &[u8]) -> Result<Option<(Head, Bytes)>, Failure> {
+        while !bytes.is_empty() {
+            let Some((head, length)) = head::parse(bytes).map_err(refuse)? else {
+                self.partial = BytesMut::from(bytes);
+                break;
+            };
+            bytes = bytes.get(length..).unwrap_or_default();
+            if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
+                return Ok(Some((head, Bytes::copy_from_slice(bytes))));
+            }
+            self.informational(head)?;
+        }
+        Ok(None)
     }
 
     fn begin(&mut self, cx: &mut Context<'_>, slot: &mut Slot) -> Result<(), Failure> {
@@ -174,25 +192,16 @@ impl Call {
         Ok(())
     }
 
-    /// Bytes that may be a head.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, Failure>> {
+    /// Reads what may be the rest of a head. Ready when it is worth a look.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         let Some(connection) = &mut self.connection else {
             return Poll::Ready(Err(Failure::UpstreamReset));
         };
-        let stream = &mut connection.stream;
-        if self.partial.is_empty() {
-            let bytes = scratch::reading(|buffer| {
-                let mut buffer = ReadBuf::new(buffer);
-                ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;
-                Poll::Ready(Ok::<_, io::Error>(blocks::keep(buffer.filled())))
-            });
-            return Poll::Ready(arrived(ready!(bytes)));
-        }
         loop {
             let before = self.partial.len();
             self.partial.reserve(MORE);
             let read = {
-                let reading = pin!(stream.read_buf(&mut self.partial));
+                let reading = pin!(connection.stream.read_buf(&mut self.partial));
                 ready!(reading.poll(cx))
             };
             match read {
@@ -203,7 +212,7 @@ impl Call {
             // A head is looked at again only when a line has come, so that one that trickles in costs no more.
             let new = self.partial.get(before..).unwrap_or_default();
             if memchr::memchr(b'\n', new).is_some() || self.partial.len() >= head::MAX_HEAD {
-                return Poll::Ready(Ok(std::mem::take(&mut self.partial).freeze()));
+                return Poll::Ready(Ok(()));
             }
         }
     }
@@ -263,14 +272,19 @@ impl Call {
         place: &Arc<Place>,
         reusable: bool,
     ) -> Body {
-        if self.sending.is_none()
-            && let Some((body, left)) = whole(&framing, &rest)
-        {
-            if reusable && left == 0 {
-                pool::give_back(place, connection);
+        let rest = if self.sending.is_none() {
+            match whole(&framing, rest) {
+                Ok((body, left)) => {
+                    if reusable && left == 0 {
+                        pool::give_back(place, connection);
+                    }
+                    return body;
+                }
+                Err(rest) => rest,
             }
-            return body;
-        }
+        } else {
+            rest
+        };
         let sending = self.sending.take();
         Body::boxed(Incoming::new(
             connection,
@@ -283,38 +297,40 @@ impl Call {
     }
 }
 
-/// A body that is here as a whole, in one piece, and how much follows it.
-pub(super) fn whole(framing: &Framing, rest: &Bytes) -> Option<(Body, usize)> {
+/// A body that is here as a whole, in one piece, and how much follows it. Otherwise what is here is given back.
+pub(super) fn whole(framing: &Framing, mut rest: Bytes) -> Result<(Body, usize), Bytes> {
     match framing {
-        Framing::Length(0) => Some((Body::Empty, rest.len())),
-        Framing::Length(length) => {
-            let length = usize::try_from(*length).ok()?;
-            (length <= rest.len()).then(|| (Body::Full(rest.slice(..length)), rest.len() - length))
-        }
-        Framing::Chunked(_) => {
-            let (mut chunked, mut rest) = (super::chunked::Chunked::default(), rest.clone());
-            let body = match chunked.step(&mut rest).ok()? {
-                Step::Data(data) => {
-                    let Ok(Step::End) = chunked.step(&mut rest) else {
-                        return None;
-                    };
-                    Body::Full(data)
-                }
-                Step::End => Body::Empty,
-                Step::More | Step::Trailers(_) => return None,
-            };
-            Some((body, rest.len()))
-        }
-        Framing::UntilClosed(_) => None,
+        Framing::Length(0) => Ok((Body::Empty, rest.len())),
+        Framing::Length(length) => match usize::try_from(*length) {
+            Ok(length) if length == rest.len() => Ok((Body::Full(rest), 0)),
+            Ok(length) if length < rest.len() => {
+                let after = rest.len() - length;
+                rest.truncate(length);
+                Ok((Body::Full(rest), after))
+            }
+            _ => Err(rest),
+        },
+        Framing::Chunked(_) => match one_chunk(&rest) {
+            Some(found) => Ok(found),
+            None => Err(rest),
+        },
+        Framing::UntilClosed(_) => Err(rest),
     }
 }
 
-fn arrived(bytes: io::Result<Bytes>) -> Result<Bytes, Failure> {
-    let bytes = bytes.map_err(|error| classify::broken(&error))?;
-    if bytes.is_empty() {
-        return Err(Failure::UpstreamReset);
-    }
-    Ok(bytes)
+fn one_chunk(rest: &Bytes) -> Option<(Body, usize)> {
+    let (mut chunked, mut rest) = (super::chunked::Chunked::default(), rest.clone());
+    let body = match chunked.step(&mut rest).ok()? {
+        Step::Data(data) => {
+            let Ok(Step::End) = chunked.step(&mut rest) else {
+                return None;
+            };
+            Body::Full(data)
+        }
+        Step::End => Body::Empty,
+        Step::More | Step::Trailers(_) => return None,
+    };
+    Some((body, rest.len()))
 }
 
 fn refuse(_why: Malformed) -> Failure {
@@ -333,6 +349,12 @@ fn asks_to_close(request: &Request<Body>) -> bool {
 struct Tunnel {
     early: Bytes,
     stream: Stream,
+}
+
+impl switch::Bytes for Tunnel {
+    fn to_read(&self) -> Option<&TcpStream> {
+        self.stream.plain_tcp().filter(|_| self.early.is_empty())
+    }
 }
 
 impl AsyncRead for Tunnel {

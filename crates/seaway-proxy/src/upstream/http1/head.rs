@@ -2,11 +2,10 @@
 //!
 //! httparse finds the fields; what it lets pass and RFC 9112 does not ask us to is refused here: lines that end with a
 //! bare LF, empty lines before the first, transfer codings beside chunked, lengths beside chunks or of two minds
-//! ([`super::super::shape`]). All values are slices of the bytes that came, none is copied.
+//! ([`super::super::shape`]). Each value has memory of its own, for the reason that requests' have.
 
 use std::mem::MaybeUninit;
 
-use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{StatusCode, Version};
 
@@ -44,7 +43,7 @@ struct Said {
 }
 
 /// Reads the head that `bytes` begin with, and where it ends. `None`: more is to come.
-pub(super) fn parse(bytes: &Bytes) -> Result<Option<(Head, usize)>, Malformed> {
+pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Head, usize)>, Malformed> {
     if !b"HTTP/1."
         .iter()
         .zip(bytes.iter())
@@ -79,7 +78,7 @@ pub(super) fn parse(bytes: &Bytes) -> Result<Option<(Head, usize)>, Malformed> {
     let mut headers = HeaderMap::with_capacity(response.headers.len());
     for field in response.headers.iter() {
         let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| SYNTAX)?;
-        let value = HeaderValue::from_maybe_shared(bytes.slice_ref(field.value)).map_err(|_| SYNTAX)?;
+        let value = HeaderValue::from_bytes(field.value).map_err(|_| SYNTAX)?;
         said.note(&name, &value);
         headers.append(name, value);
     }

@@ -86,14 +86,17 @@ fn go_on(asked: &Asked, pieces: &[&[u8]], reading: &mut Reading) -> End {
         };
     }
     let mut reusable = head.keep_alive && !matches!(framing, Framing::UntilClosed(_));
-    if let Some((body, left)) = whole(&framing, &bytes) {
-        let collected = futures_util::FutureExt::now_or_never(body.collect());
-        if let Some(Ok(body)) = collected {
-            reading.body.extend_from_slice(&body.to_bytes());
+    let mut bytes = match whole(&framing, bytes) {
+        Ok((body, left)) => {
+            let collected = futures_util::FutureExt::now_or_never(body.collect());
+            if let Some(Ok(body)) = collected {
+                reading.body.extend_from_slice(&body.to_bytes());
+            }
+            reusable &= left == 0 && pieces.next().is_none();
+            return if reusable { End::Reusable } else { End::Closed };
         }
-        reusable &= left == 0 && pieces.next().is_none();
-        return if reusable { End::Reusable } else { End::Closed };
-    }
+        Err(bytes) => bytes,
+    };
     loop {
         match framing.step(&mut bytes) {
             Err(_) => return End::Refused,
