@@ -5,9 +5,10 @@
 //! carried out. Endpoints are chosen and spoken to in [`crate::upstream`].
 //!
 //! State between requests is kept per thread: the counters of splits and mirrors, the generator, the sink of finished
-//! requests, timers. A request takes no lock of ours. What it allocates: the exchange, which becomes the response's body;
-//! the box of the answer; the header values that it adds; and, towards HTTP/2, a copy of its fields where it may have to be sent again, which is
-//! always so for a request that may happen twice and has no body.
+//! requests, timers. A request takes no lock of ours. What it allocates: the exchange, which becomes the response's body, and
+//! what it copies of the head for the record; the box of the answer; the target and the header values that go upstream anew;
+//! and, towards HTTP/2, a copy of its fields where it may have to be sent again, which is always so for a request that may
+//! happen twice and has no body.
 
 mod answer;
 mod attempts;
