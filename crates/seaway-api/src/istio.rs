@@ -5,8 +5,8 @@
 //! (`route_config`) too. Fields of these kinds that Seaway does not implement are known by name, so that each is a
 //! warning of its own and not a typing mistake.
 //!
-//! A rule of a VirtualService and a server of a Gateway stand for themselves: a mistake in one leaves the others as
-//! they are. Istio refuses the whole object instead, which it can do since the older version stays in the cluster; in
+//! A rule of a VirtualService, a server of a Gateway and a subset of a DestinationRule stand for themselves: a mistake in
+//! one leaves the others as they are. Istio refuses the whole object instead, which it can do since the older version stays in the cluster; in
 //! files there is no older version, and a site would be lost for a typing mistake.
 
 mod destination_rule;

@@ -39,6 +39,8 @@ pub enum Fate {
     OfTheObject,
     /// It is left out, such as one server of several.
     LeftOut,
+    /// It is there already, and the first of the two holds.
+    Twin,
     /// A rule that takes what it was meant to take, and fails it.
     Fails,
     /// A match of a rule that takes nothing; what the rule's other matches take fails.

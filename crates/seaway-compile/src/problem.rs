@@ -35,7 +35,8 @@ fn until_then(fate: Fate, field: &str) -> Option<&'static str> {
         (Fate::LeftOut, _) if field.starts_with("spec.servers") => {
             "this server is left out, and the others serve"
         }
-        (Fate::LeftOut, _) => "the first of the two holds, and so does the rest of the object",
+        (Fate::LeftOut, _) => "this subset is left out, and the others hold",
+        (Fate::Twin, _) => "the first of the two holds, and so does the rest of the object",
         (Fate::Fails, false) => "this rule answers 500, and the others serve",
         (Fate::Fails, true) => "connections that this rule takes are closed, and the others serve",
         (Fate::MatchTakesNothing, false) => {

@@ -123,7 +123,8 @@ impl Cx {
         self.fatal = fatal;
         let mut reason = None;
         for problem in self.problems.iter_mut().skip(known) {
-            if problem.kind.is_fatal() {
+            // What is contained in a part of the part costs no more than that.
+            if problem.is_fatal() {
                 problem.fate = fate;
                 reason.get_or_insert_with(|| format!("{}: {}", problem.field, problem.message).into());
             }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::reach::VISIBILITY;
 use super::shapes::{COUNT, LABEL, PORT_SELECTOR, SERVICE_HOST};
 use super::{Percentage, Text, Visibility, WorkloadSelector};
-use crate::decode::{Cx, Invalid, LabelMap, List, OneOf, Percent, at, obj, object};
+use crate::decode::{Cx, Invalid, LabelMap, List, OneOf, Percent, SoundOnes, at, obj, object};
 use crate::node::Node;
 use crate::{Fate, Pos, ProblemKind, Spanned};
 
@@ -32,8 +32,8 @@ object! {
         host: Text = "host", required, SERVICE_HOST;
         /// For the whole host.
         traffic_policy: Option<Spanned<TrafficPolicy>> = "trafficPolicy", optional, at(obj());
-        /// Parts of the host that rules can name.
-        subsets: Vec<Spanned<Subset>> = "subsets", default(Vec::new(), "none"), List(at(obj()));
+        /// Parts of the host that rules can name. One that is wrong is left out, and the others hold.
+        subsets: Vec<(usize, Spanned<Subset>)> = "subsets", default(Vec::new(), "none"), SoundOnes(at(obj()));
         /// The namespaces that it holds for.
         export_to: Vec<Spanned<Visibility>> = "exportTo", default(Vec::new(), "`[\"*\"]`"), List(VISIBILITY);
         /// The workloads of the same namespace whose traffic it is for.
@@ -43,7 +43,7 @@ object! {
 }
 
 fn check_subsets(rule: DestinationRule, cx: &mut Cx, _: &Node<'_>) -> Option<DestinationRule> {
-    let names = rule.subsets.iter().map(|subset| &subset.name);
+    let names = rule.subsets.iter().map(|(index, subset)| (*index, &subset.name));
     cx.within("subsets", |cx| {
         twins(cx, "name", names, |name, first| Invalid {
             message: format!("the subset {name:?} is there already, in line {}", first.line),
@@ -58,17 +58,17 @@ fn check_subsets(rule: DestinationRule, cx: &mut Cx, _: &Node<'_>) -> Option<Des
 fn twins<'r, T: PartialEq + std::fmt::Debug + 'r>(
     cx: &mut Cx,
     field: &str,
-    all: impl Iterator<Item = &'r Spanned<T>>,
+    all: impl Iterator<Item = (usize, &'r Spanned<T>)>,
     invalid: impl Fn(&T, Pos) -> Invalid,
 ) {
     let mut known: Vec<&Spanned<T>> = Vec::new();
-    for (index, one) in all.enumerate() {
+    for (index, one) in all {
         let Some(first) = known.iter().find(|known| known.value == one.value) else {
             known.push(one);
             continue;
         };
         let Invalid { message, help } = invalid(&one.value, first.pos);
-        let _: Result<(), _> = cx.contained(Fate::LeftOut, |cx| {
+        let _: Result<(), _> = cx.contained(Fate::Twin, |cx| {
             cx.within_item(index, |cx| {
                 cx.report_in(field, ProblemKind::InvalidValue, one.pos, message, help);
             });
@@ -81,11 +81,14 @@ impl DestinationRule {
     /// The subsets that hold, with their indices in the list as it is written: the first of each name.
     pub fn sound_subsets(&self) -> impl Iterator<Item = (usize, &Spanned<Subset>)> {
         let all = &self.subsets;
-        all.iter().enumerate().filter(move |(index, subset)| {
-            !all.iter()
-                .take(*index)
-                .any(|known| known.name.value == subset.name.value)
-        })
+        let is_first = move |(at, (_, subset)): &(usize, &(usize, Spanned<Subset>))| {
+            let mut before = all.iter().take(*at);
+            !before.any(|(_, known)| known.name.value == subset.name.value)
+        };
+        all.iter()
+            .enumerate()
+            .filter(is_first)
+            .map(|(_, (index, subset))| (*index, subset))
     }
 }
 
@@ -143,7 +146,8 @@ fn check_policy(policy: TrafficPolicy, cx: &mut Cx, node: &Node<'_>) -> Option<T
         let help = "add loadBalancer, connectionPool, outlierDetection or tls, or remove it";
         cx.report(ProblemKind::MissingField, node.pos, message, help);
     }
-    let ports = policy.port_level_settings.iter().map(|settings| &settings.port);
+    let settings = policy.port_level_settings.iter().enumerate();
+    let ports = settings.map(|(index, settings)| (index, &settings.port));
     cx.within("portLevelSettings", |cx| {
         twins(cx, "port", ports, |port, first| Invalid {
             message: format!("the port {port} has settings already, in line {}", first.line),

@@ -35,11 +35,11 @@ This page is made from the types that decode the manifests; `cargo xtask` writes
 The kinds of `networking.istio.io`, of which Seaway reads the versions v1, v1beta1 and v1alpha3 alike. A field may be
 written by its name in protobuf too: `route_config` for `routeConfig`. Objects are checked as Istio's admission webhook
 checks them, with three differences. A rule of a VirtualService (an item of `http`, `tls` or `tcp`) that is wrong answers
-500, and a server of a Gateway that is wrong is left out; the other rules and servers serve. A field that Seaway does not
-implement is a warning, which names it. And two ports of a Gateway with one name are a warning.
+500, and a server of a Gateway or a subset of a DestinationRule that is wrong is left out; the others are used. A field
+that Seaway does not implement is a warning, which names it. And two ports of a Gateway with one name are a warning.
 
 A field that is null or an empty text counts as left out. An unknown field is a warning; a value that is not allowed is an error, and
-the object, the rule or the server is left out.
+the object, the rule, the server or the subset is left out.
 
 What is sent upstream differs from Istio in four small ways. Joining a rewritten prefix and the rest of a path never
 makes `//`. A mirrored request keeps its `Host` as it is, without `-shadow`. Headers that belong to a connection, such

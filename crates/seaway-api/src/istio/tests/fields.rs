@@ -261,9 +261,15 @@ impl Mistake {
         if found.message.is_empty() || found.help.is_empty() {
             amiss.push(format!("{kind} {field}: says nothing"));
         }
-        let in_part = ["spec.http[", "spec.tls[", "spec.tcp[", "spec.servers["]
-            .iter()
-            .any(|part| field.starts_with(part) && field.contains("]."));
+        let in_part = [
+            "spec.http[",
+            "spec.tls[",
+            "spec.tcp[",
+            "spec.servers[",
+            "spec.subsets[",
+        ]
+        .iter()
+        .any(|part| field.starts_with(part) && field.contains("]."));
         if self.kind.is_fatal() && found.is_contained() != in_part {
             amiss.push(format!("{kind} {field}: contained {}", found.is_contained()));
         }

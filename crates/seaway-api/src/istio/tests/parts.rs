@@ -119,6 +119,37 @@ fn what_is_said_of_a_bad_rule_is_what_it_does() {
 }
 
 #[test]
+fn a_subset_that_is_wrong_costs_nothing_but_itself() {
+    let (resource, problems) = read(
+        "DestinationRule",
+        "host: a\nsubsets:\n- {name: v1, trafficPolicy: {loadBalancer: {simple: WRONG}}}\n- {name: v2}\n- {name: v2}\n- {name: v3, \
+         trafficPolicy: {portLevelSettings: [{port: {number: 1}}, {port: {number: 1}}]}}",
+    );
+    let Some(Resource::DestinationRule(rule)) = resource else {
+        panic!("{problems:#?}");
+    };
+    let kept: Vec<_> = (rule.spec.sound_subsets())
+        .map(|(index, subset)| (index, &*subset.name.value))
+        .collect();
+    assert_eq!(kept, [(1, "v2"), (3, "v3")]);
+    let fates: Vec<_> = problems
+        .iter()
+        .map(|problem| (&*problem.field, problem.fate))
+        .collect();
+    assert_eq!(
+        fates,
+        [
+            ("spec.subsets[0].trafficPolicy.loadBalancer.simple", Fate::LeftOut),
+            (
+                "spec.subsets[3].trafficPolicy.portLevelSettings[1].port",
+                Fate::Twin
+            ),
+            ("spec.subsets[2].name", Fate::Twin),
+        ]
+    );
+}
+
+#[test]
 fn a_subset_that_is_there_twice_costs_nothing_but_itself() {
     let (resource, problems) = read(
         "DestinationRule",
@@ -131,7 +162,7 @@ fn a_subset_that_is_there_twice_costs_nothing_but_itself() {
         .map(|(index, subset)| (index, &*subset.name.value, subset.labels.len()))
         .collect();
     assert_eq!(kept, [(0, "v1", 1), (2, "v2", 0)]);
-    assert_eq!(problems[0].fate, Fate::LeftOut);
+    assert_eq!(problems[0].fate, Fate::Twin);
     assert_eq!(problems[0].field, "spec.subsets[1].name");
 }
 
