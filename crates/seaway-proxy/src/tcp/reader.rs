@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::Interest;
 use tokio::net::TcpStream;
-use tokio::task::coop::poll_proceed;
+use tokio::task::coop::{has_budget_remaining, poll_proceed};
 
 use super::{ask_once, receive};
 
@@ -18,12 +18,23 @@ use super::{ask_once, receive};
 pub(crate) struct Reader {
     /// The task that has waited last.
     waker: Option<Waker>,
-    /// It is going to be woken.
-    is_waiting: bool,
+    known: Known,
+}
+
+/// What is known of the socket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Known {
+    #[default]
+    Nothing,
+    /// There was less than was asked for, so there is no more yet.
+    Empty,
+    /// The same, and the task is going to be woken.
+    Waiting,
 }
 
 impl Reader {
     /// Reads some. Ready with 0 at the end.
+    #[inline]
     pub(crate) fn poll_read(
         &mut self,
         tcp: &TcpStream,
@@ -31,33 +42,44 @@ impl Reader {
         room: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         loop {
-            // So that a task whose socket always has something lets others have their turn.
-            let turn = ready!(poll_proceed(cx));
-            let is_waiting = &mut self.is_waiting;
-            let wanted = room.len();
-            let read = ask_once(tcp, Interest::READABLE, wanted, &mut |tcp| {
-                *is_waiting = false;
-                receive(tcp, room)
-            });
-            if let Some(read) = read {
-                turn.made_progress();
-                return Poll::Ready(read);
-            }
-            // Gives the turn back, without which tokio would not take note of who waits.
-            drop(turn);
-            if self.is_waiting && self.is_known(cx) {
-                return Poll::Pending;
+            if self.known != Known::Empty {
+                // So that a task whose socket always has something lets others have their turn.
+                if !has_budget_remaining() {
+                    ready!(poll_proceed(cx)).made_progress();
+                }
+                if let Some(read) = self.try_read(tcp, room) {
+                    if let Poll::Ready(turn) = poll_proceed(cx) {
+                        turn.made_progress();
+                    }
+                    return Poll::Ready(read);
+                }
+                if self.known == Known::Waiting && self.is_known(cx) {
+                    return Poll::Pending;
+                }
             }
             if tcp.poll_read_ready(cx)?.is_pending() {
                 self.wait(cx);
                 return Poll::Pending;
             }
+            self.known = Known::Nothing;
         }
+    }
+
+    fn try_read(&mut self, tcp: &TcpStream, room: &mut [u8]) -> Option<io::Result<usize>> {
+        let (known, wanted) = (&mut self.known, room.len());
+        ask_once(tcp, Interest::READABLE, wanted, &mut |tcp| {
+            *known = Known::Nothing;
+            let read = receive(tcp, room)?;
+            if 0 < read && read < wanted {
+                *known = Known::Empty;
+            }
+            Ok(read)
+        })
     }
 
     /// Somebody else reads the socket, and may have been told in place of this task.
     pub(crate) fn forget(&mut self) {
-        self.is_waiting = false;
+        self.known = Known::Nothing;
     }
 
     fn is_known(&self, cx: &Context<'_>) -> bool {
@@ -70,7 +92,12 @@ impl Reader {
         if !self.is_known(cx) {
             self.waker = Some(cx.waker().clone());
         }
-        self.is_waiting = true;
+        // Without a turn left tokio would not have taken note.
+        self.known = if has_budget_remaining() {
+            Known::Waiting
+        } else {
+            Known::Nothing
+        };
     }
 }
 
