@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::certificate::Certificate;
-use super::peer::{Peer, Running};
+use super::peer::{ONE_ROUTE, OURS, Peer, Running};
 use super::process::rest;
 use super::scenario::{Connect, Measure, SCENARIOS, Scenario, Way};
 use super::site::{Job, Site, Target};
@@ -79,6 +79,14 @@ pub struct Comparison {
     pub rows: Vec<Row>,
 }
 
+/// Who does which job.
+struct Contender<'a> {
+    /// As in tables.
+    name: &'static str,
+    peer: &'a dyn Peer,
+    job: Job,
+}
+
 /// What every scenario needs.
 pub struct Stage {
     runtime: tokio::runtime::Runtime,
@@ -107,19 +115,22 @@ impl Stage {
             .iter()
             .map(AsRef::as_ref)
             .partition(|peer| peer.can_do(scenario.job));
+        let mut contenders = contenders(scenario.job, &able);
         let (rate, mut all) = match scenario.measure {
             Measure::Requests { lanes, connect } => {
-                let (rate, samples) = requests::measure(self, scenario.job, &able, lanes, connect)?;
+                contenders.extend(one_route(scenario.job, &able));
+                let (rate, samples) = requests::measure(self, &contenders, lanes, connect)?;
                 (Some(rate), samples)
             }
             Measure::Idle { tls } => (None, idle::measure(self, scenario.job, &able, tls)?),
             Measure::Memory => (None, memory::measure(self, &able)?),
         };
-        all.resize_with(able.len() + unable.len(), Samples::new);
-        let rows = able.iter().chain(&unable).zip(all).map(|(peer, samples)| {
+        contenders.extend(self::contenders(scenario.job, &unable));
+        all.resize_with(contenders.len(), Samples::new);
+        let rows = contenders.iter().zip(all).map(|(contender, samples)| {
             Ok(Row {
-                peer: peer.name(),
-                version: peer.version()?,
+                peer: contender.name,
+                version: contender.peer.version()?,
                 samples,
             })
         });
@@ -171,6 +182,25 @@ impl Stage {
             }
         }
     }
+}
+
+fn contenders<'a>(job: Job, peers: &[&'a dyn Peer]) -> Vec<Contender<'a>> {
+    let contender = |peer: &&'a dyn Peer| Contender {
+        name: peer.name(),
+        peer: *peer,
+        job,
+    };
+    peers.iter().map(contender).collect()
+}
+
+/// Ours with one route, beside ours with many.
+fn one_route<'a>(job: Job, peers: &[&'a dyn Peer]) -> Option<Contender<'a>> {
+    let ours = peers.iter().find(|peer| peer.name() == OURS)?;
+    Some(Contender {
+        name: ONE_ROUTE,
+        peer: *ours,
+        job: job.with_one_route()?,
+    })
 }
 
 /// The scenarios of these names, or those whose names begin so; all of them if there is no name.

@@ -50,6 +50,8 @@ pub struct Running {
 pub const OURS: &str = "seaway";
 /// The name of another build of ours. It is no peer: no promise is about it.
 pub const BEFORE: &str = "before";
+/// The name of ours with one route, where there are many: what many cost is seen against it, in the same rounds.
+pub const ONE_ROUTE: &str = "one route";
 
 /// Ours first, then the build that it is compared with, and those others that are named; all when none is. Those that
 /// lack are installed.

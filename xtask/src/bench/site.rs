@@ -50,6 +50,16 @@ pub struct Target {
 /// Nothing times out while it is measured: every proxy waits this long for whatever it waits for.
 pub const PATIENCE: Duration = Duration::from_secs(600);
 
+impl Job {
+    /// The same with one route, where there are many.
+    pub fn with_one_route(self) -> Option<Self> {
+        match self {
+            Self::Web(Routes::Paths(2..) | Routes::Hosts(2..)) => Some(Self::Web(Routes::Paths(1))),
+            _ => None,
+        }
+    }
+}
+
 impl Routes {
     /// The path and host of route `number`.
     pub fn ask(self, number: usize) -> (String, String) {

@@ -8,11 +8,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::{Metric, Samples, Stage};
+use super::{Contender, Metric, Samples, Stage};
 use crate::bench::load::{Lanes, paced, quantile, saturate};
-use crate::bench::peer::{Peer, Running};
+use crate::bench::peer::Running;
 use crate::bench::scenario::Connect;
-use crate::bench::site::Job;
 
 /// Of what the slowest proxy can do, how much is asked of all when latency is measured.
 const SHARE: f64 = 0.5;
@@ -22,7 +21,7 @@ const SLICE: Duration = Duration::from_millis(100);
 
 /// One proxy under load.
 struct Runner<'a> {
-    peer: &'a dyn Peer,
+    contender: &'a Contender<'a>,
     running: Running,
     samples: Samples,
 }
@@ -42,22 +41,20 @@ struct Tally {
 /// The fixed rate, and what was measured of each proxy.
 pub fn measure(
     stage: &Stage,
-    job: Job,
-    peers: &[&dyn Peer],
+    contenders: &[Contender<'_>],
     lanes: usize,
     connect: Connect,
 ) -> Result<(f64, Vec<Samples>)> {
     let mut runners = Vec::new();
-    for peer in peers {
+    for contender in contenders {
         runners.push(Runner {
-            peer: *peer,
-            running: stage.start(*peer, job, connect)?,
+            contender,
+            running: stage.start(contender.peer, contender.job, connect)?,
             samples: Samples::new(),
         });
     }
     let load = Load {
         stage,
-        job,
         lanes,
         connect,
     };
@@ -83,14 +80,15 @@ pub fn measure(
 /// What every proxy is asked for.
 struct Load<'a> {
     stage: &'a Stage,
-    job: Job,
     lanes: usize,
     connect: Connect,
 }
 
 impl Load<'_> {
     fn connect(&self, runner: &Runner<'_>) -> Result<Lanes> {
-        let way = self.stage.way(runner.running.target, self.job, self.lanes);
+        let way = self
+            .stage
+            .way(runner.running.target, runner.contender.job, self.lanes);
         let connected = self.stage.runtime.block_on((self.connect)(way));
         connected.with_context(|| failed(runner))
     }
@@ -119,7 +117,7 @@ impl Load<'_> {
 }
 
 fn failed(runner: &Runner<'_>) -> String {
-    format!("{} failed under load", runner.peer.name())
+    format!("{} failed under load", runner.contender.name)
 }
 
 /// Into how many slices so much time is cut; at least one.

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::bench::compare::{Comparison, Metric, Row};
 use crate::bench::figure::median;
-use crate::bench::peer::{BEFORE, OURS};
+use crate::bench::peer::{BEFORE, ONE_ROUTE, OURS};
 
 /// How a promise fared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -58,10 +58,10 @@ pub fn all(comparisons: &[Comparison]) -> Vec<Verdict> {
         verdicts.extend(envoy(comparison));
         verdicts.extend(latency(comparison, Metric::P50Micros, "p50"));
         verdicts.extend(latency(comparison, Metric::P99Micros, "p99"));
+        verdicts.extend(routes(comparison));
         verdicts.extend(memory(comparison));
     }
     verdicts.extend(half(comparisons));
-    verdicts.extend(routes(comparisons));
     verdicts
 }
 
@@ -142,7 +142,7 @@ fn latency(comparison: &Comparison, metric: Metric, word: &str) -> Option<Verdic
     let peers = comparison
         .rows
         .iter()
-        .filter(|row| ![OURS, BEFORE].contains(&row.peer));
+        .filter(|row| ![OURS, BEFORE, ONE_ROUTE].contains(&row.peer));
     let best = best(peers, metric)?;
     let ratios = ratios(ours, best, metric)?;
     Some(Verdict {
@@ -176,29 +176,15 @@ fn half(comparisons: &[Comparison]) -> Option<Verdict> {
     })
 }
 
-/// Ten thousand routes against one.
-fn routes(comparisons: &[Comparison]) -> Vec<Verdict> {
-    let ours = |name: &str| {
-        let comparison = comparisons
-            .iter()
-            .find(|comparison| comparison.scenario == name)?;
-        row(comparison, OURS)
-    };
-    let Some(one) = ours("routes-1") else {
-        return Vec::new();
-    };
-    let against = |name: &str| {
-        let ratios = ratios(ours(name)?, one, Metric::CpuMicros)?;
-        Some(Verdict {
-            promise: format!("{name}: CPU at most 1.1 of routes-1"),
-            outcome: judge(&ratios, 1.1),
-            seen: shown(&ratios),
-        })
-    };
-    ["routes-10000", "routes-10000-hosts"]
-        .into_iter()
-        .filter_map(against)
-        .collect()
+/// Many routes against one.
+fn routes(comparison: &Comparison) -> Option<Verdict> {
+    let (many, one) = (row(comparison, OURS)?, row(comparison, ONE_ROUTE)?);
+    let ratios = ratios(many, one, Metric::CpuMicros)?;
+    Some(Verdict {
+        promise: format!("{}: CPU at most 1.1 of one route", comparison.scenario),
+        outcome: judge(&ratios, 1.1),
+        seen: shown(&ratios),
+    })
 }
 
 /// What may be held.
