@@ -1,7 +1,7 @@
 //! Large values that are made where they stay.
 //!
 //! `Box::new(value)` makes the value on the stack and then moves it. What is copied right after it was written in small
-//! pieces has to wait for them: the moves of a request's future and of its exchange were a twentieth of what a request
+//! pieces has to wait for them: the moves of a request's future and of its exchange were a tenth of what a request
 //! costs outside of the kernel.
 
 /// Allocates first, and then makes the value.

@@ -1,6 +1,6 @@
 //! A count that one thread keeps, and others may look at.
 //!
-//! To add to a number so that no other thread's addition is lost takes the processor ten times as long as to add to it, and
+//! To add to a number so that no other thread's addition is lost, a processor has to finish first what it wrote before, and
 //! every request adds and takes away. Where only one thread writes, nothing can be lost.
 
 use std::sync::atomic::{AtomicU64, Ordering};

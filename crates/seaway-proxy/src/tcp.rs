@@ -150,16 +150,29 @@ impl AsyncWrite for Tcp {
 }
 
 #[cfg(test)]
+pub(crate) mod testing {
+    use std::net::Ipv4Addr;
+
+    use tokio::net::{TcpListener, TcpStream};
+
+    /// Two sockets that are connected with each other.
+    pub(crate) async fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        (client.unwrap(), accepted.unwrap().0)
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
 
     async fn pair() -> (Tcp, Tcp) {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (left, right) = tokio::join!(TcpStream::connect(address), listener.accept());
-        (Tcp::new(left.unwrap()), Tcp::new(right.unwrap().0))
+        let (left, right) = testing::pair().await;
+        (Tcp::new(left), Tcp::new(right))
     }
 
     #[tokio::test]

@@ -1,8 +1,8 @@
 //! Values of fields that are needed in a second place.
 //!
 //! A clone of a [`HeaderValue`] shares its memory, and counts who does, atomically: once for the clone, once for each of
-//! the two when it is dropped, and the first clone allocates the count. To copy the few bytes of a usual value is less
-//! than half of that.
+//! the two when it is dropped, and the first clone allocates the count. To copy the few bytes of a usual value is an
+//! allocation as well, and nothing else.
 
 use bytes::Bytes;
 use http::HeaderValue;

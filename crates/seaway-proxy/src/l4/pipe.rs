@@ -148,19 +148,11 @@ impl Pipes {
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
-    use std::net::Ipv4Addr;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
 
     use super::*;
-
-    async fn pair() -> (TcpStream, TcpStream) {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
-        (client.unwrap(), accepted.unwrap().0)
-    }
+    use crate::tcp::testing::pair;
 
     fn count() -> (usize, usize) {
         PIPES.with_borrow(|pipes| (pipes.count, pipes.spare.len()))

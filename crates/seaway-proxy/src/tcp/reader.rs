@@ -104,19 +104,11 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
-    use std::net::Ipv4Addr;
 
     use tokio::io::AsyncWriteExt as _;
-    use tokio::net::TcpListener;
 
     use super::*;
-
-    async fn pair() -> (TcpStream, TcpStream) {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
-        (client.unwrap(), accepted.unwrap().0)
-    }
+    use crate::tcp::testing::pair;
 
     /// Looks once, with a waker that wakes nobody.
     fn look(reader: &mut Reader, tcp: &TcpStream) -> bool {

@@ -29,9 +29,9 @@ pub(super) struct Asked {
 /// stricter than HTTP in a few characters.
 ///
 /// Each value has memory of its own. As slices of one head they would share a count of who uses it, and to count up and
-/// down, in a way that other threads could see, takes longer than to allocate a few bytes and give them back: a twentieth
-/// of what a request costs outside of the kernel. For the same reason nobody clones a value on the way of every request;
-/// see [`crate::text`].
+/// down, in a way that other threads could see, takes longer than to allocate a few bytes and give them back
+/// (`docs/performance.md` has what it saved). For the same reason nobody clones a value on the way of every request; see
+/// [`crate::text`].
 pub(super) fn request(head: &[u8], whole: &Whole, fields: &Fields) -> Option<(Box<Request<Body>>, Asked)> {
     let method = Method::from_bytes(whole.method.of(head)).ok()?;
     let uri = uri(&method, Bytes::copy_from_slice(whole.target.of(head)))?;
