@@ -39,8 +39,8 @@ mod upgrade;
 use std::sync::Arc;
 
 use http::{Request, Response, StatusCode, Version};
-use seaway_model::{Action, DirectResponse};
-use seaway_route::{Decision, PreflightAnswer, normalize};
+use seaway_model::DirectResponse;
+use seaway_route::{Decision, Does, PreflightAnswer, normalize};
 
 use self::answer::{Answer, answer};
 use self::exchange::Exchange;
@@ -137,7 +137,7 @@ pub async fn handle(connection: Arc<Connection>, mut request: Box<Request<Body>>
         Decision::NoRoute { .. } => return answer(exchange, Answer::Failure(Failure::NoRoute), None),
     };
     let route = matched.route;
-    exchange.route = Some(Arc::clone(&route.route));
+    exchange.route = Some(Arc::clone(route));
     let finish = Finish::new(route, request.headers());
 
     // Before faults: a browser's preflight is about the route and not a request to it, and to fail it hides the fault.
@@ -152,33 +152,34 @@ pub async fn handle(connection: Arc<Connection>, mut request: Box<Request<Body>>
     }
 
     // The route's time runs from the head, so a delay on purpose counts, as a slow upstream would.
-    if let Action::Forward(forward) = &route.route.action {
+    let does = route.does();
+    if matches!(does, Does::Forward) {
         exchange
             .clock
-            .start(forward.timeout.map(|limit| limit.duration()));
+            .start(route.timeout().map(|limit| limit.duration()));
     }
 
     // Before the action, since a fault stands for an upstream that misbehaves: no split, mirror or retry sees it.
-    if let Some(fault) = &route.route.fault
+    if let Some(fault) = route.fault()
         && let Err(failure) = Box::pin(fault::inject(&mut exchange, fault)).await
     {
         return answer(exchange, Answer::Failure(failure), Some(&finish));
     }
 
-    match &route.route.action {
-        Action::Redirect(redirect) => {
+    match does {
+        Does::Redirect(redirect) => {
             let head = redirect::head(redirect, &exchange, &identity, matched.matched_path);
             answer(exchange, head, Some(&finish))
         }
-        Action::Respond(direct) => {
+        Does::Respond(direct) => {
             exchange.because("direct_response");
             answer(exchange, Answer::Respond(direct), Some(&finish))
         }
-        Action::Fail(failure) => {
+        Does::Fail(failure) => {
             let failure = exchange.blame(failure);
             answer(exchange, Answer::Failure(failure), Some(&finish))
         }
-        Action::Forward(forward) => {
+        Does::Forward => {
             if let Some(end) = max_forwards::count(&mut exchange, &mut request) {
                 return answer(exchange, end, Some(&finish));
             }
@@ -189,7 +190,7 @@ pub async fn handle(connection: Arc<Connection>, mut request: Box<Request<Body>>
                 trusted,
                 finish,
             };
-            let mut ready = match forward::prepare(&mut exchange, stage, forward, request, upgrade) {
+            let mut ready = match forward::prepare(&mut exchange, stage, request, upgrade) {
                 Ok(ready) => ready,
                 Err((failure, finish)) => return answer(exchange, Answer::Failure(failure), Some(&finish)),
             };

@@ -1,9 +1,16 @@
 //! A route made ready for requests: what can be parsed, summed up or looked up beforehand, is.
 
+mod parts;
+
 use std::sync::Arc;
 
-use seaway_model::{Action, Cluster, PathRewrite, Route, Target};
+use seaway_model::{
+    Action, Cluster, DirectResponse, Failure, Fault, Forward, HashOn, Millis, Mirror, PathRewrite, Redirect,
+    RetryPolicy, Rewrite, Route, Target,
+};
 use smallvec::SmallVec;
+
+use self::parts::{Part, Parts};
 
 use crate::conditions::{Miss, Ready};
 use crate::cors::CompiledCors;
@@ -16,24 +23,40 @@ use crate::{ClusterId, RequestHead, RouteId};
 /// listeners that have the route.
 ///
 /// Laid out as it is written: what each request reads stands at the front, side by side, since among many routes it comes
-/// from cold memory. A single destination, as most routes have, is in it for the same reason.
+/// from cold memory. A single destination, as most routes have, is in it for the same reason; and of the model's route, which
+/// lies elsewhere, only those parts are read that it has.
 #[derive(Debug)]
 #[repr(C)]
 pub struct CompiledRoute {
-    /// As the model has it.
-    pub route: Arc<Route>,
+    pub(crate) conditions: Ready,
+    parts: Parts,
     /// Its number.
     pub id: RouteId,
+    /// As the model has it.
+    pub route: Arc<Route>,
+    /// One for each destination of `Action::Forward`, in its order; empty for other actions.
+    pub destinations: SmallVec<[CompiledDestination; 1]>,
     /// Changes on the way to the upstream; the destination's own come after.
     pub request_headers: HeaderEdit,
     /// Changes on the way back; the destination's own come before.
     pub response_headers: HeaderEdit,
     /// CORS, where the route has it.
     pub cors: Option<Box<CompiledCors>>,
-    /// One for each destination of `Action::Forward`, in its order; empty for other actions.
-    pub destinations: SmallVec<[CompiledDestination; 1]>,
+    timeout: Option<Millis>,
     pub(crate) rewrite: Option<Arc<Expression>>,
-    pub(crate) conditions: Ready,
+}
+
+/// What a route does with a request.
+#[derive(Clone, Copy, Debug)]
+pub enum Does<'a> {
+    /// Sends it on; how, the route's own functions say.
+    Forward,
+    /// Sends the client elsewhere.
+    Redirect(&'a Redirect),
+    /// Answers it.
+    Respond(&'a DirectResponse),
+    /// Answers it with an error of the configuration.
+    Fail(&'a Failure),
 }
 
 /// A destination made ready.
@@ -67,6 +90,8 @@ impl CompiledRoute {
             _ => (SmallVec::new(), None),
         };
         Self {
+            parts: Parts::of(route),
+            timeout: forward(route).and_then(|forward| forward.timeout),
             route: Arc::clone(route),
             id,
             request_headers: HeaderEdit::new(&route.request_headers),
@@ -78,6 +103,79 @@ impl CompiledRoute {
             destinations,
             conditions: Ready::new(&route.matches, expressions),
             rewrite,
+        }
+    }
+
+    /// What it does with a request that it takes.
+    #[must_use]
+    pub fn does(&self) -> Does<'_> {
+        if self.parts.has(Part::Forward) {
+            return Does::Forward;
+        }
+        match &self.route.action {
+            Action::Forward(_) => Does::Forward,
+            Action::Redirect(redirect) => Does::Redirect(redirect),
+            Action::Respond(response) => Does::Respond(response),
+            Action::Fail(failure) => Does::Fail(failure),
+        }
+    }
+
+    /// How it forwards; `None` for other actions. What is needed of it for every request has a function of its own here.
+    #[must_use]
+    pub fn forward(&self) -> Option<&Forward> {
+        forward(&self.route)
+    }
+
+    /// [`Forward::timeout`].
+    #[must_use]
+    pub fn timeout(&self) -> Option<Millis> {
+        self.timeout
+    }
+
+    /// [`Route::fault`].
+    #[must_use]
+    pub fn fault(&self) -> Option<&Fault> {
+        if self.parts.has(Part::Fault) {
+            self.route.fault.as_deref()
+        } else {
+            None
+        }
+    }
+
+    /// [`Route::mirrors`].
+    #[must_use]
+    pub fn mirrors(&self) -> &[Mirror] {
+        if self.parts.has(Part::Mirrors) {
+            &self.route.mirrors
+        } else {
+            &[]
+        }
+    }
+
+    /// [`Forward::rewrite`], where there is anything in it.
+    #[must_use]
+    pub fn rewrite(&self) -> Option<&Rewrite> {
+        self.part(Part::Rewrite).map(|forward| &forward.rewrite)
+    }
+
+    /// [`Forward::retry`].
+    #[must_use]
+    pub fn retry(&self) -> Option<&RetryPolicy> {
+        self.part(Part::Retry)?.retry.as_deref()
+    }
+
+    /// [`Forward::hash_on`].
+    #[must_use]
+    pub fn hash_on(&self) -> &[HashOn] {
+        self.part(Part::HashOn).map_or(&[], |forward| &forward.hash_on)
+    }
+
+    /// The forward, if it has this part.
+    fn part(&self, part: Part) -> Option<&Forward> {
+        if self.parts.has(part) {
+            self.forward()
+        } else {
+            None
         }
     }
 
@@ -106,10 +204,14 @@ impl CompiledRoute {
     }
 }
 
-fn destinations(
-    forward: &seaway_model::Forward,
-    clusters: &Clusters<'_>,
-) -> SmallVec<[CompiledDestination; 1]> {
+fn forward(route: &Route) -> Option<&Forward> {
+    match &route.action {
+        Action::Forward(forward) => Some(forward),
+        Action::Redirect(_) | Action::Respond(_) | Action::Fail(_) => None,
+    }
+}
+
+fn destinations(forward: &Forward, clusters: &Clusters<'_>) -> SmallVec<[CompiledDestination; 1]> {
     let mut cumulative = 0;
     forward
         .destinations

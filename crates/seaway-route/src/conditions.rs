@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use seaway_model::{Match, PathMatch, StringMatch, ValueMatch};
+use smallvec::SmallVec;
 
 use crate::RequestHead;
 use crate::expression::{Expression, Expressions};
@@ -48,7 +49,7 @@ pub(crate) enum Miss {
     Path,
     Method,
     Source,
-    /// By its place in [`Ready::checks`].
+    /// By its place among [`Ready::checks`].
     Check(usize),
 }
 
@@ -57,34 +58,43 @@ pub(crate) enum Miss {
 #[derive(Debug)]
 pub(crate) struct Ready {
     path: Path,
-    pub(crate) methods: Box<[Arc<str>]>,
+    /// Elsewhere, since most routes ask for nothing but a path.
+    more: Option<Box<More>>,
+}
+
+/// What else a route asks for.
+#[derive(Debug)]
+struct More {
+    methods: Box<[Arc<str>]>,
     /// Sorted.
     sources: Option<Arc<[IpAddr]>>,
-    pub(crate) checks: Box<[Check]>,
+    checks: Box<[Check]>,
 }
 
 /// A condition on the path.
 #[derive(Debug)]
 enum Path {
     Any,
-    Exact(Arc<str>),
-    Elements(Arc<str>),
-    Prefix(Arc<str>),
-    ExactIgnoringCase(Arc<str>),
-    PrefixIgnoringCase(Arc<str>),
+    Exact(PathText),
+    /// Without a slash at its end.
+    Elements(PathText),
+    Prefix(PathText),
+    ExactIgnoringCase(PathText),
+    PrefixIgnoringCase(PathText),
     Regex(Arc<Expression>),
     /// No path will do.
     Never,
 }
+
+/// Bytes of a path. Most are so short that they lie in the route, where looking at them costs nothing more.
+type PathText = SmallVec<[u8; 16]>;
 
 impl Ready {
     pub(crate) fn new(matches: &Match, expressions: &mut Expressions) -> Self {
         let Match::When(conditions) = matches else {
             return Self {
                 path: Path::Never,
-                methods: Box::default(),
-                sources: None,
-                checks: Box::default(),
+                more: None,
             };
         };
         let headers = conditions
@@ -107,12 +117,25 @@ impl Ready {
                 source,
                 expected: Expected::new(value, expressions),
             });
-        Self {
+        let more = More {
             checks: checks.collect(),
             methods: conditions.methods.iter().cloned().collect(),
             sources: conditions.sources.clone(),
+        };
+        Self {
             path: Path::new(&conditions.path, expressions),
+            more: (!more.is_empty()).then(|| Box::new(more)),
         }
+    }
+
+    /// One of these; any if there are none.
+    pub(crate) fn methods(&self) -> &[Arc<str>] {
+        self.more.as_ref().map_or(&[], |more| &more.methods)
+    }
+
+    /// All of these.
+    pub(crate) fn checks(&self) -> &[Check] {
+        self.more.as_ref().map_or(&[], |more| &more.checks)
     }
 
     /// Whether nothing is asked but a path that the index decides by itself. An expression is not: the index only knows
@@ -122,12 +145,25 @@ impl Ready {
             Path::Any | Path::Exact(_) | Path::Elements(_) | Path::Prefix(_) => true,
             Path::ExactIgnoringCase(_) | Path::PrefixIgnoringCase(_) | Path::Regex(_) | Path::Never => false,
         };
-        by_index && self.methods.is_empty() && self.sources.is_none() && self.checks.is_empty()
+        by_index && self.more.is_none()
     }
 
     /// Whether all conditions hold: how many bytes of the path were matched, or the first condition that does not hold.
     pub(crate) fn evaluate(&self, request: &RequestHead<'_>) -> Result<usize, Miss> {
         let matched = self.path.matched(request.path)?;
+        if let Some(more) = &self.more {
+            more.evaluate(request)?;
+        }
+        Ok(matched)
+    }
+}
+
+impl More {
+    fn is_empty(&self) -> bool {
+        self.methods.is_empty() && self.sources.is_none() && self.checks.is_empty()
+    }
+
+    fn evaluate(&self, request: &RequestHead<'_>) -> Result<(), Miss> {
         if !self.methods.is_empty() && !self.methods.iter().any(|m| **m == *request.method) {
             return Err(Miss::Method);
         }
@@ -140,7 +176,7 @@ impl Ready {
         }
         match self.checks.iter().position(|check| !check.holds(request)) {
             Some(failed) => Err(Miss::Check(failed)),
-            None => Ok(matched),
+            None => Ok(()),
         }
     }
 }
@@ -149,32 +185,32 @@ impl Path {
     fn new(path: &PathMatch, expressions: &mut Expressions) -> Self {
         match path {
             PathMatch::Any => Self::Any,
-            PathMatch::Exact(exact) => Self::Exact(Arc::clone(exact)),
-            PathMatch::Elements(prefix) => Self::Elements(Arc::clone(prefix)),
-            PathMatch::Prefix(prefix) => Self::Prefix(Arc::clone(prefix)),
-            PathMatch::ExactIgnoringCase(exact) => Self::ExactIgnoringCase(Arc::clone(exact)),
-            PathMatch::PrefixIgnoringCase(prefix) => Self::PrefixIgnoringCase(Arc::clone(prefix)),
+            PathMatch::Exact(exact) => Self::Exact(exact.as_bytes().into()),
+            PathMatch::Elements(prefix) => Self::Elements(elements(prefix).as_bytes().into()),
+            PathMatch::Prefix(prefix) => Self::Prefix(prefix.as_bytes().into()),
+            PathMatch::ExactIgnoringCase(exact) => Self::ExactIgnoringCase(exact.as_bytes().into()),
+            PathMatch::PrefixIgnoringCase(prefix) => Self::PrefixIgnoringCase(prefix.as_bytes().into()),
             PathMatch::Regex(pattern) => Self::Regex(expressions.whole(pattern)),
         }
     }
 
     fn matched(&self, path: &str) -> Result<usize, Miss> {
+        let path = path.as_bytes();
         let matched = match self {
             Self::Any => Some(0),
             Self::Exact(exact) => (**exact == *path).then_some(path.len()),
             Self::Elements(prefix) => {
-                let prefix = elements(prefix);
-                let rest = path.strip_prefix(prefix);
-                rest.filter(|rest| rest.is_empty() || rest.starts_with('/'))
+                let rest = path.strip_prefix(&**prefix);
+                rest.filter(|rest| matches!(rest.first(), None | Some(b'/')))
                     .map(|_| prefix.len())
             }
-            Self::Prefix(prefix) => path.starts_with(&**prefix).then_some(prefix.len()),
+            Self::Prefix(prefix) => path.starts_with(prefix).then_some(prefix.len()),
             Self::ExactIgnoringCase(exact) => exact.eq_ignore_ascii_case(path).then_some(path.len()),
             Self::PrefixIgnoringCase(prefix) => path
                 .get(..prefix.len())
                 .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
                 .then_some(prefix.len()),
-            Self::Regex(expression) => expression.is_match(path.as_bytes()).then_some(path.len()),
+            Self::Regex(expression) => expression.is_match(path).then_some(path.len()),
             Self::Never => return Err(Miss::Never),
         };
         matched.ok_or(Miss::Path)

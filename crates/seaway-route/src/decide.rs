@@ -4,12 +4,13 @@
 //! nothing is compiled away.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use http::HeaderMap;
 use seaway_model::{ServerCertificate, VirtualHost};
 
 use crate::conditions::Miss;
-use crate::table::HostRoutes;
+use crate::table::{HostRoutes, ManyRoutes};
 use crate::{CompiledRoute, ListenerTable};
 
 /// What matching needs to know of a request. All of it normalised by [`crate::normalize`].
@@ -52,7 +53,7 @@ pub struct Matched<'t> {
     /// Its host.
     pub virtual_host: &'t VirtualHost,
     /// It.
-    pub route: &'t CompiledRoute,
+    pub route: &'t Arc<CompiledRoute>,
     /// How many bytes of the path the route's prefix took; the whole length for exact and regex matches, 0 for any.
     pub matched_path: usize,
 }
@@ -136,7 +137,7 @@ impl ListenerTable {
         let Some((virtual_host, routes)) = covering.min_by_key(|(host, _)| &host.host) else {
             return Decision::NoRoute { virtual_host: None };
         };
-        for route in &routes.routes {
+        for route in routes.all() {
             if let Ok(matched_path) = route.evaluate(request) {
                 return Decision::Route(Matched {
                     virtual_host,
@@ -191,7 +192,24 @@ impl HostRoutes {
         &'t self,
         request: &RequestHead<'_>,
         observer: &mut O,
-    ) -> Option<(&'t CompiledRoute, usize)> {
+    ) -> Option<(&'t Arc<CompiledRoute>, usize)> {
+        match self {
+            Self::One(route) => {
+                let outcome = route.evaluate(request);
+                observer.considered(route, outcome.err());
+                Some((route, outcome.ok()?))
+            }
+            Self::Many(routes) => routes.first_match(request, observer),
+        }
+    }
+}
+
+impl ManyRoutes {
+    fn first_match<'t, O: Observer<'t>>(
+        &'t self,
+        request: &RequestHead<'_>,
+        observer: &mut O,
+    ) -> Option<(&'t Arc<CompiledRoute>, usize)> {
         let mut lists = self.index.candidates(request, O::EVERYTHING);
         loop {
             // Few lists come together (one for each prefix of the path that has routes), so the smallest head is looked

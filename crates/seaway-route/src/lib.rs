@@ -20,7 +20,7 @@ mod table;
 mod values;
 
 pub use arrival::Arrival;
-pub use compiled::{CompiledDestination, CompiledRoute};
+pub use compiled::{CompiledDestination, CompiledRoute, Does};
 pub use cors::{CompiledCors, PreflightAnswer};
 pub use decide::{Decision, Matched, RequestHead};
 pub use explain::{ExplainRequest, Explanation, UnusableRequest, explain, explain_json_line};

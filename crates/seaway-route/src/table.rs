@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use seaway_model::{Cluster, ClusterName, Listener, Model, Route, ServerCertificate, ServerNameRoute};
-use smallvec::SmallVec;
 
 use crate::CompiledRoute;
 use crate::expression::Expressions;
@@ -27,28 +26,47 @@ pub struct ListenerTable {
     listener: Arc<Listener>,
     hosts: HostIndex,
     /// One for each virtual host, in the listener's order.
-    pub(crate) virtual_hosts: Vec<Arc<HostRoutes>>,
+    pub(crate) virtual_hosts: Vec<HostRoutes>,
     certificates: HostIndex,
     server_names: HostIndex,
 }
 
-/// The routes of a virtual host, in the model's order, and their index. Of a host with one route everything lies here, since
-/// among many hosts each place in memory that a request has to look at is a cold one.
+/// The routes of a virtual host.
+#[derive(Clone, Debug)]
+pub(crate) enum HostRoutes {
+    /// A single one, which is asked itself. Among many hosts each place in memory that a request has to look at is a cold
+    /// one, and an index would be some more of them.
+    One(Arc<CompiledRoute>),
+    /// Any other number.
+    Many(Arc<ManyRoutes>),
+}
+
+/// The routes of a virtual host, in the model's order, and their index.
 #[derive(Debug)]
-pub(crate) struct HostRoutes {
-    pub(crate) routes: SmallVec<[Arc<CompiledRoute>; 1]>,
+pub(crate) struct ManyRoutes {
+    pub(crate) routes: Box<[Arc<CompiledRoute>]>,
     pub(crate) index: PathIndex,
     /// Whether finding a route by its path is all that is asked. Among many routes each one lies in cold memory, and
     /// looking into it costs more than the whole index.
-    settled: SmallVec<[bool; 16]>,
+    settled: Box<[bool]>,
 }
 
 impl HostRoutes {
-    fn new(routes: SmallVec<[Arc<CompiledRoute>; 1]>) -> Self {
+    /// In the model's order.
+    pub(crate) fn all(&self) -> &[Arc<CompiledRoute>] {
+        match self {
+            Self::One(route) => std::slice::from_ref(route),
+            Self::Many(many) => &many.routes,
+        }
+    }
+}
+
+impl ManyRoutes {
+    fn new(routes: Vec<Arc<CompiledRoute>>) -> Self {
         Self {
             index: PathIndex::build(routes.iter().map(AsRef::as_ref)),
             settled: routes.iter().map(|route| route.is_settled_by_path()).collect(),
-            routes,
+            routes: routes.into(),
         }
     }
 
@@ -149,7 +167,7 @@ struct Builder<'m> {
     expressions: Expressions,
     routes: Vec<Arc<CompiledRoute>>,
     by_route: FxHashMap<*const Route, Arc<CompiledRoute>>,
-    by_routes: FxHashMap<Box<[*const Route]>, Arc<HostRoutes>>,
+    by_routes: FxHashMap<Box<[*const Route]>, Arc<ManyRoutes>>,
 }
 
 impl Builder<'_> {
@@ -169,16 +187,19 @@ impl Builder<'_> {
         }
     }
 
-    fn host(&mut self, routes: &[Arc<Route>]) -> Arc<HostRoutes> {
+    fn host(&mut self, routes: &[Arc<Route>]) -> HostRoutes {
+        if let [route] = routes {
+            return HostRoutes::One(self.route(route));
+        }
         let key: Box<[*const Route]> = routes.iter().map(Arc::as_ptr).collect();
         if let Some(known) = self.by_routes.get(&key) {
-            return Arc::clone(known);
+            return HostRoutes::Many(Arc::clone(known));
         }
-        let mut routes: SmallVec<_> = routes.iter().map(|route| self.route(route)).collect();
-        routes.shrink_to_fit();
-        let host = Arc::new(HostRoutes::new(routes));
+        let host = Arc::new(ManyRoutes::new(
+            routes.iter().map(|route| self.route(route)).collect(),
+        ));
         self.by_routes.insert(key, Arc::clone(&host));
-        host
+        HostRoutes::Many(host)
     }
 
     fn route(&mut self, route: &Arc<Route>) -> Arc<CompiledRoute> {

@@ -16,7 +16,8 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::{Body as _, Frame, SizeHint};
-use seaway_model::{Cluster, Route};
+use seaway_model::Cluster;
+use seaway_route::CompiledRoute;
 use seaway_telemetry::{Flag, RequestRecord};
 use smallvec::SmallVec;
 use tokio::time::Instant;
@@ -47,7 +48,7 @@ pub(crate) struct Exchange {
     /// Whether the client speaks gRPC, so that errors are told in its way.
     pub(crate) is_grpc: bool,
     /// The route that took it.
-    pub(crate) route: Option<Arc<Route>>,
+    pub(crate) route: Option<Arc<CompiledRoute>>,
     /// The cluster it went to.
     pub(crate) cluster: Option<Arc<Cluster>>,
     /// The endpoint it went to last.
@@ -245,7 +246,7 @@ impl Exchange {
             request_id: str_of(self.request_id.as_ref()),
             user_agent: str_of(self.user_agent.as_ref()),
             forwarded_for: str_of(self.forwarded_for.as_ref()),
-            route: self.route.as_ref(),
+            route: self.route.as_ref().map(|taken| &taken.route),
             cluster: self.cluster.as_ref(),
             upstream: self.upstream,
             retries: self.retries,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::header::HOST;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
-use seaway_model::{Balancing, Forward, Target, UpstreamProtocol};
+use seaway_model::{Balancing, Target, UpstreamProtocol};
 use seaway_route::effect::{self, HashInput};
 use seaway_route::{CompiledDestination, CompiledRoute, Matched, RequestHead};
 
@@ -59,7 +59,6 @@ pub(crate) struct Ready<'a> {
 pub(crate) fn prepare<'a>(
     exchange: &mut Exchange,
     stage: Stage<'a>,
-    forward: &'a Forward,
     request: Box<Request<Body>>,
     upgrade: Option<Upgrade>,
 ) -> Result<Ready<'a>, (Failure, Finish<'a>)> {
@@ -70,7 +69,7 @@ pub(crate) fn prepare<'a>(
         trusted,
         finish,
     } = stage;
-    let chosen = match choose(exchange, snapshot, matched.route, forward) {
+    let chosen = match choose(exchange, snapshot, matched.route) {
         Ok(chosen) => chosen,
         Err(failure) => return Err((failure, finish)),
     };
@@ -87,7 +86,7 @@ pub(crate) fn prepare<'a>(
         other => other,
     };
     let (hash, cookie) = match config.balancing {
-        Balancing::RingHash | Balancing::Maglev => hash(exchange, forward, &request, identity, trusted),
+        Balancing::RingHash | Balancing::Maglev => hash(exchange, matched.route, &request, identity, trusted),
         Balancing::LeastRequest | Balancing::RoundRobin | Balancing::Random => (None, None),
     };
     let finish = finish.with_cookie(cookie);
@@ -95,20 +94,21 @@ pub(crate) fn prepare<'a>(
         trusted,
         upgrade: upgrade.is_some(),
     };
-    let outgoing = outgoing(exchange, &matched, forward, &chosen, identity, request, client);
+    let outgoing = outgoing(exchange, &matched, &chosen, identity, request, client);
     let mut outgoing = match outgoing {
         Ok(outgoing) => outgoing,
         Err(failure) => return Err((failure, finish)),
     };
     if upgrade.is_none() {
-        send_copies(exchange, snapshot, matched.route, forward, &mut outgoing);
+        send_copies(exchange, snapshot, matched.route, &mut outgoing);
     }
-    if forward.retry.as_ref().is_some_and(|policy| policy.attempts > 0) {
+    let policy = matched.route.retry();
+    if policy.is_some_and(|policy| policy.attempts > 0) {
         outgoing.record(exchange.connection.shared.options.limits.replay_bytes);
     }
     let plan = Plan {
         cluster: chosen.cluster,
-        policy: forward.retry.as_deref(),
+        policy,
         hash,
     };
     Ok(Ready {
@@ -124,9 +124,8 @@ fn choose<'a>(
     exchange: &mut Exchange,
     snapshot: &'a Arc<Snapshot>,
     route: &'a CompiledRoute,
-    forward: &'a Forward,
 ) -> Result<Chosen<'a>, Failure> {
-    let index = shares::destination(snapshot, route, forward);
+    let index = shares::destination(snapshot, route);
     let destination = route.destinations.get(index).ok_or(Failure::NoEndpoints)?;
     if let Some((number, _)) = &destination.cluster {
         return Ok(Chosen {
@@ -134,7 +133,8 @@ fn choose<'a>(
             destination,
         });
     }
-    match forward.destinations.get(index).map(|model| &model.target) {
+    let forward = route.forward();
+    match forward.and_then(|forward| Some(&forward.destinations.get(index)?.target)) {
         Some(Target::Fail(failure)) => Err(exchange.blame(failure)),
         _ => Err(Failure::NoEndpoints),
     }
@@ -143,17 +143,18 @@ fn choose<'a>(
 /// What a hashing balancer goes by, and the cookie that says it next time where it had to be made up.
 fn hash<B>(
     exchange: &Exchange,
-    forward: &Forward,
+    route: &CompiledRoute,
     request: &Request<B>,
     identity: &Identity<'_>,
     trusted: bool,
 ) -> (Option<u64>, Option<HeaderValue>) {
-    if forward.hash_on.is_empty() {
+    let hash_on = route.hash_on();
+    if hash_on.is_empty() {
         return (None, None);
     }
     let head = request_head(exchange, request, identity, trusted);
     let client = forwarded::client(&exchange.connection, trusted, request.headers());
-    match effect::hash_input(&forward.hash_on, &head, client) {
+    match effect::hash_input(hash_on, &head, client) {
         None => (None, None),
         Some(HashInput::Value(value)) => (Some(upstream::hash_key(&value)), None),
         Some(HashInput::Make(made)) => {
@@ -204,19 +205,12 @@ struct Client {
 fn outgoing(
     exchange: &mut Exchange,
     matched: &Matched<'_>,
-    forward: &Forward,
     chosen: &Chosen<'_>,
     identity: &Identity<'_>,
     mut request: Box<Request<Body>>,
     client: Client,
 ) -> Result<Outgoing, Failure> {
-    let target = effect::upstream_target(
-        matched,
-        forward,
-        &identity.path,
-        identity.query,
-        identity.authority,
-    );
+    let target = effect::upstream_target(matched, &identity.path, identity.query, identity.authority);
     let (version, body) = (request.version(), std::mem::take(request.body_mut()));
     let headers = request.headers_mut();
     hop::strip_request(headers, client.upgrade);
@@ -265,17 +259,16 @@ fn send_copies(
     exchange: &Exchange,
     snapshot: &Arc<Snapshot>,
     route: &CompiledRoute,
-    forward: &Forward,
     outgoing: &mut Outgoing,
 ) {
     let limit = exchange.connection.shared.options.limits.replay_bytes;
-    for index in shares::mirrors(snapshot, route, forward) {
-        let mirror = route.route.mirrors.get(index);
+    for index in shares::mirrors(snapshot, route) {
+        let mirror = route.mirrors().get(index);
         let Some(cluster) = mirror.and_then(|mirror| snapshot.cluster(&mirror.cluster)) else {
             continue;
         };
         if let Some(place) = mirror::Place::take() {
-            let timeout = forward.timeout.map(|limit| limit.duration());
+            let timeout = route.timeout().map(|limit| limit.duration());
             mirror::send(place, Arc::clone(cluster), outgoing.copy(limit), timeout);
         }
     }

@@ -50,33 +50,32 @@ thread_local! {
     static REGISTRY: RefCell<Registry> = RefCell::new(Registry::default());
 }
 
-/// The destination of the next request of a route, as an index into `forward.destinations`.
-pub(crate) fn destination(snapshot: &Arc<Snapshot>, route: &CompiledRoute, forward: &Forward) -> usize {
-    if forward.destinations.len() < 2 {
+/// The destination of the next request of a route, as an index into its destinations.
+pub(crate) fn destination(snapshot: &Arc<Snapshot>, route: &CompiledRoute) -> usize {
+    if route.destinations.len() < 2 {
         return 0;
     }
-    of_requests(snapshot, route, forward, |shares| {
+    of_requests(snapshot, route, |shares, forward| {
         shares.split.next(weights(forward))
     })
+    .unwrap_or_default()
 }
 
-/// Which of a route's mirrors get a copy of the next request, as indices into `route.mirrors`.
-pub(crate) fn mirrors(
-    snapshot: &Arc<Snapshot>,
-    route: &CompiledRoute,
-    forward: &Forward,
-) -> SmallVec<[usize; 1]> {
-    if route.route.mirrors.is_empty() {
+/// Which of a route's mirrors get a copy of the next request, as indices into [`CompiledRoute::mirrors`].
+pub(crate) fn mirrors(snapshot: &Arc<Snapshot>, route: &CompiledRoute) -> SmallVec<[usize; 1]> {
+    let mirrors = route.mirrors();
+    if mirrors.is_empty() {
         return SmallVec::new();
     }
-    of_requests(snapshot, route, forward, |shares| {
-        let spreads = shares.mirrors.iter_mut().zip(&route.route.mirrors).enumerate();
+    of_requests(snapshot, route, |shares, _| {
+        let spreads = shares.mirrors.iter_mut().zip(mirrors).enumerate();
         spreads
             .filter_map(|(index, (spread, mirror))| {
                 spread.takes(mirror.fraction, chance::below).then_some(index)
             })
             .collect()
     })
+    .unwrap_or_default()
 }
 
 /// The destination of the next connection or session of a route: one of `snapshot`'s, exact over time as for requests.
@@ -104,27 +103,27 @@ fn weights(forward: &Forward) -> impl Iterator<Item = u32> + Clone + '_ {
     forward.destinations.iter().map(|d| d.weight)
 }
 
+/// `None` for a route that does not forward.
 fn of_requests<T>(
     snapshot: &Arc<Snapshot>,
     route: &CompiledRoute,
-    forward: &Forward,
-    act: impl FnOnce(&mut Shares) -> T,
-) -> T {
-    with(
+    act: impl FnOnce(&mut Shares, &Forward) -> T,
+) -> Option<T> {
+    let forward = route.forward()?;
+    Some(with(
         snapshot,
         Number::Requests(route.id.0),
         || identity(&route.route, forward),
         || Shares {
             split: Split::new(weights(forward), chance::below),
             mirrors: route
-                .route
-                .mirrors
+                .mirrors()
                 .iter()
                 .map(|_| Spread::new(chance::below))
                 .collect(),
         },
-        act,
-    )
+        |shares| act(shares, forward),
+    ))
 }
 
 fn with<T>(

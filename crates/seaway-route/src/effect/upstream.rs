@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use regex_automata::util::captures::Captures;
-use seaway_model::{Forward, HostRewrite, PathRewrite};
+use seaway_model::{HostRewrite, PathRewrite};
 
 use super::{absolute, replace_prefix, with_query};
 use crate::Matched;
@@ -22,13 +22,13 @@ pub struct UpstreamTarget<'a> {
 /// Applies a route's rewrite. `path` is normalised, `host` is the Host header as it shall be sent without a rewrite.
 #[must_use]
 pub fn upstream_target<'a>(
-    matched: &Matched<'_>,
-    forward: &'a Forward,
+    matched: &Matched<'a>,
     path: &'a str,
     query: Option<&str>,
     host: &'a str,
 ) -> UpstreamTarget<'a> {
-    let rewritten = match &forward.rewrite.path {
+    let rewrite = matched.route.rewrite();
+    let rewritten = match rewrite.and_then(|rewrite| rewrite.path.as_ref()) {
         _ if path == ASTERISK => Cow::Borrowed(path),
         None => Cow::Borrowed(path),
         Some(PathRewrite::Full(full)) => absolute(full),
@@ -40,7 +40,7 @@ pub fn upstream_target<'a>(
     };
     UpstreamTarget {
         path_and_query: with_query(rewritten, query),
-        host: match &forward.rewrite.host {
+        host: match rewrite.and_then(|rewrite| rewrite.host.as_ref()) {
             Some(HostRewrite::Literal(literal)) => literal,
             None => host,
         },

@@ -24,13 +24,13 @@ pub(super) fn because(
         (Some(Miss::Method), _) => Cow::Owned(format!(
             "method is {}, not {}",
             request.method,
-            route.conditions.methods.join(" or ")
+            route.conditions.methods().join(" or ")
         )),
         (Some(Miss::Source), _) => Cow::Owned(match request.source {
             Some(source) => format!("client {source} is none of the pods that it is for"),
             None => "it is for certain pods, and the client's address is not given".to_owned(),
         }),
-        (Some(Miss::Check(number)), _) => match route.conditions.checks.get(number) {
+        (Some(Miss::Check(number)), _) => match route.conditions.checks().get(number) {
             Some(failed) => Cow::Owned(check(failed, request)),
             None => Cow::Borrowed("a condition does not hold"),
         },

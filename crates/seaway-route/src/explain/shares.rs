@@ -35,7 +35,7 @@ pub(super) fn forward<'a>(
         headers.then(&only.request_headers);
     }
     let sent = request.host_header();
-    let target = upstream_target(matched, forward, head.path, head.query, &sent);
+    let target = upstream_target(matched, head.path, head.query, &sent);
     let path = target.path_and_query.into_owned();
     let host = Cow::Owned(target.host.to_owned());
     Explanation {

@@ -50,7 +50,7 @@ impl Facets {
                 Some((source, value)) => (Facet::Value(source.clone()), vec![value]),
                 None => (
                     Facet::Method,
-                    found.conditions.methods.iter().map(AsRef::as_ref).collect(),
+                    found.conditions.methods().iter().map(AsRef::as_ref).collect(),
                 ),
             };
             if values.is_empty() || (growing.len() >= MOST && !growing.contains_key(&facet)) {
@@ -100,7 +100,7 @@ impl Facets {
 fn needs(route: &CompiledRoute) -> impl Iterator<Item = (&Source, &str)> {
     route
         .conditions
-        .checks
+        .checks()
         .iter()
         .filter_map(|check| Some((&check.source, check.only_value()?)))
 }

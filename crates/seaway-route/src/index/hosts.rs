@@ -2,16 +2,23 @@
 //!
 //! A wildcard keeps what follows its star, which begins with a dot or a dash. So it is enough to ask for the rest of the
 //! host at each dot (and at each dash, if any pattern begins with one), from the longest rest to the shortest.
+//!
+//! Among many hosts what is read for one lies in cold memory, so the texts of all of them lie side by side and not each where
+//! the model has it.
 
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use hashbrown::HashTable;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use seaway_model::HostMatch;
+
+use super::short;
 
 /// Finds the most specific pattern that covers a host.
 #[derive(Debug, Default)]
 pub(crate) struct HostIndex {
-    exact: FxHashMap<Arc<str>, usize>,
+    exact: Exact,
     suffixes: FxHashMap<Arc<str>, Suffix>,
     dashes: bool,
     /// Wildcards that begin otherwise, which only models made by hand can have; most specific first.
@@ -32,7 +39,7 @@ impl HostIndex {
         for (number, host) in hosts.enumerate() {
             match host {
                 HostMatch::Exact(text) => {
-                    index.exact.entry(Arc::clone(text)).or_insert(number);
+                    index.exact.insert(text, number);
                 }
                 HostMatch::OneLabel(text) if text.starts_with('.') => {
                     index
@@ -58,13 +65,14 @@ impl HostIndex {
             }
         }
         index.odd.sort();
+        index.exact.shrink();
         index
     }
 
     /// The number of the most specific pattern that covers this host.
     pub(crate) fn find(&self, host: &str) -> Option<usize> {
         if let Some(number) = self.exact.get(host) {
-            return Some(*number);
+            return Some(number);
         }
         let regular = if self.suffixes.is_empty() {
             None
@@ -104,6 +112,63 @@ impl HostIndex {
             first_label &= byte != b'.';
         }
         None
+    }
+}
+
+/// Whole hosts and their numbers.
+#[derive(Debug, Default)]
+struct Exact {
+    entries: HashTable<Entry>,
+    text: String,
+}
+
+/// A host by where its text is.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    start: u32,
+    length: u32,
+    number: u32,
+}
+
+impl Exact {
+    /// Of two equal hosts the first counts.
+    fn insert(&mut self, host: &str, number: usize) {
+        let Self { entries, text } = self;
+        let found = entries.entry(
+            FxBuildHasher.hash_one(host),
+            |entry| entry.host(text) == Some(host),
+            |entry| FxBuildHasher.hash_one(entry.host(text).unwrap_or_default()),
+        );
+        if let hashbrown::hash_table::Entry::Vacant(vacant) = found {
+            vacant.insert(Entry {
+                start: short(text.len()),
+                length: short(host.len()),
+                number: short(number),
+            });
+            text.push_str(host);
+        }
+    }
+
+    fn get(&self, host: &str) -> Option<usize> {
+        if self.entries.is_empty() {
+            return None;
+        }
+        let hash = FxBuildHasher.hash_one(host);
+        let entry = (self.entries).find(hash, |entry| entry.host(&self.text) == Some(host))?;
+        Some(entry.number as usize)
+    }
+
+    fn shrink(&mut self) {
+        let Self { entries, text } = self;
+        text.shrink_to_fit();
+        entries.shrink_to_fit(|entry| FxBuildHasher.hash_one(entry.host(text).unwrap_or_default()));
+    }
+}
+
+impl Entry {
+    fn host(self, text: &str) -> Option<&str> {
+        let start = self.start as usize;
+        text.get(start..start + self.length as usize)
     }
 }
 

@@ -7,8 +7,8 @@
 //! all expressions, which must be built anew, as a whole, at every change.
 //!
 //! With many routes the cost is that of the memory touched, so a node is small, its children lie side by side, and a
-//! route that is alone at its place is written into the node. Among many hosts it is that of one small index in each, so the
-//! only node of an index, and its text, lie in the index itself.
+//! route that is alone at its place is written into the node. Among many hosts it is that of one small index in each, so an
+//! only node, and text that is short, lie in the index itself.
 
 mod build;
 

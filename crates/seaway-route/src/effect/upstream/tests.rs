@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use seaway_model::{
-    Action, Conditions, HostMatch, Listener, Match, Model, Origin, PathMatch, Pattern, Protocol, Rewrite,
-    Route, VirtualHost,
+    Action, Conditions, Forward, HostMatch, Listener, Match, Model, Origin, PathMatch, Pattern, Protocol,
+    Rewrite, Route, VirtualHost,
 };
 
 use super::*;
@@ -27,7 +27,7 @@ fn target(path_match: PathMatch, rewrite: Rewrite, path: &str, query: Option<&st
         request_headers: seaway_model::HeaderMutation::default(),
         response_headers: seaway_model::HeaderMutation::default(),
         mirrors: vec![],
-        action: Action::Forward(forward.clone()),
+        action: Action::Forward(forward),
     };
     let listener = Listener {
         name: "http-80".into(),
@@ -60,7 +60,7 @@ fn target(path_match: PathMatch, rewrite: Rewrite, path: &str, query: Option<&st
     let Decision::Route(matched) = table.listeners()[0].decide(&request) else {
         panic!("the route does not take {path}");
     };
-    let target = upstream_target(&matched, &forward, path, query, "shop:80");
+    let target = upstream_target(&matched, path, query, "shop:80");
     (target.path_and_query.into_owned(), target.host.to_owned())
 }
 
