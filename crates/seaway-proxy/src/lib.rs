@@ -33,6 +33,7 @@ mod tcp;
 mod text;
 pub mod tls;
 pub mod upstream;
+mod wall;
 pub mod worker;
 
 pub use options::{Limits, Options};

@@ -36,8 +36,8 @@ impl RequestSink for PipelineSink {
         self.0.record(record);
     }
 
-    fn wants_texts(&self) -> bool {
-        self.0.wants_texts()
+    fn logs(&self) -> bool {
+        self.0.logs()
     }
 }
 

@@ -5,7 +5,7 @@
 use std::hint::black_box;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use seaway_model::{
     Balancing, Cluster, ClusterName, EndpointSource, Millis, Origin, RetryBudget, ServiceRef,
@@ -47,7 +47,7 @@ fn records(clusters: &[Arc<Cluster>]) -> Vec<RequestRecord<'_>> {
         .zip([200, 200, 200, 404, 503].into_iter().cycle())
         .enumerate()
         .map(|(i, (cluster, status))| RequestRecord {
-            start: SystemTime::UNIX_EPOCH,
+            start: None,
             duration: Duration::from_micros(300 * (i as u64 + 1)),
             upstream_duration: Some(Duration::from_millis(2)),
             listener: "http-80",

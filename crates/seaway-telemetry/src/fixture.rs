@@ -13,7 +13,7 @@ use crate::{Bytes, ConnectionRecord, RequestRecord, Transport};
 
 pub(crate) fn record() -> RequestRecord<'static> {
     RequestRecord {
-        start: SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123),
+        start: Some(SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123)),
         duration: Duration::from_millis(12),
         upstream_duration: Some(Duration::from_millis(9)),
         listener: "http-80",

@@ -12,7 +12,8 @@ use crate::ConnectionRecord;
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "the names are those of the access log, see docs")]
 pub struct RequestRecord<'a> {
-    pub start: SystemTime,
+    /// When its head came; [`RequestSink::logs`].
+    pub start: Option<SystemTime>,
     pub duration: Duration,
     /// From the start to the upstream's response head.
     pub upstream_duration: Option<Duration>,
@@ -166,9 +167,10 @@ pub trait RequestSink {
     /// Counts and logs a request.
     fn record(&self, record: &RequestRecord<'_>);
 
-    /// Whether it reads what only a log has of a request: [`RequestRecord::user_agent`], [`RequestRecord::request_id`] and
-    /// [`RequestRecord::forwarded_for`]. Otherwise these may be missing, which saves copying them. Always the same.
-    fn wants_texts(&self) -> bool {
+    /// Whether it reads what only a log has of a request: [`RequestRecord::start`], [`RequestRecord::upstream_duration`],
+    /// [`RequestRecord::user_agent`], [`RequestRecord::request_id`] and [`RequestRecord::forwarded_for`]. Otherwise these
+    /// may be missing, which saves looking at clocks and copying texts. Always the same.
+    fn logs(&self) -> bool {
         true
     }
 

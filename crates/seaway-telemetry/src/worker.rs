@@ -165,7 +165,7 @@ impl Relayed {
 }
 
 impl RequestSink for WorkerSink {
-    fn wants_texts(&self) -> bool {
+    fn logs(&self) -> bool {
         self.log.is_some()
     }
 

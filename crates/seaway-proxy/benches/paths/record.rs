@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use seaway_model::Endpoint;
 use seaway_telemetry::{Config, RequestRecord, RequestSink, Sinks as _, Telemetry};
@@ -20,7 +20,7 @@ pub fn metrics() -> Walk {
         let _whole = &telemetry;
         for _ in 0..times {
             sink.record(black_box(&RequestRecord {
-                start: SystemTime::UNIX_EPOCH,
+                start: None,
                 duration: Duration::from_micros(300),
                 upstream_duration: Some(Duration::from_micros(200)),
                 listener: "http-80",

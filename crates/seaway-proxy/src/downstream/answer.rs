@@ -83,7 +83,7 @@ pub(crate) fn record(connection: &Connection, reason: Reason) {
     connection.shared.counters.count_refusal(reason);
     let server_name = connection.tls.as_ref().and_then(|tls| tls.server_name.as_deref());
     let record = RequestRecord {
-        start: SystemTime::now(),
+        start: Some(SystemTime::now()),
         duration: Duration::ZERO,
         upstream_duration: None,
         listener: &connection.listener,

@@ -62,7 +62,7 @@ pub(crate) struct Exchange {
     /// The request's body, where it has one.
     pub(crate) upload: Option<Arc<Transfer>>,
     began: Instant,
-    start: SystemTime,
+    start: Option<SystemTime>,
     version: Version,
     /// As sent, in the first Host field, or else in the target.
     host: Box<str>,
@@ -101,7 +101,7 @@ impl Exchange {
             load.enter();
         }
         connection.made.presence.begin();
-        let began = Instant::now();
+        let (began, logs) = (Instant::now(), sink::logs());
         let idle = connection.shared.options.limits.stream_idle_timeout;
         let in_target = || request.uri().authority().map(|authority| authority.as_str());
         let host = str_of(fields.host).or_else(in_target);
@@ -119,11 +119,11 @@ impl Exchange {
             forwarded_for: None,
             upload: None,
             began,
-            start: SystemTime::now(),
+            start: logs.then(SystemTime::now),
             version: request.version(),
             host: host.unwrap_or("").into(),
             has_host_field: str_of(fields.host).is_some(),
-            user_agent: fields.user_agent.filter(|_| sink::wants_texts()).map(text::copy),
+            user_agent: fields.user_agent.filter(|_| logs).map(text::copy),
             upstream_duration: None,
             flags: SmallVec::new(),
             reason: None,
@@ -166,9 +166,10 @@ impl Exchange {
 
     /// The upstream's head came.
     pub(crate) fn head_arrived(&mut self) {
-        let now = Instant::now();
-        self.upstream_duration = Some(now - self.began);
-        self.clock.moved(now);
+        if sink::logs() {
+            self.upstream_duration = Some(self.began.elapsed());
+        }
+        self.clock.stirred();
     }
 
     /// Keeps something until the end.

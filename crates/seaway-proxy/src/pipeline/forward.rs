@@ -230,7 +230,7 @@ fn outgoing(
     if edits.iter().any(|edit| !edit.is_empty()) {
         edits.iter().for_each(|edit| edit.apply(headers));
     }
-    if sink::wants_texts() {
+    if sink::logs() {
         exchange.request_id = headers.get(forwarded::X_REQUEST_ID).map(text::copy);
         exchange.forwarded_for = headers.get(forwarded::X_FORWARDED_FOR).map(text::copy);
     }

@@ -91,7 +91,7 @@ fn record<B>(connection: &Connection, request: &Request<B>, response: &Response<
     let headers = request.headers();
     let authority = request.uri().authority().map(|a| a.as_str());
     sink::record(&RequestRecord {
-        start: SystemTime::now(),
+        start: Some(SystemTime::now()),
         duration: Duration::ZERO,
         upstream_duration: None,
         listener: &connection.listener,

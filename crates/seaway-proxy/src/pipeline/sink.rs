@@ -7,18 +7,18 @@ use seaway_telemetry::{RequestRecord, RequestSink};
 
 thread_local! {
     static SINK: RefCell<Option<Box<dyn RequestSink>>> = const { RefCell::new(None) };
-    static WANTS_TEXTS: Cell<bool> = const { Cell::new(false) };
+    static LOGS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Sets this thread's sink; without one, finished requests leave no trace.
 pub fn install(sink: Box<dyn RequestSink>) {
-    WANTS_TEXTS.set(sink.wants_texts());
+    LOGS.set(sink.logs());
     SINK.with_borrow_mut(|slot| *slot = Some(sink));
 }
 
-/// Whether this thread's sink does anything with what only a log has; see [`RequestSink::wants_texts`].
-pub(crate) fn wants_texts() -> bool {
-    WANTS_TEXTS.get()
+/// Whether this thread's sink does anything with what only a log has; see [`RequestSink::logs`].
+pub(crate) fn logs() -> bool {
+    LOGS.get()
 }
 
 /// Hands a finished request over. A thread that is being torn down has no sink any more.

@@ -129,7 +129,7 @@ impl Field {
 
     fn of_request<'r>(self, record: &RequestRecord<'r>) -> Value<'r> {
         match self {
-            Self::StartTime => Value::Time(record.start),
+            Self::StartTime => record.start.map_or(Value::Absent, Value::Time),
             Self::Method => text(record.method),
             Self::Path => text(record.path),
             Self::Protocol => text(record.protocol),

@@ -4,7 +4,6 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::{HeaderMap, Response};
@@ -16,6 +15,7 @@ use super::line::{Heard, Line};
 use super::scratch;
 use super::upload::Upload;
 use crate::body::Body;
+use crate::wall;
 
 /// Pieces up to this are copied to what is written before and after them. For the system a vectored write is another,
 /// longer way than a plain one.
@@ -191,13 +191,7 @@ impl Reply {
         scratch::write(|lead| {
             if std::mem::take(&mut self.owes_head) {
                 let headers = std::mem::take(self.response.headers_mut());
-                encode::head(
-                    self.response.status(),
-                    &headers,
-                    self.plan,
-                    SystemTime::now(),
-                    lead,
-                );
+                encode::head(self.response.status(), &headers, self.plan, wall::coarse(), lead);
             }
             let Piece {
                 mut data,

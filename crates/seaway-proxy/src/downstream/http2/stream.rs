@@ -4,7 +4,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::SystemTime;
 
 use http::header::{CONTENT_LENGTH, COOKIE, DATE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
@@ -22,6 +21,7 @@ use crate::http2::{Asked, Pump, Received, Tunnel, date, strip_response};
 use crate::in_place;
 use crate::interim;
 use crate::switch::{self, Promise};
+use crate::wall;
 
 /// The work on one. Dropping it resets the stream.
 pub(super) struct Work<F> {
@@ -182,7 +182,7 @@ impl<F> Handled<F> {
 fn finish(headers: &mut HeaderMap, body: &Body, has_no_body: bool) {
     strip_response(headers);
     if !headers.contains_key(DATE)
-        && let Some(date) = date(SystemTime::now())
+        && let Some(date) = date(wall::coarse())
     {
         headers.insert(DATE, date);
     }
