@@ -11,10 +11,11 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
-use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, splice};
+use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 
-/// What a pipe takes at once.
-const PIPE: usize = 64 * 1024;
+/// What a pipe takes at once. It is four times the usual, since a floor must be low: a megabyte takes a fifth less time so,
+/// and no less with a pipe of a whole one.
+const PIPE: usize = 256 * 1024;
 /// From so much on what follows is taken for large.
 const LARGE: usize = 16 * 1024;
 
@@ -100,6 +101,8 @@ impl Flow {
     fn pipe(&mut self) -> io::Result<&Pipe> {
         if self.pipe.is_none() {
             let (out, into) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+            // Who may not have a larger one has one of the usual size.
+            let _ = fcntl_setpipe_size(&out, PIPE);
             self.pipe = Some(Pipe { out, into });
         }
         self.pipe.as_ref().ok_or_else(|| io::ErrorKind::NotFound.into())
