@@ -16,6 +16,7 @@ mod load;
 mod manifests;
 mod peer;
 mod process;
+mod relay;
 mod report;
 mod scenario;
 mod site;
@@ -33,6 +34,7 @@ use clap::ValueEnum;
 use crate::{profile, project};
 use compare::{Settings, Stage};
 use figure::Figure;
+pub use relay::{Options as RelayOptions, run as run_relay};
 use report::Report;
 use scenario::SCENARIOS;
 
@@ -48,7 +50,8 @@ pub struct Options {
     /// The same, as a flag.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
-    /// Compares with these alone: nginx, haproxy, envoy, traefik, caddy.
+    /// Compares with these alone: nginx, haproxy, envoy, traefik, caddy; and kernel, a relay that does nothing but move
+    /// bytes, which shows what the system alone costs and is no peer. All of them unless some are named.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     peers: Vec<String>,
     /// How often every proxy is measured in a scenario.

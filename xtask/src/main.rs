@@ -52,6 +52,9 @@ enum Task {
     },
     /// Measures what the project promises: decisions, start, changes, and requests and memory beside other proxies.
     Bench(bench::Options),
+    /// Moves bytes between sockets and does nothing else; the benchmark runs it as one of its rows.
+    #[command(hide = true)]
+    Relay(bench::RelayOptions),
     /// Counts what a gateway does under the benchmark's load, for the compiler of release builds.
     Profile(profile::Options),
     /// Serves mixed load for minutes while everything changes, and counts what fails.
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         Task::Layers => layers::run(),
         Task::Supply => supply::run(),
         Task::Bench(options) => bench::run(&options),
+        Task::Relay(options) => bench::run_relay(&options),
         Task::Profile(options) => profile::run(&options),
         Task::Soak(options) => soak::run(&options),
         Task::Fuzz(options) => fuzzing::run(&options),

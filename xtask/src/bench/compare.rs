@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::certificate::Certificate;
-use super::peer::{ONE_ROUTE, OURS, Peer, Running};
+use super::peer::{KERNEL, ONE_ROUTE, OURS, Peer, Running};
 use super::process::rest;
 use super::scenario::{Connect, Measure, SCENARIOS, Scenario, Way};
 use super::site::{Job, Site, Target};
@@ -111,10 +111,12 @@ impl Stage {
 
     /// Measures a scenario.
     pub fn measure(&self, scenario: &Scenario, peers: &[Box<dyn Peer>]) -> Result<Comparison> {
-        let (able, unable): (Vec<_>, Vec<_>) = peers
+        let (able, mut unable): (Vec<_>, Vec<_>) = peers
             .iter()
             .map(AsRef::as_ref)
-            .partition(|peer| peer.can_do(scenario.job));
+            .partition(|peer| peer.can_do(scenario));
+        // That a proxy lacks something is worth a line; that bytes cannot be moved without TLS is not.
+        unable.retain(|peer| peer.name() != KERNEL);
         let mut contenders = contenders(scenario.job, &able);
         let (rate, mut all) = match scenario.measure {
             Measure::Requests { lanes, connect } => {
@@ -122,7 +124,7 @@ impl Stage {
                 let (rate, samples) = requests::measure(self, &contenders, lanes, connect)?;
                 (Some(rate), samples)
             }
-            Measure::Idle { tls } => (None, idle::measure(self, scenario.job, &able, tls)?),
+            Measure::Idle => (None, idle::measure(self, scenario.job, &able, scenario.tls)?),
             Measure::Memory => (None, memory::measure(self, &able)?),
         };
         contenders.extend(self::contenders(scenario.job, &unable));

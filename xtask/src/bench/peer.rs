@@ -7,6 +7,7 @@
 mod caddy;
 mod envoy;
 mod haproxy;
+mod kernel;
 mod nginx;
 mod seaway;
 mod start;
@@ -18,7 +19,8 @@ use anyhow::{Result, bail};
 use tempfile::TempDir;
 
 use super::process::Process;
-use super::site::{Job, Site, Target};
+use super::scenario::Scenario;
+use super::site::{Site, Target};
 
 /// A proxy that can be started.
 pub trait Peer {
@@ -28,9 +30,9 @@ pub trait Peer {
     /// What it says that it is.
     fn version(&self) -> Result<String>;
 
-    /// Whether it has what the job takes.
-    fn can_do(&self, job: Job) -> bool {
-        let _ = job;
+    /// Whether it has what the scenario takes.
+    fn can_do(&self, scenario: &Scenario) -> bool {
+        let _ = scenario;
         true
     }
 
@@ -52,6 +54,8 @@ pub const OURS: &str = "seaway";
 pub const BEFORE: &str = "before";
 /// The name of ours with one route, where there are many: what many cost is seen against it, in the same rounds.
 pub const ONE_ROUTE: &str = "one route";
+/// The name of the relay that only moves bytes. It is no peer either: what no proxy can go below is seen in it.
+pub const KERNEL: &str = "kernel";
 
 /// Ours first, then the build that it is compared with, and those others that are named; all when none is. Those that
 /// lack are installed.
@@ -62,6 +66,7 @@ pub fn chosen(names: &[String], binary: PathBuf, before: Option<PathBuf>) -> Res
         Box::new(envoy::Envoy),
         Box::new(traefik::Traefik),
         Box::new(caddy::Caddy),
+        Box::new(kernel::Kernel),
     ];
     let known: Vec<&str> = others.iter().map(|peer| peer.name()).collect();
     for name in names {
@@ -73,7 +78,7 @@ pub fn chosen(names: &[String], binary: PathBuf, before: Option<PathBuf>) -> Res
         .into_iter()
         .filter(|peer| names.is_empty() || names.iter().any(|name| name == peer.name()));
     let others: Vec<_> = others.collect();
-    for peer in &others {
+    for peer in others.iter().filter(|peer| peer.name() != KERNEL) {
         crate::parts::install(&[peer.name()])?;
     }
     let builds = [Some((binary, OURS)), before.map(|binary| (binary, BEFORE))];

@@ -1,5 +1,6 @@
 //! What was measured, for people and for programs.
 
+mod floor;
 mod page;
 mod table;
 mod verdict;
@@ -25,6 +26,7 @@ impl Report {
             "machine": page::machine(),
             "figures": self.figures,
             "scenarios": self.comparisons,
+            "notes": floor::notes(&self.comparisons),
             "promises": verdict::all(&self.comparisons),
         }))?)
     }
@@ -41,6 +43,9 @@ impl Report {
         }
         for verdict in verdicts {
             println!("{verdict}");
+        }
+        for note in floor::notes(&self.comparisons) {
+            println!("note    {note}");
         }
     }
 

@@ -26,7 +26,16 @@ pub struct Scenario {
     /// What happens, for tables.
     pub about: &'static str,
     pub job: Job,
+    /// Whether clients come over TLS.
+    pub tls: bool,
     pub measure: Measure,
+}
+
+impl Scenario {
+    /// The same, but clients come over TLS.
+    const fn over_tls(self) -> Self {
+        Self { tls: true, ..self }
+    }
 }
 
 /// What is measured.
@@ -34,8 +43,8 @@ pub struct Scenario {
 pub enum Measure {
     /// What a request costs and how long it takes, with so many at a time.
     Requests { lanes: usize, connect: Connect },
-    /// What a connection holds that does nothing, over TLS or not.
-    Idle { tls: bool },
+    /// What a connection holds that does nothing.
+    Idle,
     /// What a proxy holds: fresh, after load, and with 10,000 routes.
     Memory,
 }
@@ -83,6 +92,7 @@ const fn requests(
         name,
         about,
         job,
+        tls: false,
         measure,
     }
 }
@@ -102,14 +112,16 @@ pub const SCENARIOS: &[Scenario] = &[
         Job::Web(Routes::One),
         LANES,
         http1::tls,
-    ),
+    )
+    .over_tls(),
     requests(
         "h2-tls",
         "HTTP/2 over TLS 1.3, 8 connections with 8 streams each, HTTP/1.1 to the upstream",
         Job::Web(Routes::One),
         LANES,
         http2::tls,
-    ),
+    )
+    .over_tls(),
     requests(
         "grpc",
         "gRPC, one message each way, 8 connections with 8 calls each, HTTP/2 without TLS on both sides",
@@ -123,7 +135,8 @@ pub const SCENARIOS: &[Scenario] = &[
         Job::Web(Routes::One),
         16,
         handshake::tls,
-    ),
+    )
+    .over_tls(),
     requests(
         "download-1m",
         "answers of 1 MiB, 8 connections",
@@ -137,7 +150,8 @@ pub const SCENARIOS: &[Scenario] = &[
         Job::Web(Routes::One),
         8,
         bulk::download_tls,
-    ),
+    )
+    .over_tls(),
     requests(
         "upload-1m",
         "requests of 1 MiB, 8 connections",
@@ -151,7 +165,8 @@ pub const SCENARIOS: &[Scenario] = &[
         Job::Web(Routes::One),
         8,
         bulk::upload_tls,
-    ),
+    )
+    .over_tls(),
     requests(
         "websocket",
         "WebSocket messages of 64 bytes that come back, 64 connections",
@@ -212,18 +227,21 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "idle-plain",
         about: "5,000 connections that have asked once and wait",
         job: Job::Web(Routes::One),
-        measure: Measure::Idle { tls: false },
+        tls: false,
+        measure: Measure::Idle,
     },
     Scenario {
         name: "idle-tls",
         about: "5,000 connections over TLS 1.3 that have asked once and wait",
         job: Job::Web(Routes::One),
-        measure: Measure::Idle { tls: true },
+        tls: true,
+        measure: Measure::Idle,
     },
     Scenario {
         name: "memory",
         about: "resident memory after one request, after 64 busy connections, and with 10,000 routes",
         job: Job::Web(Routes::One),
+        tls: false,
         measure: Measure::Memory,
     },
 ];

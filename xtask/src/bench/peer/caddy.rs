@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::start::{Place, said};
 use super::{Peer, Running};
 use crate::bench::certificate::HOST;
+use crate::bench::scenario::Scenario;
 use crate::bench::site::{Job, Routes, Site};
 use crate::parts;
 
@@ -28,8 +29,8 @@ impl Peer for Caddy {
             .to_owned())
     }
 
-    fn can_do(&self, job: Job) -> bool {
-        job != Job::Tcp
+    fn can_do(&self, scenario: &Scenario) -> bool {
+        scenario.job != Job::Tcp
     }
 
     fn start(&self, site: &Site<'_>) -> Result<Running> {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use anyhow::{Context, Result};
 
-use super::{Report, table, verdict};
+use super::{Report, floor, table, verdict};
 use crate::bench::figure::{Figure, Promise};
 use crate::project;
 
@@ -56,6 +56,9 @@ fn tables(report: &Report) -> String {
             verdict::Outcome::Broken => "**broken**",
         };
         let _ = writeln!(text, "| {word} | {} | {} |", verdict.promise, verdict.seen);
+    }
+    for note in floor::notes(&report.comparisons) {
+        let _ = writeln!(text, "| note | {note} | |");
     }
     text
 }

@@ -4,13 +4,14 @@
 //! breaks the promise and another round's ratio would have kept it, that is a tie: the difference is inside of what the
 //! machine does by itself.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::Serialize;
 
+use super::floor;
 use crate::bench::compare::{Comparison, Metric, Row};
 use crate::bench::figure::median;
-use crate::bench::peer::{BEFORE, ONE_ROUTE, OURS};
+use crate::bench::peer::{BEFORE, KERNEL, ONE_ROUTE, OURS};
 
 /// How a promise fared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -66,7 +67,7 @@ pub fn all(comparisons: &[Comparison]) -> Vec<Verdict> {
 }
 
 /// Ours as a multiple of theirs, for each round.
-fn ratios(ours: &Row, theirs: &Row, metric: Metric) -> Option<Vec<f64>> {
+pub(super) fn ratios(ours: &Row, theirs: &Row, metric: Metric) -> Option<Vec<f64>> {
     let (ours, theirs) = (ours.samples.get(&metric)?, theirs.samples.get(&metric)?);
     Some(
         ours.iter()
@@ -94,7 +95,7 @@ fn shown(values: &[f64]) -> String {
     format!("{middle:.2} ({least:.2} to {most:.2} in {} rounds)", values.len())
 }
 
-fn row<'a>(comparison: &'a Comparison, name: &str) -> Option<&'a Row> {
+pub(super) fn row<'a>(comparison: &'a Comparison, name: &str) -> Option<&'a Row> {
     comparison.rows.iter().find(|row| row.peer == name)
 }
 
@@ -129,10 +130,18 @@ fn envoy(comparison: &Comparison) -> Option<Verdict> {
         row(comparison, "envoy")?,
         Metric::CpuMicros,
     )?;
+    let outcome = judge(&ratios, 0.3);
+    let mut seen = shown(&ratios);
+    if outcome == Outcome::Broken
+        && let Some(floor) = floor::of_envoy(comparison)
+    {
+        // A String takes whatever is written.
+        let _ = write!(seen, " (the kernel alone: {floor:.2})");
+    }
     Some(Verdict {
         promise: format!("{}: CPU at most 0.3 of envoy", comparison.scenario),
-        outcome: judge(&ratios, 0.3),
-        seen: shown(&ratios),
+        outcome,
+        seen,
     })
 }
 
@@ -142,7 +151,7 @@ fn latency(comparison: &Comparison, metric: Metric, word: &str) -> Option<Verdic
     let peers = comparison
         .rows
         .iter()
-        .filter(|row| ![OURS, BEFORE, ONE_ROUTE].contains(&row.peer));
+        .filter(|row| ![OURS, BEFORE, ONE_ROUTE, KERNEL].contains(&row.peer));
     let best = best(peers, metric)?;
     let ratios = ratios(ours, best, metric)?;
     Some(Verdict {

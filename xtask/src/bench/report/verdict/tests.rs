@@ -113,3 +113,42 @@ fn memory_has_limits_of_its_own() {
 fn what_was_not_measured_is_not_judged() {
     assert!(all(&[]).is_empty());
 }
+
+#[test]
+fn the_relay_that_only_moves_bytes_is_no_peer() {
+    let (cpu, p50) = (Metric::CpuMicros, Metric::P50Micros);
+    let of = |metric| {
+        let rows = vec![
+            row(OURS, metric, &[10.0]),
+            row(KERNEL, metric, &[5.0]),
+            row("nginx", metric, &[11.0]),
+        ];
+        all(&[comparison("h1", rows)])
+    };
+    assert_eq!(
+        outcome(&of(p50), "h1: p50 no worse than that of nginx"),
+        Outcome::Kept
+    );
+    assert_eq!(outcome(&of(cpu), "h1: CPU at most 1.0 of nginx"), Outcome::Kept);
+}
+
+#[test]
+fn a_part_of_envoy_that_is_broken_tells_what_the_kernel_alone_takes() {
+    let cpu = Metric::CpuMicros;
+    let seen = |ours: f64| {
+        let rows = vec![
+            row(OURS, cpu, &[ours]),
+            row("envoy", cpu, &[100.0]),
+            row(KERNEL, cpu, &[31.0]),
+        ];
+        let verdicts = all(&[comparison("h1", rows)]);
+        let promise = "h1: CPU at most 0.3 of envoy";
+        let found = verdicts.into_iter().find(|verdict| verdict.promise == promise);
+        found.expect("this promise is judged").seen
+    };
+    assert_eq!(
+        seen(40.0),
+        "0.40 (0.40 to 0.40 in 1 rounds) (the kernel alone: 0.31)"
+    );
+    assert_eq!(seen(20.0), "0.20 (0.20 to 0.20 in 1 rounds)");
+}
