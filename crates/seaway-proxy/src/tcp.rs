@@ -99,17 +99,25 @@ pub(crate) fn is_transient(error: &io::Error) -> bool {
 
 pub(crate) use self::reader::Reader;
 
-/// A socket that is read and written in this way.
+/// A socket that is read and written in this way. Its task looks at it again and again while it waits for something else
+/// as well, which is what a [`Reader`] is for.
 #[derive(Debug)]
-pub(crate) struct Tcp(TcpStream);
+pub(crate) struct Tcp {
+    stream: TcpStream,
+    reader: Reader,
+}
 
 impl Tcp {
-    pub(crate) fn new(tcp: TcpStream) -> Self {
-        Self(tcp)
+    pub(crate) fn new(stream: TcpStream) -> Self {
+        Self {
+            stream,
+            reader: Reader::default(),
+        }
     }
 
+    /// The socket, for who reads it from now on in place of this.
     pub(crate) fn get_ref(&self) -> &TcpStream {
-        &self.0
+        &self.stream
     }
 }
 
@@ -119,13 +127,20 @@ impl AsyncRead for Tcp {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        poll_read(&mut self.0, cx, buffer)
+        let Self { stream, reader } = &mut *self;
+        if buffer.initialized().len() < buffer.capacity() {
+            reader.forget();
+            return poll_read(stream, cx, buffer);
+        }
+        let read = ready!(reader.poll_read(stream, cx, buffer.initialize_unfilled()))?;
+        buffer.advance(read);
+        Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncWrite for Tcp {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        poll_write(&mut self.0, cx, data)
+        poll_write(&mut self.stream, cx, data)
     }
 
     fn poll_write_vectored(
@@ -133,19 +148,19 @@ impl AsyncWrite for Tcp {
         cx: &mut Context<'_>,
         data: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, data)
+        Pin::new(&mut self.stream).poll_write_vectored(cx, data)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 
@@ -215,6 +230,27 @@ mod tests {
             assert_eq!(right.read(&mut room).await.unwrap(), 3);
             right.write_all(b"answer").await.unwrap();
             assert_eq!(left.read(&mut room).await.unwrap(), 6);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_is_read_now_in_one_way_and_now_in_the_other_is_heard_each_time() {
+        let (mut left, mut right) = pair().await;
+        let mut room = [0; 16];
+        for _ in 0..100 {
+            let mut fresh = Vec::with_capacity(16);
+            let writing = async {
+                tokio::task::yield_now().await;
+                left.write_all(b"one").await.unwrap();
+            };
+            let (read, ()) = tokio::join!(right.read(&mut room), writing);
+            assert_eq!(read.unwrap(), 3);
+            let writing = async {
+                tokio::task::yield_now().await;
+                left.write_all(b"other").await.unwrap();
+            };
+            let (read, ()) = tokio::join!(right.read_buf(&mut fresh), writing);
+            assert_eq!(read.unwrap(), 5);
         }
     }
 
