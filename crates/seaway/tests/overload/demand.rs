@@ -124,6 +124,48 @@ async fn those_who_keep_their_connection_wait_hardly_longer_however_many_shake_h
     keep_to(&all, 128 * 1024);
 }
 
+/// Here it is places among the requests under way.
+#[tokio::test]
+async fn however_many_ask_for_what_is_slow_upstream_some_are_answered_and_memory_stays_bounded() {
+    let _turn = TURN.lock().await;
+    let (_folder, _backend, gateway) = serving(&["--max-requests", "64"]).await;
+    let way = Way::to(&gateway, Over::clear(Wire::Http2)).await;
+    let ask = Ask {
+        fields: &[("x-echo-delay-ms", "50"), ("x-echo-answer", "empty")],
+        ..Ask::of(HOST)
+    };
+    eprintln!("slow upstream");
+    let (mut flood, mut connections, mut first) = (Vec::<FlatOut>::new(), 0, 0);
+    for more in [16, 16, 48, 80] {
+        flood.push(FlatOut::start(way, ask, more));
+        connections += more;
+        let seen = |status| flood.iter().map(|flat_out| flat_out.seen(status)).sum::<u64>();
+        let before = [seen(200), seen(503)];
+        gateway
+            .until("some are answered and others are shed", async || {
+                seen(200) > before[0] + 500 && seen(503) > before[1] + 5_000
+            })
+            .await;
+        assert_eq!(gateway.admin("/ready").await.status, 200);
+        assert!(gateway.sample("seaway_downstream_requests").await <= Some(64.0));
+        let resident = gateway.process.resident();
+        let (ok, shed) = (seen(200) - before[0], seen(503) - before[1]);
+        eprintln!(
+            "{connections:>5} connections: {ok} answered, {shed} shed, memory {} KiB",
+            resident / 1024
+        );
+        first = if first == 0 { resident } else { first };
+        let most = 256 * 1024 * (connections - 16) as u64 + 8 * 1024 * 1024;
+        assert!(
+            resident.saturating_sub(first) <= most,
+            "{resident} bytes after {first}"
+        );
+    }
+    for flat_out in flood {
+        flat_out.stop().await;
+    }
+}
+
 async fn holds(demand: &Demand) {
     let _turn = TURN.lock().await;
     keep_to(&meets(demand).await, demand.each);

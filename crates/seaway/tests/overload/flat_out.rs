@@ -25,6 +25,8 @@ const AT_ONCE: usize = 32;
 pub struct Ask {
     /// `/` of this host.
     pub host: &'static str,
+    /// With these fields.
+    pub fields: &'static [(&'static str, &'static str)],
     /// Whether each request comes on a connection of its own.
     pub is_anew: bool,
 }
@@ -32,7 +34,11 @@ pub struct Ask {
 impl Ask {
     /// Many requests at once on connections that are kept.
     pub const fn of(host: &'static str) -> Self {
-        Self { host, is_anew: false }
+        Self {
+            host,
+            fields: &[],
+            is_anew: false,
+        }
     }
 }
 

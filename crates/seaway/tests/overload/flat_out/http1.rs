@@ -11,7 +11,12 @@ pub(super) struct Text {
 
 impl Text {
     pub(super) fn new(ask: Ask) -> Self {
-        let one = format!("GET / HTTP/1.1\r\nhost: {}\r\n\r\n", ask.host);
+        let fields: String = ask
+            .fields
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        let one = format!("GET / HTTP/1.1\r\nhost: {}\r\n{fields}\r\n", ask.host);
         Self {
             many: one.repeat(AT_ONCE),
             one,

@@ -38,6 +38,11 @@ impl Frames {
         let scheme = if way.over.is_tls { 0x87 } else { 0x86 };
         let mut block = vec![0x82, scheme, 0x84, 0x01];
         literal(&mut block, ask.host);
+        for (name, value) in ask.fields {
+            block.push(0);
+            literal(&mut block, name);
+            literal(&mut block, value);
+        }
         Self {
             block,
             has_begun: false,
