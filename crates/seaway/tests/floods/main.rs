@@ -71,7 +71,7 @@ async fn flood(name: &str, flags: &[&str], attack: Attack, allowed: Allowed) -> 
     let ordinary = Ordinary::start(address, HOST);
     let (rounds, answers) = if strict::is() { MEASURE_STRICTLY } else { MEASURE };
     ordinary.answers(answers).await;
-    let before = resident(&gateway);
+    let before = gateway.process.resident();
     let (mut most, mut busy) = (before, Duration::ZERO);
     let mut flooded_for = Duration::ZERO;
     for _ in 0..rounds {
@@ -84,7 +84,7 @@ async fn flood(name: &str, flags: &[&str], attack: Attack, allowed: Allowed) -> 
         ordinary.answers(answers).await;
         busy += processor_time(&gateway).saturating_sub(worked);
         flooded_for += start.elapsed();
-        most = most.max(resident(&gateway));
+        most = most.max(gateway.process.resident());
         ordinary.enter(Phase::Between);
         target.stop().await;
     }
@@ -107,14 +107,6 @@ async fn flood(name: &str, flags: &[&str], attack: Attack, allowed: Allowed) -> 
     assert!(grown <= most, "{name}: {grown} bytes, {most} are allowed");
     assert_eq!(gateway.admin("/ready").await.status, 200);
     gateway
-}
-
-/// Bytes of memory that the gateway has in use.
-fn resident(gateway: &Gateway) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.process.id())).expect("Linux");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kibibytes = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
-    kibibytes.expect("a number") * 1024
 }
 
 /// User and system time of the gateway, in steps of ten milliseconds.

@@ -1,18 +1,46 @@
 //! More requests than can be served, at next to no cost for who sends them: many connections, many requests in each write.
 
+mod http1;
+mod http2;
+
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use seaway_testkit::client::Wire;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::sync::watch;
+
+use crate::support::strict;
+use crate::way::Way;
 
 /// As many as one test needs.
 pub const CONNECTIONS: usize = 64;
 /// Requests that are written at once, and whose answers are then waited for.
 const AT_ONCE: usize = 32;
+
+/// What is asked for on each connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask {
+    /// `/` of this host.
+    pub host: &'static str,
+    /// With these fields.
+    pub fields: &'static [(&'static str, &'static str)],
+    /// Whether each request comes on a connection of its own.
+    pub is_anew: bool,
+}
+
+impl Ask {
+    /// Many requests at once on connections that are kept.
+    pub const fn of(host: &'static str) -> Self {
+        Self {
+            host,
+            fields: &[],
+            is_anew: false,
+        }
+    }
+}
 
 /// Load that is under way.
 pub struct FlatOut {
@@ -24,20 +52,31 @@ pub struct FlatOut {
 #[derive(Default)]
 struct Seen {
     statuses: BTreeMap<u16, u64>,
-    /// The head of a 503.
+    /// The head of a 503, where it is text.
     shed: String,
 }
 
+/// What a connection says, and how it takes what comes back.
+trait Speech: Send {
+    /// So many requests.
+    fn asks(&mut self, count: usize) -> Vec<u8>;
+    /// Takes what is whole out of the buffer; gives back how many answers ended in it.
+    fn takes(&mut self, buffer: &mut Vec<u8>, seen: &Mutex<Seen>) -> usize;
+}
+
 impl FlatOut {
-    /// Asks for `/` of a host on so many connections.
-    pub fn start(address: SocketAddr, host: &str, connections: usize) -> Self {
-        let request = format!("GET / HTTP/1.1\r\nhost: {host}\r\n\r\n").repeat(AT_ONCE);
+    /// Asks on so many connections.
+    pub fn start(way: Way, ask: Ask, connections: usize) -> Self {
         let seen = Arc::new(Mutex::new(Seen::default()));
         let (stop, stopping) = watch::channel(false);
         let noted = Arc::clone(&seen);
         let thread = std::thread::spawn(move || {
+            if ask.is_anew {
+                // A handshake costs a client as much as the gateway.
+                strict::step_back();
+            }
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let all = (0..connections).map(|_| ask(address, &request, &noted, &stopping));
+            let all = (0..connections).map(|_| run(way, ask, &noted, &stopping));
             runtime
                 .expect("a runtime")
                 .block_on(futures_util::future::join_all(all));
@@ -63,39 +102,48 @@ impl FlatOut {
     }
 }
 
-async fn ask(address: SocketAddr, request: &str, seen: &Mutex<Seen>, stopping: &watch::Receiver<bool>) {
-    let mut stream = TcpStream::connect(address).await.expect("a connection");
-    let mut buffer = Vec::new();
+async fn run(way: Way, ask: Ask, seen: &Mutex<Seen>, stopping: &watch::Receiver<bool>) {
+    let times = if ask.is_anew { 1 } else { usize::MAX };
+    let at_once = if ask.is_anew { 1 } else { AT_ONCE };
     while !*stopping.borrow() {
-        stream.write_all(request.as_bytes()).await.expect("written");
-        let mut left = AT_ONCE;
-        while left > 0 {
-            let count = stream.read_buf(&mut buffer).await.expect("answers");
-            assert!(count > 0, "the connection ended");
-            left = left.saturating_sub(note(&mut buffer, seen));
-        }
+        let talked = talk(way, ask, (times, at_once), seen, stopping).await;
+        talked.expect("an answer to each request");
     }
 }
 
-/// Counts the answers whose heads are whole, and forgets them.
-fn note(buffer: &mut Vec<u8>, seen: &Mutex<Seen>) -> usize {
-    let text = String::from_utf8_lossy(buffer).into_owned();
-    let Some(end) = text.rfind("\r\n\r\n") else {
-        return 0;
+/// Writes so many times so many requests on one connection.
+async fn talk(
+    way: Way,
+    ask: Ask,
+    (times, at_once): (usize, usize),
+    seen: &Mutex<Seen>,
+    stopping: &watch::Receiver<bool>,
+) -> io::Result<()> {
+    let mut stream = way.connect().await?;
+    let mut speech: Box<dyn Speech> = match way.over.wire {
+        Wire::Http1 => Box::new(http1::Text::new(ask)),
+        Wire::Http2 => Box::new(http2::Frames::new(way, ask)),
     };
-    let (heads, _) = text.split_at(end + 4);
-    let mut seen = lock(seen);
-    let mut count = 0;
-    for answer in heads.split("HTTP/1.1 ").skip(1) {
-        let status = answer.get(..3).and_then(|s| s.parse().ok()).expect("a status");
-        *seen.statuses.entry(status).or_default() += 1;
-        count += 1;
-        if status == 503 && seen.shed.is_empty() {
-            seen.shed = answer.to_owned();
+    let mut buffer = Vec::new();
+    for _ in 0..times {
+        if *stopping.borrow() {
+            break;
+        }
+        stream.write_all(&speech.asks(at_once)).await?;
+        stream.flush().await?;
+        let mut left = at_once;
+        while left > 0 {
+            if stream.read_buf(&mut buffer).await? == 0 {
+                return Err(io::Error::other("the connection ended"));
+            }
+            left = left.saturating_sub(speech.takes(&mut buffer, seen));
         }
     }
-    buffer.drain(..heads.len());
-    count
+    Ok(())
+}
+
+fn count(seen: &mut Seen, status: u16) {
+    *seen.statuses.entry(status).or_default() += 1;
 }
 
 fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {

@@ -12,10 +12,11 @@ mod flat_out;
 mod polite;
 #[path = "../support/mod.rs"]
 mod support;
+mod way;
 
 use std::time::Duration;
 
-use flat_out::{CONNECTIONS, FlatOut};
+use flat_out::{Ask, CONNECTIONS, FlatOut};
 use http::Request;
 use rustix::process::Signal;
 use seaway_testkit::client::{Client, Wire};
@@ -23,6 +24,8 @@ use seaway_testkit::echo::Backend;
 use seaway_testkit::load::{Goal, Kind, Load};
 use support::files::Folder;
 use support::gateway::{Gateway, before_a_backend};
+use support::manifests;
+use way::{Over, Way};
 
 const HOST: &str = "shop.example.com";
 /// Nobody's host: what is served is 404, at the cost of a request and of nothing else.
@@ -34,7 +37,12 @@ const SHED: [&str; 3] = [
 ];
 
 async fn serving(more: &[&str]) -> (Folder, Backend, Gateway) {
-    before_a_backend(HOST, &[], &[&["--workers", "1"], more].concat()).await
+    before_a_backend(
+        HOST,
+        &[manifests::test_cert(HOST)],
+        &[&["--workers", "1"], more].concat(),
+    )
+    .await
 }
 
 fn get() -> http::request::Builder {
@@ -50,7 +58,11 @@ async fn connect(gateway: &Gateway, wire: Wire) -> Client {
 #[tokio::test]
 async fn a_worker_that_is_late_sheds_some_says_so_serves_the_rest_and_recovers() {
     let (_folder, _backend, gateway) = serving(&["--max-delay", "5ms", "--access-log", "json"]).await;
-    let load = FlatOut::start(gateway.bound(80).await, NOBODY, CONNECTIONS);
+    let load = FlatOut::start(
+        Way::to(&gateway, Over::clear(Wire::Http1)).await,
+        Ask::of(NOBODY),
+        CONNECTIONS,
+    );
     gateway
         .until("some are shed and some are served", async || {
             load.seen(503) > 100 && load.seen(404) > 100

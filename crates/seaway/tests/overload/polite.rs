@@ -1,16 +1,16 @@
 //! Clients that ask now and then, one request at a time, and note how long each answer takes.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use http::Request;
-use seaway_testkit::client::{Client, Wire};
+use seaway_testkit::client::Wire;
 use tokio::sync::watch;
 use tokio::time::{interval, timeout};
 
 use crate::support::DEADLINE;
+use crate::way::Way;
 
 const CLIENTS: usize = 8;
 /// Between two questions of each.
@@ -32,14 +32,14 @@ struct Seen {
 }
 
 impl Polite {
-    pub fn start(address: SocketAddr, host: &str) -> Self {
+    pub fn start(way: Way, host: &str) -> Self {
         let seen = Arc::new(Mutex::new(Seen::default()));
         let (count, served) = watch::channel(0);
         let (stop, stopping) = watch::channel(false);
         let (host, kept) = (host.to_owned(), Arc::clone(&seen));
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let clients = (0..CLIENTS).map(|_| client(address, &host, &kept, &count, &stopping));
+            let clients = (0..CLIENTS).map(|_| client(way, &host, &kept, &count, &stopping));
             runtime
                 .expect("a runtime")
                 .block_on(futures_util::future::join_all(clients));
@@ -86,18 +86,23 @@ pub struct Latency {
 }
 
 async fn client(
-    address: SocketAddr,
+    way: Way,
     host: &str,
     seen: &Mutex<Seen>,
     count: &watch::Sender<usize>,
     stopping: &watch::Receiver<bool>,
 ) {
-    let mut client = Client::open(address, Wire::Http1).await.expect("a connection");
+    let mut client = way.client().await.expect("a connection");
+    let target = way.target(host);
     let mut pace = interval(PACE);
     while !*stopping.borrow() {
         pace.tick().await;
         let start = Instant::now();
-        let request = Request::get("/").header("host", host);
+        let request = Request::get(&target);
+        let request = match way.over.wire {
+            Wire::Http1 => request.header("host", host),
+            Wire::Http2 => request,
+        };
         let answer = client.send(request, "").await.expect("an answer");
         let took = start.elapsed();
         if answer.status == 503 {

@@ -160,6 +160,14 @@ impl Process {
         }
     }
 
+    /// Bytes of memory that it has in use.
+    pub fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("Linux");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+        kibibytes.expect("a number") * 1024
+    }
+
     /// Its number.
     pub fn id(&self) -> u32 {
         self.pid
