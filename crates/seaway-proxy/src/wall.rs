@@ -2,18 +2,18 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::time::{ClockId, clock_gettime};
+use nix::time::{ClockId, clock_gettime};
 
 /// The time of the system's last tick, a few milliseconds ago at most. It is in memory, while for the very time the
 /// processor's own clock has to be read.
 pub(crate) fn coarse() -> SystemTime {
-    let now = clock_gettime(ClockId::RealtimeCoarse);
-    let (seconds, nanos) = (u64::try_from(now.tv_sec), u32::try_from(now.tv_nsec));
-    match (seconds, nanos) {
-        (Ok(seconds), Ok(nanos)) => UNIX_EPOCH + Duration::new(seconds, nanos),
-        // Before 1970.
-        _ => SystemTime::now(),
-    }
+    let now = clock_gettime(ClockId::CLOCK_REALTIME_COARSE).ok();
+    let since = now.and_then(|now| {
+        let (seconds, nanos) = (now.tv_sec().try_into().ok()?, now.tv_nsec().try_into().ok()?);
+        Some(Duration::new(seconds, nanos))
+    });
+    // There is none before 1970.
+    since.map_or_else(SystemTime::now, |since| UNIX_EPOCH + since)
 }
 
 #[cfg(test)]
