@@ -94,6 +94,24 @@ fn the_first_condition_that_does_not_hold_is_named() {
 }
 
 #[test]
+fn the_only_route_of_a_host_is_told_with_the_path_that_it_does_not_take() {
+    let conditions = Conditions {
+        path: PathMatch::Elements("/api".into()),
+        ..Conditions::default()
+    };
+    let action = Action::Forward(forward(vec![to("shop/shop:8080/v1", 1)]));
+    let told = get(
+        &table(vec![route("api", conditions, action)]),
+        "http://shop.example.com/x",
+    );
+    assert_eq!(told["respond"]["reason"], "no_route");
+    assert_eq!(
+        told["considered"][0]["because"],
+        "path is \"/x\", not \"/api\" nor below it"
+    );
+}
+
+#[test]
 fn a_long_list_is_cut_and_counted() {
     let post = || Conditions {
         headers: vec![HeaderMatch {
