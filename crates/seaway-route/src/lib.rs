@@ -13,6 +13,8 @@ mod decide;
 pub mod effect;
 pub mod explain;
 mod expression;
+#[cfg(test)]
+mod fixture;
 mod headers;
 mod index;
 pub mod normalize;

@@ -15,7 +15,7 @@ pub struct RequestRecord<'a> {
     /// When its head came; [`RequestSink::logs`].
     pub start: Option<SystemTime>,
     pub duration: Duration,
-    /// From the start to the upstream's response head.
+    /// From the start to the upstream's response head; [`RequestSink::logs`].
     pub upstream_duration: Option<Duration>,
     pub listener: &'a str,
     /// `HTTP/1.1`, `HTTP/2`

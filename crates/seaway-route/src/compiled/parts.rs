@@ -55,24 +55,14 @@ impl Part {
 #[cfg(test)]
 mod tests {
     use seaway_model::{
-        ClusterName, Conditions, Forward, Fraction, HashOn, HeaderMutation, HostRewrite, Match, Mirror,
-        Origin, RetryPolicy, Rewrite,
+        ClusterName, Conditions, Forward, Fraction, HashOn, HostRewrite, Match, Mirror, RetryPolicy, Rewrite,
     };
 
     use super::*;
+    use crate::fixture;
 
     fn route(action: Action) -> Route {
-        Route {
-            origin: Origin::default(),
-            rule: 0,
-            matches: Match::When(Conditions::default()),
-            cors: None,
-            fault: None,
-            request_headers: HeaderMutation::default(),
-            response_headers: HeaderMutation::default(),
-            mirrors: vec![],
-            action,
-        }
+        fixture::route(Match::When(Conditions::default()), action)
     }
 
     const ALL: [Part; 6] = [

@@ -11,6 +11,7 @@ use seaway_model::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::fixture;
 
 fn origin(name: &str) -> Origin {
     Origin {
@@ -30,14 +31,7 @@ fn origin(name: &str) -> Origin {
 fn route(name: &str, conditions: Conditions, action: Action) -> Route {
     Route {
         origin: origin(name),
-        rule: 0,
-        matches: Match::When(conditions),
-        cors: None,
-        fault: None,
-        request_headers: HeaderMutation::default(),
-        response_headers: HeaderMutation::default(),
-        mirrors: vec![],
-        action,
+        ..fixture::route(Match::When(conditions), action)
     }
 }
 

@@ -4,30 +4,21 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use seaway_model::{
-    Action, Conditions, DirectResponse, HeaderMatch, HeaderMutation, HostMatch, ListenerTls, Match, Origin,
-    PathMatch, Pattern, Protocol, SecretName, StringMatch, ValueMatch, VirtualHost,
+    Action, Conditions, DirectResponse, HeaderMatch, HostMatch, ListenerTls, Match, Origin, PathMatch,
+    Pattern, Protocol, SecretName, StringMatch, ValueMatch, VirtualHost,
 };
 
 use super::*;
 use crate::conditions::Miss;
 use crate::decide::Observer;
-use crate::{Decision, RequestHead};
+use crate::{Decision, RequestHead, fixture};
 
 fn route(matches: Match) -> Arc<Route> {
-    Arc::new(Route {
-        origin: Origin::default(),
-        rule: 0,
-        matches,
-        cors: None,
-        fault: None,
-        request_headers: HeaderMutation::default(),
-        response_headers: HeaderMutation::default(),
-        mirrors: vec![],
-        action: Action::Respond(DirectResponse {
-            status: 200,
-            body: None,
-        }),
-    })
+    let action = Action::Respond(DirectResponse {
+        status: 200,
+        body: None,
+    });
+    Arc::new(fixture::route(matches, action))
 }
 
 fn when(path: PathMatch) -> Conditions {
@@ -235,6 +226,23 @@ fn listeners_share_what_they_have_in_common() {
     };
     let shared = |listener: &ListenerTable| Arc::clone(&listener.virtual_hosts[0].all()[0]);
     assert!(Arc::ptr_eq(&shared(http), &shared(https)));
+}
+
+#[test]
+fn hosts_with_the_same_routes_share_one_index() {
+    let routes = vec![
+        route(Match::When(when(PathMatch::Exact("/a".into())))),
+        route(Match::When(Conditions::default())),
+    ];
+    let hosts = ["a.com", "b.com"].map(|host| VirtualHost {
+        host: HostMatch::parse(host).unwrap(),
+        routes: routes.clone(),
+    });
+    let table = table(vec![listener("http", None, hosts.into())]);
+    let [HostRoutes::Many(one), HostRoutes::Many(other)] = &table.listeners()[0].virtual_hosts[..] else {
+        panic!("two hosts with two routes each")
+    };
+    assert!(Arc::ptr_eq(one, other));
 }
 
 #[test]

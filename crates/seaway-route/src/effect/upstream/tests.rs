@@ -3,11 +3,11 @@ use std::sync::Arc;
 use http::HeaderMap;
 use seaway_model::{
     Action, Conditions, Forward, HostMatch, Listener, Match, Model, Origin, PathMatch, Pattern, Protocol,
-    Rewrite, Route, VirtualHost,
+    Rewrite, VirtualHost,
 };
 
 use super::*;
-use crate::{Decision, RequestHead, RouteTable};
+use crate::{Decision, RequestHead, RouteTable, fixture};
 
 /// The upstream's target for a request that a route with this path condition and rewrite takes.
 fn target(path_match: PathMatch, rewrite: Rewrite, path: &str, query: Option<&str>) -> (String, String) {
@@ -15,20 +15,11 @@ fn target(path_match: PathMatch, rewrite: Rewrite, path: &str, query: Option<&st
         rewrite,
         ..Forward::default()
     };
-    let route = Route {
-        origin: Origin::default(),
-        rule: 0,
-        matches: Match::When(Conditions {
-            path: path_match,
-            ..Conditions::default()
-        }),
-        cors: None,
-        fault: None,
-        request_headers: seaway_model::HeaderMutation::default(),
-        response_headers: seaway_model::HeaderMutation::default(),
-        mirrors: vec![],
-        action: Action::Forward(forward),
+    let conditions = Conditions {
+        path: path_match,
+        ..Conditions::default()
     };
+    let route = fixture::route(Match::When(conditions), Action::Forward(forward));
     let listener = Listener {
         name: "http-80".into(),
         origin: Origin::default(),
